@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What applications share: the list of services, refusals, and the constant payload.
+ */
+#ifndef APPS_APP_H
+#define APPS_APP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "conf.h"
+#include "json.h"
+
+struct service {
+    const char *name;
+    uint32_t bit;        /* enum conf_service */
+    bool (*start)(void); /* listeners; false: it said why in an `error` record */
+    unsigned (*poll)(
+        uint64_t now); /* one budgeted turn, ns since boot; returns work done. May be NULL */
+    uint64_t (*deadline)(
+        void); /* when poll must be called next, ns since boot; UINT64_MAX = no need. May be NULL */
+    void (*stats)(struct json *j); /* members of its object in the stats record. May be NULL */
+};
+
+extern const struct service iperf3_service, echo_service, discard_service, chargen_service,
+    http_service;
+
+/* services.c: starts what the configuration asks for; polls; next deadline. */
+bool apps_start(const struct conf *c);
+unsigned apps_poll(uint64_t now);
+uint64_t apps_deadline(void);
+
+/* "iperf3 echo …" as started, for the `ready` record: writes the elements of an open array. */
+void apps_json_services(struct json *j);
+
+/* Counts work turned away at the door and writes a `refused` record (at most 10 a second; the count
+ * is always exact). `what` and `reason` are string literals; the pair is the counter. */
+void apps_refused(const char *what, const char *reason);
+uint64_t apps_refusals(void);
+
+/* The whole stats object (CONTRACT: uptime_us, alloc_failures, refusals, …) into an open object. */
+void apps_json_stats(struct json *j);
+
+/* Interval records: iperf3 and other jobs report here; one `interval` record per period while a job
+ * runs. */
+
+/* Immutable payload: PATTERN_BYTES of seeded pseudo-random bytes that may be given to the stack by
+ * address for ever. Filled once by pattern_init(). */
+#define PATTERN_BYTES 65536
+extern const uint8_t *const pattern;
+void pattern_init(uint64_t seed);
+
+#endif

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Network buffers: static memory with exactly one owner at every moment.
+ *
+ *     rx pool:  FREE -> (post) -> DEVICE -> (poll) -> STACK -> (release) -> FREE
+ *     tx pool:  FREE -> (get)  -> STACK  -> (tx)   -> DEVICE -> (reclaim) -> FREE
+ *
+ * A pool is a stack of free buffers over one arena. The bookkeeping is kept apart from the arena,
+ * so a device that writes where it should not cannot change it. Pools never mix; every transition
+ * checks the state it comes from, in release builds too.
+ */
+#ifndef DRIVERS_NETBUF_H
+#define DRIVERS_NETBUF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "dma.h"
+
+enum netbuf_state { NETBUF_FREE, NETBUF_STACK, NETBUF_DEVICE, NETBUF_STATES };
+
+/* Bytes in front of the frame for the device's header; the largest of any transport's. */
+#define NETBUF_HEADROOM 12
+
+struct netbuf {
+    uint8_t *base;   /* start of the buffer: the device's header, then the frame; never changes */
+    dma_addr_t dma;  /* the same, as the device sees it */
+    uint32_t cap;    /* bytes at base */
+    uint32_t offset; /* where the frame starts: the length of the device's header */
+    uint32_t len;    /* bytes of the frame; valid while STACK owns it */
+    uint16_t id;     /* position in the pool */
+    uint8_t state;   /* enum netbuf_state; written by netbuf.c only */
+};
+
+/* The frame: destination MAC first, no FCS. */
+static inline uint8_t *netbuf_frame(struct netbuf *nb)
+{
+    return nb->base + nb->offset;
+}
+
+struct netbuf_pool {
+    const char *name;
+    struct netbuf *bufs; /* the caller's array of at least n */
+    uint16_t *free;      /* stack of ids, likewise */
+    uint16_t n;          /* buffers */
+    uint16_t free_n;     /* entries on the stack */
+    uint16_t used_max;   /* most that were ever not FREE */
+    uint16_t count[NETBUF_STATES];
+    uint64_t failures; /* netbuf_get() on an empty pool */
+};
+
+/* Carves `arena` into n = min(max, arena_bytes / buf_bytes) buffers, all FREE. `bufs` and `ids`
+ * have room for max. Also used to start over after a device reset, when nobody owns any of them. */
+void netbuf_pool_init(struct netbuf_pool *p, const char *name, void *arena, uint32_t arena_bytes,
+                      uint32_t buf_bytes, struct netbuf *bufs, uint16_t *ids, uint16_t max);
+
+/* FREE -> STACK. NULL if none is free (counted). */
+struct netbuf *netbuf_get(struct netbuf_pool *p);
+
+/* STACK -> FREE. */
+void netbuf_put(struct netbuf_pool *p, struct netbuf *nb);
+
+/* STACK -> DEVICE and back; the virtio-net driver only. */
+void netbuf_to_device(struct netbuf_pool *p, struct netbuf *nb);
+void netbuf_from_device(struct netbuf_pool *p, struct netbuf *nb);
+
+/* True if the owners sum to the pool and agree with the states, buffer by buffer. O(n). */
+bool netbuf_check(const struct netbuf_pool *p);
+
+#endif

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The virtio network device [virtio 5.1].
+ *
+ * Poll-driven: the rings are looked at on every turn, whatever interrupts say. All calls come from
+ * the main loop, none blocks, none allocates.
+ *
+ *     receive:   n = vnet_rx_poll(vn, frames, max);  … use …  vnet_rx_release(vn, frames[i]);
+ *     transmit:  nb = vnet_tx_get(vn, bulk);  … fill …  vnet_tx(vn, nb);  …  vnet_tx_flush(vn);
+ *
+ * Receive is swap-or-recycle: a buffer leaves the ring only with its replacement in hand, else its
+ * frame is dropped and counted and the same buffer goes back. So the ring never runs dry, whoever
+ * holds buffers.
+ */
+#ifndef DRIVERS_VIRTIO_NET_H
+#define DRIVERS_VIRTIO_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "netbuf.h"
+#include "json.h"
+#include "pci.h"
+
+struct vnet; /* one NIC; all of its state is static */
+
+struct vnet_options {
+    uint64_t features_off; /* virtio feature bits not to accept */
+    uint32_t mtu_max;      /* 0 = what the device offers, within CONFIG_MTU_MAX */
+};
+
+/* Finds, resets and brings up every virtio-net function on the bus, at most CONFIG_NICS; the k-th
+ * in bus order gets opt[k]. Returns how many work. One that does not is reported with a sentence
+ * that says why and is left reset. Emits one `nic` record for each. */
+unsigned vnet_probe(const struct vnet_options opt[CONFIG_NICS]);
+
+/* The k-th NIC of vnet_probe(). */
+struct vnet *vnet_get(unsigned index);
+
+/* "net0", … ; the MAC address (6 bytes); the largest IP packet in bytes. */
+const char *vnet_name(const struct vnet *vn);
+const uint8_t *vnet_mac(const struct vnet *vn);
+uint32_t vnet_mtu(const struct vnet *vn);
+
+/* As the device last said; true where it cannot say [virtio 5.1.4.2]. */
+bool vnet_link_up(const struct vnet *vn);
+
+/* Takes up to max received frames off the ring; the caller owns them (STACK) until
+ * vnet_rx_release(). The ring is full again on return. Frames that the device describes wrongly are
+ * dropped and counted. */
+unsigned vnet_rx_poll(struct vnet *vn, struct netbuf **out, unsigned max);
+void vnet_rx_release(struct vnet *vn, struct netbuf *nb);
+
+/* A transmit buffer with room for vnet_mtu() + 18 bytes, owned by the caller, who fills
+ * netbuf_frame() and len; NULL when there is none (counted). Bulk frames leave the last
+ * CONFIG_TX_RESERVE buffers to others. Reclaims completed buffers first when the pool is low. */
+struct netbuf *vnet_tx_get(struct vnet *vn, bool bulk);
+
+/* Puts the frame on the ring; it goes out with the next flush. True: the device owns nb. False: the
+ * ring is full or the device is down, the caller still owns nb and may netbuf-put it with
+ * vnet_tx_put(). */
+bool vnet_tx(struct vnet *vn, struct netbuf *nb);
+void vnet_tx_put(struct vnet *vn, struct netbuf *nb);
+
+/* Publishes what vnet_tx() queued, with at most one doorbell. */
+void vnet_tx_flush(struct vnet *vn);
+
+/* Takes completed frames back; returns how many. */
+unsigned vnet_tx_reclaim(struct vnet *vn);
+
+/* Buffers that a bulk sender can still get. */
+unsigned vnet_tx_room(const struct vnet *vn);
+
+/* Rings both doorbells if descriptors have been outstanding since the last heartbeat; re-reads link
+ * and status after a configuration interrupt. Called every turn; acts every CONFIG_HEARTBEAT_MS. */
+void vnet_heartbeat(struct vnet *vn, uint64_t now_ns);
+
+/* Before sleep: asks for interrupts, fences, and looks again. False: there is work, do not sleep.
+ * vnet_awake() suppresses them again. [virtio 2.7.10, 2.7.7.2] */
+bool vnet_may_sleep(struct vnet *vn);
+void vnet_awake(struct vnet *vn);
+
+/* The longest time the loop may sleep without looking, in ns: bounded when the NIC has no
+ * interrupt. */
+uint64_t vnet_sleep_max_ns(const struct vnet *vn);
+
+/* True if every buffer has one owner and the ring is as full as promised. */
+bool vnet_check(const struct vnet *vn);
+
+/* Sum of failures over the NIC's pools that would break the promise. */
+uint64_t vnet_alloc_failures(const struct vnet *vn);
+
+/* Largest time without a received / a completed sent frame while traffic was due, ns. */
+uint64_t vnet_gap_max_ns(const struct vnet *vn, bool tx);
+
+/* Totals since boot. */
+struct vnet_totals {
+    uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes; /* frame bytes without FCS */
+};
+void vnet_totals(const struct vnet *vn, struct vnet_totals *t);
+
+/* One element each of `queues` (two), `pools` and `buffers` of the stats record; inside open
+ * arrays/objects. */
+void vnet_json_queues(const struct vnet *vn, struct json *j);
+void vnet_json_pools(const struct vnet *vn, struct json *j);
+void vnet_json_buffers(const struct vnet *vn, struct json *j);
+
+#endif

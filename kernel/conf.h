@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The configuration: `key=value` tokens from several sources, a later one wins.
+ *
+ * conf_parse() checks syntax and ranges; what depends on the machine (a target without a route, a
+ * NIC that is not there) is checked by whoever uses it, and refused the same way through
+ * conf_refuse(). Keys the guest does not have are refused by name.
+ */
+#ifndef KERNEL_CONF_H
+#define KERNEL_CONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "config.h"
+#include "console.h"
+
+enum conf_ip_mode {
+    CONF_IP_OFF,
+    CONF_IP_AUTO,
+    CONF_IP_STATIC
+}; /* AUTO: DHCP for v4, SLAAC for v6 */
+
+enum conf_service { /* bits of struct conf.services */
+                    SERVICE_IPERF3 = 1 << 0,
+                    SERVICE_ECHO = 1 << 1,
+                    SERVICE_DISCARD = 1 << 2,
+                    SERVICE_CHARGEN = 1 << 3,
+                    SERVICE_HTTP = 1 << 4,
+                    SERVICE_ALL = 0x1f,
+};
+
+struct conf_net {
+    enum conf_ip_mode ip_mode;
+    uint32_t ip;     /* host byte order */
+    uint8_t ip_bits; /* prefix length */
+    uint32_t gw;     /* host byte order, 0 = none */
+    enum conf_ip_mode ip6_mode;
+    uint8_t ip6[16]; /* network byte order */
+    uint8_t ip6_bits;
+    uint32_t mtu; /* 0 = the device's */
+};
+
+struct conf {
+    struct conf_net net[CONFIG_NICS];
+    uint32_t services;     /* SERVICE_* */
+    uint64_t features_off; /* virtio feature bits masked by `features=` */
+    uint64_t seed;         /* 0 = from the hardware */
+    uint64_t exit_ns;      /* power off after this time; 0 = never */
+    uint64_t interval_ns;  /* period of `interval` records; 0 = none */
+    enum log_level log;
+};
+
+/* Sets the defaults. */
+void conf_init(struct conf *c);
+
+/* Applies one source; `source` is its name for messages ("cmdline", "antifreeze.conf", "fw_cfg").
+ * False: an `error` record naming key, value and what is accepted was written; the caller ends the
+ * run with EXIT_FAIL_CONFIG. Nothing before the faulty token is lost or undone. */
+bool conf_parse(struct conf *c, const char *source, const char *text);
+
+/* Writes that `error` record. */
+void conf_refuse(const char *source, const char *key, const char *value, const char *accepted);
+
+#endif

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Every compile-time number, in one place: the ledger.
+ *
+ * First the admission limits, which are choices; then the sizes, which follow from them. Work
+ * beyond a limit is refused at the door, work within it fits by construction; the static_asserts at
+ * the end and beside the pools prove it. `LEAN` is the same ledger with smaller choices, for a
+ * guest of 16 MiB.
+ */
+#ifndef KERNEL_CONFIG_H
+#define KERNEL_CONFIG_H
+
+#include <assert.h>
+
+#define CONFIG_VERSION "0.1.0"
+
+/* ---- choices ----------------------------------------------------------------------------------
+ */
+
+#ifdef LEAN
+#define CONFIG_NICS          1
+#define CONFIG_MTU_MAX       1500 /* bytes of an IP packet; also the most `mtu=` accepts */
+#define CONFIG_RX_RING       128  /* descriptors; the device may offer fewer */
+#define CONFIG_TX_RING       128
+#define CONFIG_IPERF_SESSION 4
+#define CONFIG_IPERF_STREAM  64 /* streams of all sessions together, each direction counts */
+#define CONFIG_HTTP_CONN     8
+#define CONFIG_ECHO_CONN     8 /* echo, discard and chargen connections together */
+#define CONFIG_BACKLOG       8 /* half-open connections per listener */
+#else
+#define CONFIG_NICS          4
+#define CONFIG_MTU_MAX       9000
+#define CONFIG_RX_RING       1024
+#define CONFIG_TX_RING       256
+#define CONFIG_IPERF_SESSION 8
+#define CONFIG_IPERF_STREAM  272 /* -P 128 --bidir is 256, and one -P 8 --bidir client beside it */
+#define CONFIG_HTTP_CONN     32
+#define CONFIG_ECHO_CONN     32
+#define CONFIG_BACKLOG       16
+#endif
+
+/* Frames handled per direction in one turn of the main loop: large enough to spread one doorbell
+ * over many frames, small enough that timers, control and log get their turn within 1 ms. */
+#define CONFIG_RX_BATCH 64
+
+/* Transmit buffers that only small frames (ARP, ICMP, pure ACKs, SYNs) may take, so that control
+ * answers while bulk data fills the ring. */
+#define CONFIG_TX_RESERVE     16
+#define CONFIG_TX_SMALL_BYTES 256
+
+/* A doorbell is repeated this often while descriptors are outstanding: a lost kick costs at most
+ * this. Half of the 250 ms within which a stall has to be noticed. */
+#define CONFIG_HEARTBEAT_MS 100
+
+/* The longest the loop sleeps, whatever it waits for. */
+#define CONFIG_SLEEP_MAX_MS 10
+
+/* Console: room for 64 KiB of text not yet drained; one record is at most CONFIG_RECORD_MAX. */
+#define CONFIG_CONSOLE_RING 65536
+#define CONFIG_RECORD_MAX   16384
+
+/* Listeners: iperf3, echo, discard, chargen, http; one each, for IPv4 and IPv6 together. */
+#define CONFIG_LISTENERS 5
+
+/* ---- consequences -----------------------------------------------------------------------------
+ */
+
+/* A buffer holds the virtio-net header (12 bytes) and the largest frame: MTU + Ethernet header +
+ * one VLAN tag, rounded up to whole cache lines. 2048 for an MTU of up to 2018. */
+#define CONFIG_FRAME_BYTES(mtu) (12 + (mtu) + 14 + 4)
+#define CONFIG_BUF_BYTES_STD    2048
+#define CONFIG_BUF_BYTES_MAX                                                                       \
+    (CONFIG_MTU_MAX <= 2018 ? 2048 : (CONFIG_FRAME_BYTES(CONFIG_MTU_MAX) + 63) / 64 * 64)
+
+/* Receive pool: every ring slot full and a spare for each frame of one batch. The arena is carved
+ * at bring-up into buffers of the size that the negotiated MTU needs: the full ring of 2 KiB
+ * buffers, or a ring of 256 jumbo buffers. */
+#define CONFIG_RX_BUFS_STD (CONFIG_RX_RING + CONFIG_RX_BATCH)
+#define CONFIG_RX_BUFS_JUMBO                                                                       \
+    (CONFIG_BUF_BYTES_MAX > CONFIG_BUF_BYTES_STD ? 256 + CONFIG_RX_BATCH : 0)
+#define CONFIG_RX_ARENA                                                                            \
+    (CONFIG_RX_BUFS_STD * CONFIG_BUF_BYTES_STD > CONFIG_RX_BUFS_JUMBO * CONFIG_BUF_BYTES_MAX       \
+         ? CONFIG_RX_BUFS_STD * CONFIG_BUF_BYTES_STD                                               \
+         : CONFIG_RX_BUFS_JUMBO * CONFIG_BUF_BYTES_MAX)
+
+/* Transmit pool: one buffer per ring slot, any size. */
+#define CONFIG_TX_BUFS  CONFIG_TX_RING
+#define CONFIG_TX_ARENA (CONFIG_TX_BUFS * CONFIG_BUF_BYTES_MAX)
+
+/* TCP connections: everything admitted, and every listener's half-open ones. Closing connections
+ * have the lowest priority and are recycled by the stack when a new one needs their place. */
+#define CONFIG_TCP_CONN                                                                            \
+    (CONFIG_IPERF_STREAM + CONFIG_IPERF_SESSION + CONFIG_HTTP_CONN + CONFIG_ECHO_CONN +            \
+     CONFIG_LISTENERS * CONFIG_BACKLOG)
+
+static_assert((CONFIG_RX_RING & (CONFIG_RX_RING - 1)) == 0, "split rings are powers of two");
+static_assert((CONFIG_TX_RING & (CONFIG_TX_RING - 1)) == 0, "split rings are powers of two");
+static_assert(CONFIG_TX_RESERVE < CONFIG_TX_RING, "bulk data needs slots too");
+static_assert(CONFIG_RECORD_MAX < CONFIG_CONSOLE_RING, "a record must fit the console's ring");
+
+#endif

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Time since kernel entry, from the time-stamp counter, calibrated once at boot.
+ * Monotonic, 64-bit, never wraps in practice.
+ */
+#ifndef KERNEL_TIME_H
+#define KERNEL_TIME_H
+
+#include <stdint.h>
+
+#define NS_PER_US 1000ull
+#define NS_PER_MS 1000000ull
+#define NS_PER_S  1000000000ull
+
+uint64_t time_ns(void);
+
+static inline uint64_t time_us(void)
+{
+    return time_ns() / NS_PER_US;
+}
+
+/* Name of the clock the counter was calibrated against: "acpi_pm", "hpet", "pit". */
+const char *time_source(void);
+
+/* Counter ticks per second as calibrated. */
+uint64_t time_tsc_hz(void);
+
+#endif

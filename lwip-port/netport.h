@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The one place that joins the driver and lwIP. Applications use lwIP's raw API for traffic and
+ * this header for what lwIP does not have: bring-up, polling, room, counters.
+ */
+#ifndef LWIP_PORT_NETPORT_H
+#define LWIP_PORT_NETPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "conf.h"
+#include "json.h"
+
+struct netif;
+struct tcp_pcb;
+
+/* Brings up NICs, lwIP and the interfaces as configured. Returns the number of interfaces. */
+unsigned netport_init(const struct conf *c);
+
+/* One turn: receive (at most CONFIG_RX_BATCH frames a NIC), reclaim, lwIP's timers, wake blocked
+ * senders, flush transmit. Returns how much was done; 0 = nothing. */
+unsigned netport_poll(uint64_t now_ns);
+
+/* Publishes frames that applications queued after netport_poll(). */
+void netport_flush(void);
+
+/* Before sleep: false = there is work. *sleep_ns is lowered to the time until the next timer is
+ * due. */
+bool netport_may_sleep(uint64_t *sleep_ns);
+void netport_awake(void);
+
+/* True once traffic can flow: an interface is up and every address asked for statically is set, or
+ * DHCP has an answer, or IPv6 is all there is and its address is past duplicate detection. */
+bool netport_ready(void);
+
+/* "A.B.C.D/N" or "" ; "addr/N" or "" of interface k, for the `ready` record. Valid until the next
+ * call. */
+const char *netport_ip(unsigned k);
+const char *netport_ip6(unsigned k);
+
+/* Frames that bulk senders may still queue towards this interface. UDP senders ask before each
+ * batch. */
+unsigned netport_tx_room(const struct netif *netif);
+
+/* Close with the connection's fate left to the stack: its priority becomes the lowest, so that a
+ * new connection can have its place, and no callback is called again. Never fails: when even a FIN
+ * cannot be queued it aborts. Returns true if it aborted (the caller in a callback then returns
+ * ERR_ABRT). */
+bool netport_close(struct tcp_pcb *pcb);
+
+/* Failures summed over every pool of the driver and of lwIP: the promise is 0. */
+uint64_t netport_alloc_failures(void);
+
+/* Conservation over all NICs. */
+bool netport_check(void);
+
+/* Sums over all NICs since boot; bytes are frame bytes without FCS. */
+struct netport_totals {
+    uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+    uint64_t rx_gap_max_us, tx_gap_max_us;
+};
+void netport_totals(struct netport_totals *t);
+
+/* Members `pools`, `queues`, `buffers`, `lwip` of the stats object that is open in j. */
+void netport_json(struct json *j);
+
+#endif
