@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Unit tests: hosted programs with cmocka, AddressSanitizer and UBSan, made from the guest's own source.
+# Included by the top Makefile; `make -f tests/unit/unit.mk unit` works by itself too.
+#
+# To add a test program NAME (tests/unit/NAME.c): append it to UNIT_TESTS and list every source file it
+# is linked from in UNIT_SRC_NAME. Optional:
+#
+#   UNIT_CFLAGS_NAME   more compiler flags; NAME then has objects of its own, else objects are shared
+#   UNIT_LIBS_NAME     more linker flags
+#   UNIT_NEEDS_NAME    files that must be made before NAME is compiled (order only)
+#
+# Our folders are searched for quoted includes only, tests/sim first: a driver's "cpu.h" and "mmio.h" are
+# the simulated machine, and "time.h" or "string.h" never hides libc's. (A quoted include looks in the
+# including file's own folder before anything else, so kernel/*.c always get the kernel's real headers.)
+
+UNIT_TESTS :=
+
+UNIT_CC     ?= gcc
+UNIT_CFLAGS := -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
+               -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Wconversion -Werror
+UNIT_INC    := -iquote tests/sim -iquote kernel -iquote drivers -iquote lwip-port -iquote apps
+UNIT_SIM    := tests/sim/sim.c tests/sim/sim_kernel.c kernel/json.c
+
+# ---- the programs -------------------------------------------------------------------------------
+
+# ---- rules --------------------------------------------------------------------------------------
+
+unit_obj_dir = build/unit/$(if $(UNIT_CFLAGS_$(1)),$(1).o,obj)
+unit_objs    = $(patsubst %.c,$(call unit_obj_dir,$(1))/%.o,$(UNIT_SRC_$(1)))
+
+# One program: its objects, its link. Shared objects come from the pattern rule below.
+define unit_program
+build/unit/$(1): $(call unit_objs,$(1)) tests/unit/unit.mk
+	$(UNIT_Q)echo "  LD    $$@"
+	$(UNIT_Q)$(UNIT_CC) $(UNIT_CFLAGS) $(call unit_objs,$(1)) -lcmocka $(UNIT_LIBS_$(1)) -o $$@
+$(call unit_objs,$(1)): | $(UNIT_NEEDS_$(1))
+endef
+
+define unit_compile
+$(UNIT_Q)mkdir -p $(@D)
+$(UNIT_Q)echo "  CC    $@"
+$(UNIT_Q)$(UNIT_CC) $(UNIT_CFLAGS) $(1) $(UNIT_INC) -MMD -MP -c $< -o $@
+endef
+
+define unit_own_objects
+build/unit/$(1).o/%.o: %.c tests/unit/unit.mk
+	$$(call unit_compile,$(UNIT_CFLAGS_$(1)))
+endef
+
+UNIT_Q := $(if $(V),,@)
+
+build/unit/obj/%.o: %.c tests/unit/unit.mk
+	$(call unit_compile,)
+
+$(foreach t,$(UNIT_TESTS),$(eval $(call unit_program,$(t))))
+$(foreach t,$(UNIT_TESTS),$(if $(UNIT_CFLAGS_$(t)),$(eval $(call unit_own_objects,$(t)))))
+
+.PHONY: unit unit-build
+unit-build: $(UNIT_TESTS:%=build/unit/%)
+unit: unit-build ## unit tests on the host, sanitizers on; JUnit XML in build/junit
+	$(UNIT_Q)tests/unit/run $(UNIT_TESTS:%=build/unit/%)
+
+-include $(sort $(foreach t,$(UNIT_TESTS),$(patsubst %.o,%.d,$(call unit_objs,$(t)))))
