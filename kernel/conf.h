@@ -29,6 +29,17 @@ enum conf_service { /* bits of struct conf.services */
                     SERVICE_ALL = 0x1f,
 };
 
+/* `fault=panic:KIND@TIME`: bugs of ours on demand, to see that each is caught and reported. */
+enum conf_panic {
+    CONF_PANIC_NONE,
+    CONF_PANIC_ASSERT, /* a failed ASSERT() */
+    CONF_PANIC_NULL,   /* read through a null pointer */
+    CONF_PANIC_WRITE,  /* write to the image's text */
+    CONF_PANIC_EXEC,   /* jump into data */
+    CONF_PANIC_STACK,  /* run out of stack */
+    CONF_PANIC_SMASH,  /* write past an array on the stack */
+};
+
 struct conf_net {
     enum conf_ip_mode ip_mode;
     uint32_t ip;     /* host byte order */
@@ -48,6 +59,8 @@ struct conf {
     uint64_t exit_ns;      /* power off after this time; 0 = never */
     uint64_t interval_ns;  /* period of `interval` records; 0 = none */
     enum log_level log;
+    enum conf_panic panic_kind;
+    uint64_t panic_at_ns; /* since kernel entry */
 };
 
 /* Sets the defaults. */
@@ -57,6 +70,10 @@ void conf_init(struct conf *c);
  * False: an `error` record naming key, value and what is accepted was written; the caller ends the
  * run with EXIT_FAIL_CONFIG. Nothing before the faulty token is lost or undone. */
 bool conf_parse(struct conf *c, const char *source, const char *text);
+
+/* Checks what one key says against what others say (a gateway outside its subnet), after the last
+ * source was applied. False as above. */
+bool conf_check(const struct conf *c);
 
 /* Writes that `error` record. */
 void conf_refuse(const char *source, const char *key, const char *value, const char *accepted);

@@ -81,6 +81,22 @@ static inline uint64_t cpu_tsc(void)
     return ((uint64_t)hi << 32) | lo;
 }
 
+/* What the CPU says about itself under `leaf`, subleaf 0: eax, ebx, ecx, edx. */
+static inline void cpu_cpuid(uint32_t leaf, uint32_t out[4])
+{
+    __asm__ volatile("cpuid"
+                     : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3])
+                     : "a"(leaf), "c"(0));
+}
+
+/* A hardware random number; false if there is none right now. Only where CPUID says it exists. */
+static inline int cpu_rdrand(uint64_t *v)
+{
+    uint8_t ok;
+    __asm__ volatile("rdrand %0; setc %1" : "=r"(*v), "=qm"(ok) : : "cc");
+    return ok;
+}
+
 /* Sleep until an interrupt. `sti` takes effect only after the instruction behind it, so an
  * interrupt that is already pending ends this very `hlt` and cannot be lost between the two. */
 static inline void cpu_wait_irq(void)
