@@ -24,6 +24,9 @@ struct service {
 extern const struct service iperf3_service, echo_service, discard_service, chargen_service,
     http_service;
 
+/* The configuration in force: what apps_start() was given, set before any service starts. */
+extern const struct conf *apps_conf;
+
 /* services.c: starts what the configuration asks for; polls; next deadline. */
 bool apps_start(const struct conf *c);
 unsigned apps_poll(uint64_t now);
