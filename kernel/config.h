@@ -24,6 +24,7 @@
 #define CONFIG_TX_RING       128
 #define CONFIG_IPERF_SESSION 4
 #define CONFIG_IPERF_STREAM  64 /* streams of all sessions together, each direction counts */
+#define CONFIG_IPERF_PENDING 8 /* connections whose cookie is not read yet; the oldest gives way */
 #define CONFIG_HTTP_CONN     8
 #define CONFIG_ECHO_CONN     8 /* echo, discard and chargen connections together */
 #define CONFIG_BACKLOG       8 /* half-open connections per listener */
@@ -34,6 +35,7 @@
 #define CONFIG_TX_RING       256
 #define CONFIG_IPERF_SESSION 8
 #define CONFIG_IPERF_STREAM  272 /* -P 128 --bidir is 256, and one -P 8 --bidir client beside it */
+#define CONFIG_IPERF_PENDING 16
 #define CONFIG_HTTP_CONN     32
 #define CONFIG_ECHO_CONN     32
 #define CONFIG_BACKLOG       16
@@ -90,8 +92,8 @@
 /* TCP connections: everything admitted, and every listener's half-open ones. Closing connections
  * have the lowest priority and are recycled by the stack when a new one needs their place. */
 #define CONFIG_TCP_CONN                                                                            \
-    (CONFIG_IPERF_STREAM + CONFIG_IPERF_SESSION + CONFIG_HTTP_CONN + CONFIG_ECHO_CONN +            \
-     CONFIG_LISTENERS * CONFIG_BACKLOG)
+    (CONFIG_IPERF_STREAM + CONFIG_IPERF_SESSION + CONFIG_IPERF_PENDING + CONFIG_HTTP_CONN +        \
+     CONFIG_ECHO_CONN + CONFIG_LISTENERS * CONFIG_BACKLOG)
 
 static_assert((CONFIG_RX_RING & (CONFIG_RX_RING - 1)) == 0, "split rings are powers of two");
 static_assert((CONFIG_TX_RING & (CONFIG_TX_RING - 1)) == 0, "split rings are powers of two");
