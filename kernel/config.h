@@ -24,7 +24,7 @@
 #define CONFIG_TX_RING       128
 #define CONFIG_IPERF_SESSION 4
 #define CONFIG_IPERF_STREAM  64 /* streams of all sessions together, each direction counts */
-#define CONFIG_IPERF_PENDING 8 /* connections whose cookie is not read yet; the oldest gives way */
+#define CONFIG_IPERF_PENDING 8  /* connections before their cookie; the oldest gives way */
 #define CONFIG_HTTP_CONN     8
 #define CONFIG_ECHO_CONN     8 /* echo, discard and chargen connections together */
 #define CONFIG_BACKLOG       8 /* half-open connections per listener */
