@@ -28,6 +28,11 @@
 #define CONFIG_HTTP_CONN     8
 #define CONFIG_ECHO_CONN     8 /* echo, discard and chargen connections together */
 #define CONFIG_BACKLOG       8 /* half-open connections per listener */
+#define CONFIG_TCP_SND_BUF   65536
+#define CONFIG_TCP_SND_SEGS  48
+#define CONFIG_TCP_WND       65536
+#define CONFIG_OOSEQ_SHARED  128
+#define CONFIG_NEIGHBORS     16
 #else
 #define CONFIG_NICS          4
 #define CONFIG_MTU_MAX       9000
@@ -39,7 +44,15 @@
 #define CONFIG_HTTP_CONN     32
 #define CONFIG_ECHO_CONN     32
 #define CONFIG_BACKLOG       16
+#define CONFIG_TCP_SND_BUF   262144 /* bytes a connection may have queued and unacknowledged */
+#define CONFIG_TCP_SND_SEGS  72     /* the same in segments; 105 KB at a 1460-byte MSS */
+#define CONFIG_TCP_WND       262144 /* receive window, bytes; a sink frees it within the callback */
+#define CONFIG_OOSEQ_SHARED  2048   /* out-of-order frames beyond each connection's own share */
+#define CONFIG_NEIGHBORS     32     /* ARP entries, and as many IPv6 neighbours */
 #endif
+
+/* Out-of-order frames that a connection can keep whatever the others do. */
+#define CONFIG_OOSEQ_OWN 4
 
 /* Frames handled per direction in one turn of the main loop: large enough to spread one doorbell
  * over many frames, small enough that timers, control and log get their turn within 1 ms. */
