@@ -6,6 +6,7 @@
 #ifndef KERNEL_IRQ_H
 #define KERNEL_IRQ_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* A free CPU vector, to be used by one device queue for ever; 0 when none is left. */
@@ -16,5 +17,11 @@ void irq_msi_message(uint8_t vector, uint64_t *addr, uint32_t *data);
 
 /* How often `vector` was taken. */
 uint64_t irq_count(uint8_t vector);
+
+/* Silences the legacy interrupt controllers and takes the local APIC into use. False: no APIC. */
+bool irq_init(void);
+
+/* From trap.c: `vector` was taken. */
+void irq_handle(uint8_t vector);
 
 #endif

@@ -22,6 +22,14 @@ _Noreturn void machine_exit(enum exit_code code);
  * only: nothing that a peer or a device does may lead here. */
 _Noreturn void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+struct trap_frame;
+
+/* The same for an exception that the CPU took, with its registers. */
+_Noreturn void panic_trap(const struct trap_frame *f);
+
+/* Draws the stack protector's guard value. Before the first function that could be attacked. */
+void panic_init(void);
+
 /* Always compiled in. The condition must have no side effects. */
 #define ASSERT(cond)                                                                               \
     do {                                                                                           \

@@ -40,15 +40,15 @@ void serial_init(void)
     cpu_out8(MCR, MCR_ON);
 }
 
-unsigned serial_put_room(void)
+unsigned serial_put(const char *s, unsigned n)
 {
-    if (!present)
-        return UINT32_MAX;
-    return cpu_in8(LSR) & LSR_THRE ? FIFO_BYTES : 0;
-}
+    unsigned done = 0;
 
-void serial_put(uint8_t c)
-{
-    if (present)
-        cpu_out8(DATA, c);
+    if (!present)
+        return n;
+    while (done < n && (cpu_in8(LSR) & LSR_THRE)) {
+        for (unsigned room = FIFO_BYTES; room > 0 && done < n; room--)
+            cpu_out8(DATA, (uint8_t)s[done++]);
+    }
+    return done;
 }

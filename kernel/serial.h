@@ -5,13 +5,10 @@
 #ifndef KERNEL_SERIAL_H
 #define KERNEL_SERIAL_H
 
-#include <stdint.h>
-
 void serial_init(void);
 
-/* How many bytes serial_put() takes right now without losing one. Without a port it takes any number
- * and throws them away, so that nobody waits for a line that is not there. */
-unsigned serial_put_room(void);
-void serial_put(uint8_t c);
+/* Hands over at most n bytes, as many as fit right now, and returns how many. Without a port it takes
+ * them all and throws them away, so that nobody waits for a line that is not there. */
+unsigned serial_put(const char *s, unsigned n);
 
 #endif

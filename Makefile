@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Everything that is made lies in build/. `make help` lists the targets. Variables:
+#   V=1        show the commands             LEAN=1     the small profile, in build/lean
+#   LWIP_DIR=  an unpacked lwIP 2.2.1        QEMU= ACCEL=  what run, test and debug use
+
+BUILD := build
+B     := $(BUILD)$(if $(LEAN),/lean)
+LWIP  := $(BUILD)/lwip
+Q     := $(if $(V),,@)
+QEMU  ?= qemu-system-x86_64
+export V QEMU ACCEL LWIP_DIR LEAN CI
+
+# ---- what there is ------------------------------------------------------------------------------
+
+BOOT_SRC := boot/entry.S boot/pvh.c
+
+KERNEL_SRC := \
+    kernel/acpi.c kernel/console.c kernel/dma.c kernel/format.c kernel/framebuffer.c kernel/irq.c \
+    kernel/json.c kernel/lapic.c kernel/main.c kernel/paging.c kernel/panic.c kernel/record.c \
+    kernel/serial.c kernel/stacks.S kernel/string.c kernel/symbols.c kernel/time.c kernel/trap.S \
+    kernel/trap.c
+
+DRIVER_SRC :=
+
+PORT_SRC :=
+
+APP_SRC :=
+
+# lwIP's core; neither its sequential API nor its applications.
+LWIP_SRC :=
+
+# ---- how it is made -----------------------------------------------------------------------------
+
+CC      := gcc
+LD      := ld
+OBJCOPY := objcopy
+NM      := nm
+
+# No SSE, no red zone: an interrupt may come at any `hlt` and saves the general registers only.
+MACHINE  := -m64 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie
+COMMON   := -std=c11 -ffreestanding -O2 -g -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
+            -fstack-protector-strong -mstack-protector-guard=global \
+            -ffunction-sections -fdata-sections -MMD -MP $(if $(LEAN),-DLEAN)
+WARN     := -Wall -Wextra -Wshadow -Wconversion -Werror
+OUR_INC  := -iquote kernel -iquote drivers -iquote lwip-port -iquote apps
+LWIP_INC := -isystem $(LWIP)/src/include -isystem lwip-port
+
+CFLAGS      := $(MACHINE) $(COMMON) $(WARN) $(OUR_INC)
+LWIP_CFLAGS := $(MACHINE) $(COMMON) -Wall $(OUR_INC) $(LWIP_INC)
+LDFLAGS     := -nostdlib -static --gc-sections --build-id=none -z max-page-size=4096 \
+               -z noexecstack -T boot/kernel.ld
+
+KERNEL_OBJ := $(patsubst %,$(B)/obj/%.o,$(BOOT_SRC) $(KERNEL_SRC) $(DRIVER_SRC))
+STACK_OBJ  := $(patsubst %,$(B)/obj/%.o,$(PORT_SRC) $(APP_SRC))
+LWIP_OBJ   := $(patsubst %,$(B)/obj/lwip/%.o,$(LWIP_SRC))
+OBJ        := $(KERNEL_OBJ) $(STACK_OBJ) $(LWIP_OBJ)
+
+.PHONY: all deps run test check check-layers debug help clean
+.DELETE_ON_ERROR:
+
+all: $(B)/antifreeze.elf ## every artifact (default)
+
+deps: ## install missing Debian packages, unpack lwIP
+	$(Q)tools/deps
+	$(Q)BUILD=$(BUILD) tools/lwip-source
+
+$(OBJ): Makefile | deps
+$(LWIP_SRC:%=$(LWIP)/src/%): | deps ;
+
+$(B)/obj/%.c.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	$(Q)$(CC) $(CFLAGS) -c $< -o $@
+
+$(B)/obj/%.S.o: %.S
+	@mkdir -p $(@D)
+	@echo "  AS    $@"
+	$(Q)$(CC) $(CFLAGS) -c $< -o $@
+
+$(STACK_OBJ): CFLAGS += $(LWIP_INC)
+
+$(B)/obj/lwip/%.c.o: $(LWIP)/src/%.c
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	$(Q)$(CC) $(LWIP_CFLAGS) -c $< -o $@
+
+# The table of function names describes the image that it is part of. It lies behind the text, so the
+# second link moves no function: that is checked.
+$(B)/symbols0.S: tools/symbols
+	@mkdir -p $(@D)
+	$(Q)tools/symbols </dev/null >$@
+
+$(B)/pass1.elf: $(OBJ) $(B)/symbols0.o boot/kernel.ld
+	$(Q)$(LD) $(LDFLAGS) $(filter %.o,$^) -o $@
+
+$(B)/symbols1.S: $(B)/pass1.elf tools/symbols
+	$(Q)$(NM) -n $< | tools/symbols >$@
+
+$(B)/symbols%.o: $(B)/symbols%.S
+	$(Q)$(CC) $(MACHINE) -c $< -o $@
+
+$(B)/antifreeze.sym.elf: $(OBJ) $(B)/symbols1.o boot/kernel.ld
+	@echo "  LD    $@"
+	$(Q)$(LD) $(LDFLAGS) $(filter %.o,$^) -o $@
+	$(Q)$(NM) -n $@ | tools/symbols | cmp - $(B)/symbols1.S
+
+$(B)/antifreeze.elf: $(B)/antifreeze.sym.elf
+	$(Q)$(OBJCOPY) --strip-all $< $@
+	$(Q)test $$(stat -c %s $@) -lt 1048576 || { echo "$@ is 1 MiB or more" >&2; false; }
+
+# ---- what is done with it -----------------------------------------------------------------------
+
+run: all ## boot the guest and drive it with iperf3, both ways: table and verdict
+	$(Q)tools/run
+
+test: all ## unit tests, then system tests in QEMU
+	$(Q)tests/run-tests
+
+check: deps check-layers ## format, layers, static analysis, shell scripts
+	$(Q)tools/check
+
+check-layers: ## who may include whom
+	$(Q)tools/check-layers
+
+debug: all ## QEMU paused with a gdb stub on port 1234
+	@echo "gdb -ex 'target remote :1234' -ex 'hbreak kernel_main' $(B)/antifreeze.sym.elf"
+	$(Q)$(QEMU) -machine q35 -m 64 -nodefaults -display none -serial stdio -no-reboot -S -s \
+	    -netdev user,id=n0 -device virtio-net-pci,netdev=n0 -kernel $(B)/antifreeze.elf
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## */  \1\t/p' Makefile tests/unit/unit.mk | expand -t 16
+
+clean: ## remove what was built; the fetched lwIP package stays in build/cache
+	$(Q)for f in $(BUILD)/*; do [ "$$f" = $(BUILD)/cache ] || rm -rf "$$f"; done
+
+-include $(OBJ:.o=.d)
+-include tests/unit/unit.mk

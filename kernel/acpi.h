@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The few things we need of ACPI: two clocks and the power switch.
+ */
+#ifndef KERNEL_ACPI_H
+#define KERNEL_ACPI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Reads the tables that the RSDP at this physical address leads to; 0 = there is none. Whatever is
+ * damaged is treated as absent. */
+void acpi_init(uint64_t rsdp);
+
+/* I/O port of the power-management timer, 3,579,545 Hz; 0 = none. */
+uint16_t acpi_pm_timer_port(void);
+bool acpi_pm_timer_is_32bit(void); /* else 24 bits count */
+
+/* Physical address of the HPET's registers; 0 = none. */
+uint64_t acpi_hpet_base(void);
+
+/* Asks the machine to switch off. Returns if it does not. */
+void acpi_power_off(void);
+
+#endif

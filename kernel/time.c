@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Time from the time-stamp counter, calibrated against a clock of known rate: the ACPI power-management
+ * timer, else the HPET, else the PIT.
+ *
+ * The interval is the boot itself: a sample (reference, TSC) at its start and one at its end. Reading the
+ * reference takes a microsecond or more in a virtual machine, and at times much longer; so each
+ * sample is the closest of several pairs of TSC readings around one of the reference.
+ */
+#include "time.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "acpi.h"
+#include "cpu.h"
+#include "lapic.h"
+#include "mmio.h"
+#include "panic.h"
+#include "paging.h"
+
+/* A sample is good to about half a microsecond; 100 ppm of this is 0.8 us. */
+#define INTERVAL_MIN_NS (8 * NS_PER_MS)
+#define SAMPLE_TRIES    6
+
+#define PM_TIMER_HZ 3579545
+#define PIT_HZ      1193182
+
+#define HPET_BYTES   0x100
+#define HPET_PERIOD  0x04 /* femtoseconds a tick; the high half of the capabilities register */
+#define HPET_CONFIG  0x10
+#define HPET_COUNTER 0xf0
+#define HPET_ENABLE  1u
+#define FS_PER_S     1000000000000000ull
+
+#define PIT_CHANNEL2 0x42
+#define PIT_COMMAND  0x43
+#define PIT_GATE     0x61
+
+struct sample {
+    uint64_t ref; /* ticks of the reference since time_init() */
+    uint64_t tsc;
+};
+
+static struct {
+    const char *name;
+    uint32_t (*read)(void);
+    uint32_t mask; /* of the bits that count */
+    uint64_t hz;
+    uint32_t last;    /* value of the last read */
+    uint64_t elapsed; /* ticks since time_init(); right if no two reads are a whole wrap apart */
+} ref;
+
+static uint8_t *hpet;
+static struct sample first;
+static uint64_t origin_tsc; /* time 0 */
+static uint64_t ns_mult;    /* ns a tick of the TSC, times 2^32; 0 before calibration */
+static uint64_t tsc_hz;
+
+static uint32_t read_pm_timer(void)
+{
+    return cpu_in32(acpi_pm_timer_port());
+}
+
+static uint32_t read_hpet(void)
+{
+    return mmio_read32(hpet + HPET_COUNTER);
+}
+
+static uint32_t read_pit(void)
+{
+    cpu_out8(PIT_COMMAND, 0x80); /* latch channel 2 */
+    uint32_t low = cpu_in8(PIT_CHANNEL2);
+    return 0u - (low | (uint32_t)cpu_in8(PIT_CHANNEL2) << 8); /* it counts down */
+}
+
+static bool use_hpet(void)
+{
+    uint32_t period;
+
+    hpet = acpi_hpet_base() ? mmio_map(acpi_hpet_base(), HPET_BYTES) : NULL;
+    if (hpet == NULL)
+        return false;
+    period = mmio_read32(hpet + HPET_PERIOD);
+    if (period == 0 || period > 100000000) /* 100 ns at most [HPET 2.3.4] */
+        return false;
+    mmio_write32(hpet + HPET_CONFIG, mmio_read32(hpet + HPET_CONFIG) | HPET_ENABLE);
+    ref.hz = FS_PER_S / period;
+    ref.mask = UINT32_MAX;
+    ref.read = read_hpet;
+    ref.name = "hpet";
+    return true;
+}
+
+static void use_pit(void)
+{
+    cpu_out8(PIT_GATE, (uint8_t)((cpu_in8(PIT_GATE) & ~2) | 1)); /* gate on, speaker off */
+    cpu_out8(PIT_COMMAND, 0xb4); /* channel 2, two bytes, mode 2: counts down for ever */
+    cpu_out8(PIT_CHANNEL2, 0);   /* 0 = 65536 */
+    cpu_out8(PIT_CHANNEL2, 0);
+    ref.hz = PIT_HZ;
+    ref.mask = 0xffff;
+    ref.read = read_pit;
+    ref.name = "pit";
+}
+
+static void choose_reference(void)
+{
+    if (acpi_pm_timer_port() != 0) {
+        ref.hz = PM_TIMER_HZ;
+        ref.mask = acpi_pm_timer_is_32bit() ? UINT32_MAX : 0xffffff;
+        ref.read = read_pm_timer;
+        ref.name = "acpi_pm";
+    } else if (!use_hpet()) {
+        use_pit();
+    }
+    ref.last = ref.read();
+}
+
+static uint64_t ref_elapsed(void)
+{
+    uint32_t now = ref.read();
+
+    ref.elapsed += (now - ref.last) & ref.mask;
+    ref.last = now;
+    return ref.elapsed;
+}
+
+static struct sample take_sample(void)
+{
+    struct sample best = {0, 0};
+    uint64_t best_width = UINT64_MAX;
+
+    for (unsigned i = 0; i < SAMPLE_TRIES; i++) {
+        uint64_t before = cpu_tsc();
+        uint64_t now = ref_elapsed();
+        uint64_t width = cpu_tsc() - before;
+        if (width < best_width) {
+            best_width = width;
+            best.ref = now;
+            best.tsc = before + width / 2;
+        }
+    }
+    return best;
+}
+
+void time_init(uint64_t entry_tsc)
+{
+    origin_tsc = entry_tsc;
+    choose_reference();
+    first = take_sample();
+    lapic_timer_measure_start();
+}
+
+void time_calibrate(void)
+{
+    struct sample second;
+    uint64_t ns, ticks;
+
+    uint32_t lapic_ticks;
+
+    while (ref_elapsed() - first.ref < INTERVAL_MIN_NS * ref.hz / NS_PER_S)
+        cpu_relax();
+    lapic_ticks = lapic_timer_measure_ticks();
+    second = take_sample();
+
+    ticks = second.tsc - first.tsc;
+    ns = (second.ref - first.ref) * NS_PER_S / ref.hz;
+    ASSERT(ns > 0 && ns < 4 * NS_PER_S && ticks > ns / 100); /* a counter that stands still or nearly */
+    tsc_hz = ticks * NS_PER_S / ns;
+    ns_mult = (ns << 32) / ticks;
+    lapic_timer_set_hz(lapic_ticks * NS_PER_S / ns);
+}
+
+uint64_t time_ns(void)
+{
+    if (ns_mult != 0)
+        return (uint64_t)(((unsigned __int128)(cpu_tsc() - origin_tsc) * ns_mult) >> 32);
+    return ref.read != NULL ? ref_elapsed() * NS_PER_S / ref.hz : 0;
+}
+
+const char *time_source(void)
+{
+    return ref.name;
+}
+
+uint64_t time_tsc_hz(void)
+{
+    return tsc_hz;
+}
