@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Fixtures of the system tests. Start them with tests/run-tests, which provides the private network.
+
+    guest     a booted guest shared by the tests of one file; checked after each of them
+    boot      boots guests of the test's own: boot(append="…", machine="pc", …)
+    net       the network of the test's own guests: a tap where possible, else QEMU's user network
+    tap       the same, but the test is skipped where there are no taps
+    log_dir   build/test/<test>/, kept: console.log, qemu.log, command of each guest
+
+Nothing here or in a test sleeps: guest.wait(event, seconds) returns with the record, and seconds is only
+the limit after which the test fails, generous enough for an emulated guest on a busy machine.
+"""
+
+import pathlib
+import re
+import shutil
+import signal
+import sys
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tools"))
+
+from antifreeze import BUILD, Error, net as networks, qemu, world  # noqa: E402
+
+BOOT_SECONDS = 120  # the most that a boot may take, firmware included
+LOGS = BUILD / "test"
+
+
+# ---- every test ---------------------------------------------------------------------------------
+
+
+def pytest_sessionstart(session):
+    if not hasattr(session.config, "workerinput"):
+        shutil.rmtree(LOGS, ignore_errors=True)
+
+
+def pytest_report_header():
+    accel = qemu.accelerator()
+    taps = world.why_no_taps()
+    return [
+        f"guest: {accel.why}; CPU {qemu.CPU_MODEL}",
+        "network: " + (f"QEMU user network, no taps: {taps}" if taps else "taps in a private namespace"),
+    ]
+
+
+def _limited(item):
+    """Set-up, call and teardown each end in bounded time, whatever they wait for."""
+    marker = item.get_closest_marker("limit")
+    seconds = marker.args[0] if marker else 120
+
+    def expired(*_):
+        raise TimeoutError(f"took more than {seconds} s")
+
+    signal.signal(signal.SIGALRM, expired)
+    signal.alarm(seconds)
+    yield
+    signal.alarm(0)
+
+
+pytest_runtest_setup = pytest.hookimpl(hookwrapper=True)(_limited)
+pytest_runtest_call = pytest.hookimpl(hookwrapper=True)(_limited)
+pytest_runtest_teardown = pytest.hookimpl(hookwrapper=True)(lambda item: _limited(item))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """A failed test shows the last lines of every guest it had."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        item.failed = True
+        for guest in getattr(item, "guests", []):
+            report.sections.append((f"guest {guest.log_dir}", guest.console.tail(25)))
+
+
+def _directory(node):
+    name = re.sub(r"[^\w.\[\]=-]+", "_", node.nodeid.split("/")[-1])
+    return LOGS / name
+
+
+@pytest.fixture
+def log_dir(request):
+    return _directory(request.node)
+
+
+# ---- guests -------------------------------------------------------------------------------------
+
+
+def check_health(guest):
+    """What holds of every guest at every moment of an ordinary test."""
+    assert not guest.console.malformed, f"not a record: {guest.console.malformed[0]}"
+    for event in ("panic", "error"):
+        assert not guest.find(event), guest.error(f"the guest reports: {guest.find(event)[0]}")
+    assert guest.alive(), guest.error("the guest has ended")
+
+
+@pytest.fixture
+def net():
+    with networks.best() as network:
+        yield network
+
+
+@pytest.fixture
+def tap():
+    why = world.why_no_taps()
+    if why:
+        pytest.skip(f"needs a tap interface: {why}")
+    with networks.Tap() as network:
+        yield network
+
+
+@pytest.fixture
+def boot(request, net, log_dir):
+    """boot(append="…", net=…, ready=True, healthy=True, **fields of qemu.Machine) -> NetGuest.
+
+    Waits for the `ready` record unless ready=False. When the test is over the guest must be healthy
+    unless healthy=False (a guest that has ended by itself always may), then it is ended."""
+    guests = request.node.guests = []
+    unhealthy = []
+
+    def start(append="", net=net, ready=True, healthy=True, options=None, **machine):
+        directory = log_dir / f"guest{len(guests)}" if guests else log_dir
+        guest = networks.NetGuest(net, directory, append, options, **machine)
+        guests.append(guest)
+        if not healthy:
+            unhealthy.append(guest)
+        if ready:
+            guest.wait("ready", BOOT_SECONDS)
+        return guest
+
+    yield start
+    try:
+        for guest in guests:
+            if guest not in unhealthy and guest.alive():
+                check_health(guest)
+    finally:
+        for guest in guests:
+            guest.close()
+
+
+class _Shared:
+    """The guest of one test file; booted anew if a test broke it."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.net = networks.best()
+        self.guest = None
+
+    def get(self):
+        if self.guest is None:
+            self.guest = networks.NetGuest(self.net, self.directory)
+            self.guest.wait("ready", BOOT_SECONDS)
+        return self.guest
+
+    def drop(self):
+        if self.guest:
+            self.guest.close()
+            self.guest = None
+
+
+@pytest.fixture(scope="module")
+def _shared(request):
+    shared = _Shared(_directory(request.node))
+    yield shared
+    shared.drop()
+    shared.net.close()
+
+
+@pytest.fixture
+def guest(request, _shared):
+    """The file's shared guest: PVH, q35, 64 MiB, fixed addresses on a tap (or the user network)."""
+    try:
+        guest = _shared.get()
+        request.node.guests = [guest]
+        yield guest
+        check_health(guest)
+        assert guest.stats()["alloc_failures"] == 0
+    except BaseException:
+        _shared.drop()
+        raise
+    if getattr(request.node, "failed", False):
+        _shared.drop()  # the next test is not to suffer for this one

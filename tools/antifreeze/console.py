@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The guest's serial console: a thread that reads it, keeps the records, and wakes who waits.
+
+Lines beginning with `{` are records, one JSON object a line; everything else is for people. The text
+goes to a log file as it comes, so it is complete whatever happens to this process.
+
+Nothing here sleeps: wait() returns the moment the record is there, the console ends, or the
+deadline passes.
+"""
+
+import json
+import re
+import threading
+import time
+
+from . import Error
+
+# Firmware moves its cursor and sets colours, also in front of the first record.
+_TERMINAL_CODES = re.compile(rb"\x1b\[[0-9;=?]*[A-Za-z]")
+
+
+class Console:
+    """Reads `sock` until its end. `records` and `lines` only ever grow."""
+
+    def __init__(self, sock, log_path, on_record=None):
+        self.records = []
+        self.lines = []
+        self.malformed = []
+        self.closed = False
+        self._sock = sock
+        self._log = open(log_path, "wb", buffering=0)
+        self._on_record = on_record
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._read, name="console", daemon=True)
+        self._thread.start()
+
+    def wait(self, event, timeout, match=None, after=0):
+        """The first record of this event (of any, if None) at or behind index `after` that match(record)
+        accepts; None if the console ended or `timeout` seconds passed first."""
+        deadline = time.monotonic() + timeout
+        at = after
+        with self._changed:
+            while True:
+                while at < len(self.records):
+                    record = self.records[at]
+                    at += 1
+                    if event in (None, record.get("event")) and (match is None or match(record)):
+                        return record
+                left = deadline - time.monotonic()
+                if self.closed or left <= 0:
+                    return None
+                self._changed.wait(left)
+
+    def wait_closed(self, timeout):
+        """True once the other side has closed the console."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.closed, timeout)
+
+    def tail(self, n=12):
+        """The last n lines, for error messages."""
+        with self._changed:
+            return "\n".join("    | " + line[:400] for line in self.lines[-n:])
+
+    def close(self):
+        """Ends the thread; the other side has gone or is of no interest any more."""
+        try:
+            self._sock.shutdown(2)
+        except OSError:
+            pass
+        self._thread.join(5)
+        self._sock.close()
+
+    def _read(self):
+        pending = b""
+        while True:
+            try:
+                chunk = self._sock.recv(65536)
+            except OSError:
+                chunk = b""
+            if not chunk:
+                break
+            self._log.write(chunk)
+            *whole, pending = (pending + chunk).split(b"\n")
+            if whole:
+                self._take(whole)
+        if pending:
+            self._take([pending], partial=True)
+        self._log.close()
+        with self._changed:
+            self.closed = True
+            self._changed.notify_all()
+
+    def _take(self, raw_lines, partial=False):
+        fresh = []
+        with self._changed:
+            for raw in raw_lines:
+                line = _TERMINAL_CODES.sub(b"", raw).decode("utf-8", "replace").strip("\r\0")
+                self.lines.append(line)
+                if not line.startswith("{"):
+                    continue
+                try:
+                    record = json.loads(line)
+                    if not isinstance(record.get("event"), str):
+                        raise ValueError("no event")
+                except ValueError:
+                    if not partial:  # a killed guest may leave half a line; a live one never does
+                        self.malformed.append(line)
+                    continue
+                self.records.append(record)
+                fresh.append(record)
+            self._changed.notify_all()
+        if self._on_record:
+            for record in fresh:
+                self._on_record(record)
+
+
+class GuestError(Error):
+    """The guest did not do what was waited for; the message ends in its last log lines."""

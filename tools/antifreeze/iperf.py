@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs the real iperf3 client and reads what it prints, line by line as it comes.
+
+The text form, not JSON: it is live, and its exit status tells the truth (3.12 with -J exits 0 on every error).
+"""
+
+import dataclasses
+import re
+import subprocess
+import threading
+
+from . import Error
+
+# [  5]   1.00-2.00   sec   119 MBytes  998244 Kbits/sec  …   or  [SUM] … ; with --bidir [  5][TX-C] …
+_LINE = re.compile(
+    r"\[\s*(?P<id>\d+|SUM)\](?:\[(?P<role>..-.)\])?\s+(?P<start>[\d.]+)-(?P<end>[\d.]+)\s+sec\s+"
+    r"[\d.]+ \w*Bytes\s+(?P<kbits>[\d.]+) Kbits/sec\s*(?P<rest>.*)"
+)
+_LOSS = re.compile(r"(?P<jitter>[\d.]+) ms\s+(?P<lost>-?\d+)/(?P<total>\d+)")
+
+
+@dataclasses.dataclass
+class Result:
+    status: int = 0
+    output: str = ""
+    error: str = ""  # iperf3's own words, one line; empty when all went well
+    intervals: list = dataclasses.field(default_factory=list)  # (start s, end s, bit/s)
+    sent_bps: float = 0.0
+    received_bps: float = 0.0
+    retransmits: object = None  # TCP, None if the sender does not count them
+    lost: int = 0  # UDP datagrams
+    datagrams: int = 0
+
+    @property
+    def ok(self):
+        return self.status == 0 and not self.error
+
+
+def run(command, timeout, streams=1, on_interval=None):
+    """Runs an iperf3 client command (one direction); on_interval(start, end, bps) is called while it runs."""
+    result = Result()
+    words = [*command, "-f", "k", "-i", "1", "--forceflush"]
+    if streams > 1:
+        words += ["-P", str(streams)]
+    try:
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, errors="replace", env={"LC_ALL": "C", "PATH": "/usr/bin:/bin:/usr/local/bin"},
+        )  # fmt: skip
+    except OSError as error:
+        raise Error(f"iperf3 cannot be run ({error}): run `make deps`") from None
+    watchdog = threading.Timer(timeout, process.kill)
+    watchdog.start()
+    try:
+        for line in process.stdout:
+            result.output += line
+            _take(line, "SUM" if streams > 1 else None, result, on_interval)
+        result.status = process.wait()
+    finally:
+        watchdog.cancel()
+        process.kill()
+        process.wait()
+    if result.status < 0:
+        result.error = f"iperf3 had not ended after {timeout} s"
+    elif result.status:
+        result.error = result.error or f"iperf3 ended with status {result.status}"
+    return result
+
+
+def _take(line, wanted_id, result, on_interval):
+    if "error" in line and line.startswith("iperf3:"):
+        result.error = line.strip()
+    found = _LINE.match(line)
+    if not found or "(omitted)" in line or (wanted_id and found["id"] != wanted_id):
+        return
+    bps = float(found["kbits"]) * 1000
+    rest = found["rest"]
+    loss = _LOSS.search(rest)
+    if rest.endswith("sender"):
+        result.sent_bps = bps
+        count = rest.split()[0]
+        if not loss and count.isdigit():
+            result.retransmits = int(count)
+    elif rest.endswith("receiver"):
+        result.received_bps = bps
+        if loss:
+            result.lost, result.datagrams = int(loss["lost"]), int(loss["total"])
+    else:
+        interval = (float(found["start"]), float(found["end"]), bps)
+        result.intervals.append(interval)
+        if on_interval:
+            on_interval(*interval)

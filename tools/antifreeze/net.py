@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The guest's network, seen from the host: a tap interface, or QEMU's user network.
+
+Both have the same three things: nic() for Machine, config() for the guest's command line, and
+address() for a client that wants to reach a port of the guest. best() takes the tap where one can be had.
+"""
+
+import json
+import pathlib
+import socket
+import subprocess
+import urllib.request
+
+from . import Error, qemu, world
+
+# The guest's services, all of which the user network forwards.
+PORTS = {"iperf3": 5201, "echo": 7, "discard": 9, "chargen": 19, "http": 80}
+_FORWARDS = [(protocol, port) for port in PORTS.values() for protocol in ("tcp", "udp") if port != 80]
+_FORWARDS.append(("tcp", 80))
+
+
+def best():
+    """A tap in the private world, else the user network."""
+    return UserNet() if world.why_no_taps() else Tap()
+
+
+class UserNet:
+    """QEMU's user network: no rights needed, DHCP and router advertisements included; the host reaches
+    the forwarded ports of 127.0.0.1 only."""
+
+    kind = "user"
+
+    def __init__(self):
+        self._host_ports = {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def nic(self, **options):
+        # chosen anew for each guest: another program may have taken one meanwhile
+        self._host_ports = {port: _free_port() for port in PORTS.values()}
+        forwards = [(protocol, self._host_ports[port], port) for protocol, port in _FORWARDS]
+        return qemu.Nic.user(forwards, **options)
+
+    def config(self):
+        """What the guest has to be told: nothing, DHCP answers at once."""
+        return ""
+
+    def address(self, port):
+        return "127.0.0.1", self._host_ports[port]
+
+    def close(self):
+        pass
+
+
+def _free_port():
+    """A number that is free for TCP and UDP on 127.0.0.1."""
+    for _ in range(100):
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            port = tcp.getsockname()[1]
+            try:
+                udp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise Error("no free port on 127.0.0.1")
+
+
+class Tap:
+    """A tap interface in the private world with a subnet of its own: the host is .1 and ::1, the guest
+    may be .2 and ::2. DHCP and router advertisements on request."""
+
+    kind = "tap"
+    _next = 1
+
+    def __init__(self, mtu=1500):
+        k = Tap._next
+        Tap._next += 1
+        self.name = f"tap{k}"
+        self.mtu = mtu
+        self.host4, self.guest4, self.prefix4 = f"10.77.{k}.1", f"10.77.{k}.2", 24
+        self.host6, self.guest6, self.prefix6 = f"fd77:{k}::1", f"fd77:{k}::2", 64
+        self.pool4 = (f"10.77.{k}.100", f"10.77.{k}.150")
+        self.mac = f"52:54:00:77:{k >> 8:02x}:{k & 255:02x}"  # the guest's
+        self._dnsmasq = None
+        _ip(f"tuntap add dev {self.name} mode tap")
+        sysctl = pathlib.Path("/proc/sys/net/ipv6/conf") / self.name
+        self.has_ipv6 = sysctl.is_dir()
+        if self.has_ipv6:
+            (sysctl / "disable_ipv6").write_text("0")
+            (sysctl / "accept_dad").write_text("0")  # our own addresses count at once
+        _ip(
+            f"link set dev {self.name} mtu {mtu} up",
+            f"addr add {self.host4}/{self.prefix4} dev {self.name}",
+            *([f"addr add {self.host6}/{self.prefix6} dev {self.name} nodad"] if self.has_ipv6 else []),
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def nic(self, **options):
+        return qemu.Nic.tap(self.name, self.mac, **options)
+
+    def config(self):
+        """The fixed addresses."""
+        words = f"ip={self.guest4}/{self.prefix4} gw={self.host4}"
+        return words + (f" ip6={self.guest6}/{self.prefix6}" if self.has_ipv6 else " ip6=off")
+
+    def address(self, port):
+        return self.guest4, port
+
+    def serve_addresses(self, log_dir, dhcp=True, slaac=True):
+        """Starts dnsmasq on this interface: DHCP for IPv4, router advertisements for IPv6."""
+        log_dir = pathlib.Path(log_dir)
+        log_dir.mkdir(parents=True, exist_ok=True)
+        leases = log_dir / f"{self.name}.leases"
+        leases.unlink(missing_ok=True)
+        words = [
+            "dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--port=0",
+            f"--interface={self.name}", "--except-interface=lo", "--bind-interfaces",
+            f"--dhcp-leasefile={leases}", "--log-dhcp", "--no-ping", "--dhcp-authoritative",
+        ]  # fmt: skip
+        if dhcp:
+            words += [f"--dhcp-range={self.pool4[0]},{self.pool4[1]},255.255.255.0,1h"]
+        if slaac:
+            words += ["--enable-ra", f"--dhcp-range={self.host6[:-1]},ra-only,64,1h"]
+        try:
+            with open(log_dir / f"{self.name}.dnsmasq.log", "wb") as log:
+                self._dnsmasq = subprocess.Popen(
+                    ["setpriv", "--pdeathsig", "KILL", *words],
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                )  # fmt: skip
+        except OSError as error:
+            raise Error(f"dnsmasq cannot be run: {error}") from None
+
+    def close(self):
+        if self._dnsmasq:
+            self._dnsmasq.kill()
+            self._dnsmasq.wait()
+            self._dnsmasq = None
+        _ip(f"link del dev {self.name}")
+
+
+def _ip(*commands):
+    """Runs iproute2 commands, all in one process."""
+    done = subprocess.run(
+        ["ip", "-batch", "-"], input="\n".join(commands) + "\n", capture_output=True, text=True
+    )
+    if done.returncode:
+        raise Error(f"ip {'; '.join(commands)}: {done.stderr.strip()}")
+
+
+class NetGuest(qemu.Guest):
+    """A guest with one NIC on such a network."""
+
+    def __init__(self, net, log_dir, append="", options=None, on_record=None, **machine):
+        self.net = net
+        # the caller's words come later and win
+        words = f"{net.config()} {append}".strip()
+        nics = [net.nic(**(options or {}))]
+        super().__init__(qemu.Machine(append=words, nics=nics, **machine), log_dir, on_record)
+
+    def address(self, service):
+        """(host, port) at which a client on this host reaches a service, by name or port."""
+        return self.net.address(PORTS.get(service, service))
+
+    def iperf3(self, *words):
+        """The command line of a real client: ["iperf3", "-c", …, words…]."""
+        host, port = self.address("iperf3")
+        return ["iperf3", "-c", host, "-p", str(port), *map(str, words)]
+
+    def get(self, path, timeout=20):
+        """GET over HTTP: the body."""
+        host, port = self.address("http")
+        # a proxy named in the environment knows nothing of this network
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(f"http://{host}:{port}{path}", timeout=timeout) as answer:
+                return answer.read()
+        except OSError as error:
+            raise self.error(f"GET {path}: {error}") from None
+
+    def stats(self, timeout=20):
+        """The object that GET /stats answers with."""
+        return json.loads(self.get("/stats", timeout))

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A private world: network, process and mount namespaces of our own, and a user namespace if needed.
+
+Inside, tap interfaces need no root, ports collide with nobody, and when the first process of the world
+ends, whatever the way, the kernel ends all others. enter() runs the calling script again inside:
+
+    outer process (supervises)  ->  setpriv --pdeathsig  ->  unshare --kill-child  ->  the script again
+
+The outer one passes signals on and ends with the inner one's status; killed by SIGKILL it takes the
+world with it. Where namespaces are refused the script runs as it is, without taps.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+
+_MARK = "ANTIFREEZE_WORLD"  # in the environment: "private", or why the world is not
+_GRACE = 15  # seconds that the inner process has to end after a signal
+_NAMESPACES = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+
+
+def enter():
+    """Returns inside the world, or where there is none to be had. The outer process never returns: it
+    exits with the inner one's status."""
+    if _MARK not in os.environ:
+        flags, refusal = _namespaces()
+        os.environ[_MARK] = refusal or "private"
+        if not refusal:
+            sys.exit(_supervise(["unshare", *flags, "--", sys.executable, *sys.orig_argv[1:]]))
+    if private():
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: everything is closed
+
+
+def private():
+    """True inside a world with a network of its own."""
+    return os.environ.get(_MARK) == "private"
+
+
+def why_no_taps():
+    """Empty where tap interfaces can be made, else the reason."""
+    if not private():
+        return os.environ.get(_MARK) or "no private network: start the tests with tests/run-tests"
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        return "/dev/net/tun is missing or may not be opened"
+    return ""
+
+
+def _namespaces():
+    """(flags of unshare, "") or ([], why there are none). Root needs no user namespace, and without one
+    it can still read other users' files."""
+    tries = [["--user", "--map-root-user", *_NAMESPACES]]
+    if os.geteuid() == 0:
+        tries.insert(0, _NAMESPACES)
+    for flags in tries:
+        try:
+            done = subprocess.run(
+                ["unshare", *flags, "--", "ip", "link", "set", "lo", "up"],
+                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
+            )  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return [], f"namespaces are not to be had here: {error}"
+        if done.returncode == 0:
+            return flags, ""
+        said = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+    return [], f"namespaces are not to be had here: {said}"
+
+
+def _supervise(command):
+    """Runs the command in a process group of its own, passes signals on, returns its exit status."""
+    child = subprocess.Popen(
+        ["setpriv", "--pdeathsig", "KILL", *command], stdin=subprocess.DEVNULL, process_group=0
+    )
+
+    def pass_on(number, _frame):
+        # unshare itself holds SIGINT and SIGTERM back while its child lives, but not SIGHUP
+        os.killpg(child.pid, signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
+        signal.alarm(_GRACE)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, pass_on)
+    signal.signal(signal.SIGALRM, lambda *_: child.kill())
+    status = child.wait()
+    return status if status >= 0 else 128 - status
