@@ -40,8 +40,19 @@ void apps_json_services(struct json *j);
 void apps_refused(const char *what, const char *reason);
 uint64_t apps_refusals(void);
 
-/* The whole stats object (CONTRACT: uptime_us, alloc_failures, refusals, …) into an open object. */
+/* Those counts by reason: writes the elements of an open array. */
+void apps_json_refusals(struct json *j);
+
+/* One member for each started service: its own statistics. */
+void apps_json_service_stats(struct json *j);
+
+/* The whole stats object (uptime_us, alloc_failures, refusals, …) into an open object; the same as
+ * a `stats` record. */
 void apps_json_stats(struct json *j);
+void apps_stats_record(void);
+
+/* Writes the `verdict` record. True: every criterion was met. */
+bool verdict_record(void);
 
 /* Interval records: iperf3 and other jobs report here; one `interval` record per period while a job
  * runs. */

@@ -33,6 +33,9 @@
 #define CONFIG_TCP_WND       65536
 #define CONFIG_OOSEQ_SHARED  128
 #define CONFIG_NEIGHBORS     16
+#define CONFIG_ECHO_RING     4096
+#define CONFIG_HTTP_INPUT    4096
+#define CONFIG_HTTP_TEXTS    2
 #else
 #define CONFIG_NICS          4
 #define CONFIG_MTU_MAX       9000
@@ -49,7 +52,25 @@
 #define CONFIG_TCP_WND       262144 /* receive window, bytes; a sink frees it within the callback */
 #define CONFIG_OOSEQ_SHARED  2048   /* out-of-order frames beyond each connection's own share */
 #define CONFIG_NEIGHBORS     32     /* ARP entries, and as many IPv6 neighbours */
+#define CONFIG_ECHO_RING     16384  /* bytes an echo connection may have on the way; its window */
+#define CONFIG_HTTP_INPUT    16384  /* bytes of further requests kept while one is answered */
+#define CONFIG_HTTP_TEXTS    4      /* answers such as /stats that are on their way at once */
 #endif
+
+/* HTTP: the longest request line and header fields together, the longest target in them, and the
+ * room for an answer that is written as text: as much as the same object takes as a record. */
+#define CONFIG_HTTP_HEAD_MAX   8192
+#define CONFIG_HTTP_TARGET_MAX 256
+#define CONFIG_HTTP_TEXT_BYTES CONFIG_RECORD_MAX
+
+/* A request has to be complete up to its body within this time, whatever trickles in; and a
+ * connection of any small service on which nothing moves for the longer one is given up, so that a
+ * peer that vanished does not keep its place. */
+#define CONFIG_HTTP_HEAD_MS 10000
+#define CONFIG_IDLE_MS      120000
+
+/* Kinds of refusals (what and why) that are counted apart. */
+#define CONFIG_REFUSAL_KINDS 32
 
 /* Out-of-order frames that a connection can keep whatever the others do. */
 #define CONFIG_OOSEQ_OWN 4

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The common part of TCP services; the contract is in the header.
+ */
+#include "conn.h"
+
+#include "config.h"
+#include "netport.h"
+#include "record.h"
+
+static uint8_t window_id; /* our slot of the stack's extension arguments; its value is the window */
+
+static err_t bound_window(u8_t id, struct tcp_pcb_listen *listener, struct tcp_pcb *pcb)
+{
+    uint32_t window = (uint32_t)(uintptr_t)tcp_ext_arg_get((struct tcp_pcb *)listener, id);
+
+    if (window < pcb->rcv_wnd) {
+        pcb->rcv_wnd = (tcpwnd_size_t)window;
+        pcb->rcv_ann_wnd = (tcpwnd_size_t)window;
+    }
+    return ERR_OK;
+}
+
+static const struct tcp_ext_arg_callbacks window_callbacks = {.passive_open = bound_window};
+
+void conn_init(void)
+{
+    window_id = tcp_ext_arg_alloc_id();
+}
+
+bool conn_listen(uint16_t port, uint32_t window, tcp_accept_fn accept, void *arg)
+{
+    struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
+
+    if (pcb == NULL || tcp_bind(pcb, IP_ANY_TYPE, port) != ERR_OK) {
+        if (pcb != NULL)
+            tcp_abort(pcb);
+        record_error("tcp port %u cannot be bound", port);
+        return false;
+    }
+    /* Half-open connections inherit this: below those that do work, so that a SYN flood takes no
+     * place from them; above those that are only closing, whose place the stack may take for a new
+     * one. */
+    tcp_setprio(pcb, TCP_PRIO_MIN + 1);
+    struct tcp_pcb *listener = tcp_listen_with_backlog(pcb, CONFIG_BACKLOG);
+    if (listener == NULL) {
+        tcp_abort(pcb);
+        record_error("tcp port %u: no listener left", port);
+        return false;
+    }
+    tcp_ext_arg_set(listener, window_id, (void *)(uintptr_t)window);
+    tcp_ext_arg_set_callbacks(listener, window_id, &window_callbacks);
+    tcp_arg(listener, arg);
+    tcp_accept(listener, accept);
+    return true;
+}
+
+void conn_accepted(struct tcp_pcb *pcb, uint8_t prio)
+{
+    tcp_setprio(pcb, prio);
+    tcp_nagle_disable(pcb);
+}
+
+void conn_window(struct tcp_pcb *pcb, uint32_t bytes)
+{
+    uint32_t announced = pcb->rcv_ann_right_edge - pcb->rcv_nxt;
+    uint32_t before = pcb->rcv_ann_wnd;
+    uint32_t limit = bytes < TCP_WND_MAX(pcb) ? bytes : TCP_WND_MAX(pcb);
+
+    while (pcb->rcv_wnd < limit) {
+        uint32_t n = limit - pcb->rcv_wnd;
+        tcp_recved(pcb, (u16_t)(n < 0xffff ? n : 0xffff));
+    }
+    /* The stack announces on its own only what exceeds a threshold made for its default window. */
+    if (announced < pcb->mss && pcb->rcv_ann_wnd > before) {
+        tcp_set_flags(pcb, TF_ACK_NOW);
+        tcp_output(pcb);
+    }
+}
+
+/* The most that fits the connection's send buffer and its segment queue, where every segment takes
+ * two entries: its header and the reference to the bytes. */
+static uint32_t write_room(const struct tcp_pcb *pcb)
+{
+    uint32_t queued = tcp_sndqueuelen(pcb);
+    uint32_t segments = queued < TCP_SND_QUEUELEN ? (TCP_SND_QUEUELEN - queued) / 2 : 0;
+    uint32_t room = segments * tcp_mss(pcb);
+
+    if (room > tcp_sndbuf(pcb))
+        room = tcp_sndbuf(pcb);
+    return room < 0xffff ? room : 0xffff;
+}
+
+uint32_t conn_write(struct tcp_pcb *pcb, const void *data, uint32_t len)
+{
+    const uint8_t *bytes = data;
+    uint32_t done = 0;
+
+    while (done < len) {
+        uint32_t n = len - done;
+        uint32_t room = write_room(pcb);
+        if (n > room)
+            n = room;
+        /* The last segment already queued may take some of the bytes and one entry more. */
+        while (n > 0 && tcp_write(pcb, bytes + done, (u16_t)n, 0) != ERR_OK)
+            n = n > tcp_mss(pcb) ? n / 2 : 0;
+        if (n == 0)
+            break;
+        done += n;
+    }
+    return done;
+}
+
+err_t conn_close(struct tcp_pcb *pcb)
+{
+    /* The stack takes a window that is not fully open for unread data and would answer with RST. */
+    pcb->rcv_wnd = TCP_WND_MAX(pcb);
+    return netport_close(pcb) ? ERR_ABRT : ERR_OK;
+}
+
+err_t conn_abort(struct tcp_pcb *pcb)
+{
+    tcp_err(pcb, NULL); /* which the stack would call for this, too */
+    tcp_abort(pcb);
+    return ERR_ABRT;
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What every TCP service does the same way: listen, bound the receive window, write without
+ * copying, close. Context: main loop, lwIP's callbacks included.
+ *
+ * A service that cannot consume on arrival keeps the bytes, never the stack's buffers, and lets the
+ * peer send no more than it has room for: the window is its room. It is that small from the first
+ * SYN-ACK on, since a window, once announced, may not be taken back [RFC 9293 3.8.6].
+ */
+#ifndef APPS_CONN_H
+#define APPS_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "lwip/tcp.h"
+
+/* Takes the stack's one slot for per-connection extensions. Once, before the first conn_listen().
+ */
+void conn_init(void);
+
+/* Listens on every address, IPv4 and IPv6. Connections start with a receive window of at most
+ * `window` bytes; `arg` is the first argument of their callbacks until tcp_arg() says otherwise.
+ * False: why is in an `error` record. */
+bool conn_listen(uint16_t port, uint32_t window, tcp_accept_fn accept, void *arg);
+
+/* First duty of an accept callback: the connection is ours now, and weighs more than half-open
+ * ones. */
+void conn_accepted(struct tcp_pcb *pcb, uint8_t prio);
+
+/* Opens the receive window to `bytes`, or as far as the stack allows; never shrinks it. A peer that
+ * was stopped is told at once. */
+void conn_window(struct tcp_pcb *pcb, uint32_t bytes);
+
+/* Queues as much of data as there is room for and returns how much. By address: the bytes must stay
+ * as they are until the sent callback has reported them. */
+uint32_t conn_write(struct tcp_pcb *pcb, const void *data, uint32_t len);
+
+/* Ends a connection: what was queued is still sent, unread input is forgotten, no callback comes
+ * any more. abort: RST instead, so that nothing of ours is referenced when the call returns. Both
+ * give the value that a recv, sent or poll callback has to return. */
+err_t conn_close(struct tcp_pcb *pcb);
+err_t conn_abort(struct tcp_pcb *pcb);
+
+#endif

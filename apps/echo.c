@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Echo [RFC 862]: every byte goes back.
+ *
+ * TCP: bytes are copied into the connection's ring when they arrive and sent from there by address;
+ * a place in the ring is free again when the peer has acknowledged its byte, and only then may the
+ * peer send another. So a reader that is slower than its own writing closes its own window, and
+ * nobody else notices.
+ *
+ *        acked            out               in
+ *     ---- on the way to peer --- not queued ---- free = the window ----
+ *
+ * UDP: the datagram itself is turned round.
+ */
+#include "app.h"
+#include "conn.h"
+#include "panic.h"
+#include "small.h"
+
+static_assert((CONFIG_ECHO_RING & (CONFIG_ECHO_RING - 1)) == 0,
+              "free-running counters address the ring across their wrap");
+static_assert(CONFIG_ECHO_RING >= CONFIG_MTU_MAX, "a window holds a whole segment");
+
+static void input(struct small_conn *c, const struct pbuf *p)
+{
+    uint16_t done = 0;
+
+    /* The window is never larger than the room. */
+    ASSERT(p->tot_len <= CONFIG_ECHO_RING - (c->in - c->acked));
+    while (done < p->tot_len) {
+        uint32_t slot = c->in % CONFIG_ECHO_RING;
+        uint32_t n = CONFIG_ECHO_RING - slot;
+        if (n > (uint32_t)(p->tot_len - done))
+            n = (uint32_t)(p->tot_len - done);
+        pbuf_copy_partial(p, c->ring + slot, (u16_t)n, done);
+        done = (uint16_t)(done + n);
+        c->in += n;
+    }
+}
+
+static bool output(struct small_conn *c)
+{
+    while (c->out != c->in) {
+        uint32_t slot = c->out % CONFIG_ECHO_RING;
+        uint32_t n = CONFIG_ECHO_RING - slot;
+        if (n > c->in - c->out)
+            n = c->in - c->out;
+        uint32_t written = conn_write(c->pcb, c->ring + slot, n);
+        c->out += written;
+        if (written < n)
+            break;
+    }
+    conn_window(c->pcb, CONFIG_ECHO_RING - (c->in - c->acked));
+    return c->eof && c->acked == c->in;
+}
+
+static struct small_service echo = {
+    .port = 7, .window = CONFIG_ECHO_RING, .input = input, .output = output, .answer = small_reply};
+
+static bool start(void)
+{
+    return small_start(&echo);
+}
+
+static void stats(struct json *j)
+{
+    small_json(&echo, j);
+}
+
+const struct service echo_service = {
+    .name = "echo", .bit = SERVICE_ECHO, .start = start, .stats = stats};
