@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Frames between driver and lwIP. The checks before lwIP are those that lwIP relies on somebody
+ * else for: a whole ARP packet, a station address of ours, a length that the MTU allows.
+ */
+#include "ethif.h"
+
+#include "lwip/etharp.h"
+#include "lwip/ethip6.h"
+#include "lwip/pbuf.h"
+#include "lwip/prot/ethernet.h"
+#include "lwip/prot/etharp.h"
+#include "lwip/snmp.h"
+#include "lwip/stats.h"
+#include "netif/ethernet.h"
+#include "config.h"
+#include "string.h"
+
+/* The smallest frame without FCS [IEEE 802.3]; what is sent is padded to it. */
+#define ETH_MIN_BYTES 60
+
+/* One VLAN tag may come on top of the header; the stack then drops the frame by its type. */
+#define ETH_TAG_BYTES 4
+
+static uint32_t frame_max(const struct netif *netif)
+{
+    return (uint32_t)netif->mtu + SIZEOF_ETH_HDR + ETH_TAG_BYTES;
+}
+
+/* ---- receive -----------------------------------------------------------------------------------
+ */
+
+/* The counter of the reason to drop the frame; NULL if the stack shall see it. */
+static uint64_t *rx_reject(struct ethif *e, const uint8_t *frame, uint32_t len)
+{
+    const struct eth_hdr *eth = (const void *)frame;
+
+    if (len <= SIZEOF_ETH_HDR)
+        return &e->rx_runt;
+    if (eth->type == PP_HTONS(ETHTYPE_ARP) && len < SIZEOF_ETH_HDR + SIZEOF_ETHARP_HDR)
+        return &e->rx_runt;
+    if (len > frame_max(&e->netif))
+        return &e->rx_oversized;
+    if ((eth->dest.addr[0] & 1) == 0 &&
+        memcmp(eth->dest.addr, e->netif.hwaddr, ETH_HWADDR_LEN) != 0)
+        return &e->rx_foreign;
+    if ((eth->src.addr[0] & 1) != 0 || memcmp(eth->src.addr, e->netif.hwaddr, ETH_HWADDR_LEN) == 0)
+        return &e->rx_source;
+    return NULL;
+}
+
+static void rx_frame(struct ethif *e, const uint8_t *frame, uint32_t len)
+{
+    uint64_t *reason = rx_reject(e, frame, len);
+    struct pbuf *p = NULL;
+
+    if (reason == NULL) {
+        p = pbuf_alloc(PBUF_RAW, (u16_t)len, PBUF_POOL);
+        if (p == NULL)
+            reason = &e->rx_no_pbuf;
+    }
+    if (reason != NULL) {
+        (*reason)++;
+        LINK_STATS_INC(link.drop);
+        return;
+    }
+    pbuf_take(p, frame, (u16_t)len);
+    LINK_STATS_INC(link.recv);
+    if (e->netif.input(p, &e->netif) != ERR_OK)
+        pbuf_free(p);
+}
+
+unsigned ethif_poll(struct ethif *e)
+{
+    struct netbuf *frames[CONFIG_RX_BATCH];
+    const bool up = vnet_link_up(e->vn);
+
+    if (up != (bool)netif_is_link_up(&e->netif)) {
+        /* Up: lwIP announces its addresses and takes DHCP and router solicitation up again. */
+        if (up)
+            netif_set_link_up(&e->netif);
+        else
+            netif_set_link_down(&e->netif);
+    }
+
+    const unsigned n = vnet_rx_poll(e->vn, frames, CONFIG_RX_BATCH);
+    for (unsigned i = 0; i < n; i++) {
+        rx_frame(e, netbuf_frame(frames[i]), frames[i]->len);
+        vnet_rx_release(e->vn, frames[i]);
+    }
+    return n;
+}
+
+/* ---- transmit ----------------------------------------------------------------------------------
+ */
+
+/* netif->linkoutput: copies the frame, the caller keeps p. ERR_MEM is back-pressure. */
+static err_t tx_frame(struct netif *netif, struct pbuf *p)
+{
+    struct ethif *e = netif->state;
+    const uint32_t len = p->tot_len;
+
+    if (len > frame_max(netif)) {
+        e->tx_oversized++;
+        LINK_STATS_INC(link.lenerr);
+        return ERR_BUF;
+    }
+    struct netbuf *nb = vnet_tx_get(e->vn, len > CONFIG_TX_SMALL_BYTES);
+    if (nb == NULL) {
+        e->tx_blocked = true;
+        e->tx_busy++;
+        return ERR_MEM;
+    }
+    uint8_t *to = netbuf_frame(nb);
+    for (const struct pbuf *q = p; q != NULL; q = q->next) {
+        memcpy(to, q->payload, q->len);
+        to += q->len;
+    }
+    nb->len = len;
+    if (len < ETH_MIN_BYTES) {
+        memset(to, 0, ETH_MIN_BYTES - len);
+        nb->len = ETH_MIN_BYTES;
+    }
+    if (!vnet_tx(e->vn, nb)) {
+        vnet_tx_put(e->vn, nb);
+        e->tx_blocked = true;
+        e->tx_busy++;
+        return ERR_MEM;
+    }
+    LINK_STATS_INC(link.xmit);
+    return ERR_OK;
+}
+
+/* ---- set-up ------------------------------------------------------------------------------------
+ */
+
+static err_t netif_setup(struct netif *netif)
+{
+    struct ethif *e = netif->state;
+
+    netif->name[0] = 'n';
+    netif->name[1] = 'e';
+    netif->hostname = "antifreeze";
+    netif->output = etharp_output;
+    netif->output_ip6 = ethip6_output;
+    netif->linkoutput = tx_frame;
+    netif->mtu = (u16_t)vnet_mtu(e->vn);
+    netif->hwaddr_len = ETH_HWADDR_LEN;
+    memcpy(netif->hwaddr, vnet_mac(e->vn), ETH_HWADDR_LEN);
+    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_MLD6;
+    MIB2_INIT_NETIF(netif, snmp_ifType_ethernet_csmacd, 0);
+    return ERR_OK;
+}
+
+void ethif_init(struct ethif *e, struct vnet *vn)
+{
+    memset(e, 0, sizeof(*e));
+    e->vn = vn;
+    netif_add_noaddr(&e->netif, e, netif_setup, ethernet_input);
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * One NIC as an lwIP interface.
+ *
+ * Receive: a frame that could be for us is copied into PBUF_POOL and the driver's buffer is
+ * released at once, so the ring never depends on what the stack holds. Transmit: the frame is
+ * copied into a driver buffer, so lwIP never waits for a pbuf that the device holds. No buffer
+ * means back-pressure: lwIP keeps the segment, and is called again as soon as the driver has room.
+ */
+#ifndef LWIP_PORT_ETHIF_H
+#define LWIP_PORT_ETHIF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "lwip/netif.h"
+#include "virtio_net.h"
+
+struct ethif {
+    struct netif netif;
+    struct vnet *vn;
+    bool tx_blocked; /* a frame found no room since the last wake-up */
+    /* Frames dropped here, by reason. */
+    uint64_t rx_runt;      /* shorter than its Ethernet or ARP header */
+    uint64_t rx_oversized; /* longer than the MTU allows */
+    uint64_t rx_source;    /* from a group address, or from our own */
+    uint64_t rx_foreign;   /* to another station */
+    uint64_t rx_no_pbuf;   /* the pool was empty, which its size rules out */
+    uint64_t tx_busy;      /* no buffer or no ring slot: refused, not lost */
+    uint64_t tx_oversized;
+};
+
+/* Adds the interface of vn to lwIP, without addresses and down. */
+void ethif_init(struct ethif *e, struct vnet *vn);
+
+/* Receives at most CONFIG_RX_BATCH frames; follows the link's state. Returns the number of frames.
+ */
+unsigned ethif_poll(struct ethif *e);
+
+#endif

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Functions of ours that lwIP calls; lwipopts.h says where.
+ */
+#ifndef LWIP_PORT_LWIP_HOOKS_H
+#define LWIP_PORT_LWIP_HOOKS_H
+
+#include "lwip/arch.h"
+#include "lwip/ip_addr.h"
+
+/* Initial sequence number [RFC 6528]: a clock of 4 us ticks plus a keyed hash of the 4-tuple. */
+u32_t netport_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t *remote_ip,
+                      u16_t remote_port);
+
+#endif

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * lwIP's configuration: one context, raw API, no heap, and every pool as large as its worst case.
+ *
+ * The sizes follow from the admission limits in kernel/config.h. How many elements of each kind can
+ * exist at once is derived at its pool; with these sizes no lwIP allocation can fail, and
+ * MEMP_STATS counts the failures to prove it. What the bounds rest on:
+ *
+ *   - payload is written without TCP_WRITE_FLAG_COPY, from memory that stays unchanged until it is
+ *     acknowledged; so a data segment is one small header pbuf and at least one PBUF_ROM
+ *   - receive callbacks consume: an application keeps no pbuf after it returned, refuses none, and
+ *     may queue at most one reply of its own per datagram
+ *   - a packet waiting for ARP or ND is the only one that anybody holds across calls (one an entry)
+ *   - transmit copies into driver buffers and keeps no reference
+ */
+#ifndef LWIP_PORT_LWIPOPTS_H
+#define LWIP_PORT_LWIPOPTS_H
+
+#include <assert.h>
+#include "config.h"
+
+/* ---- platform ----------------------------------------------------------------------------------
+ */
+
+#define NO_SYS                         1
+#define SYS_LIGHTWEIGHT_PROT           0
+#define LWIP_NETCONN                   0
+#define LWIP_SOCKET                    0
+#define MEM_ALIGNMENT                  8
+#define LWIP_HOOK_FILENAME             "lwip_hooks.h"
+#define LWIP_CHKSUM                    netport_chksum
+#define LWIP_PBUF_REF_T                unsigned short
+#define LWIP_NETIF_TX_SINGLE_PBUF      0
+#define LWIP_DISABLE_TCP_SANITY_CHECKS 0
+
+/* Declared here, since lwIP calls it under this name wherever LWIP_CHKSUM stands: the sum, in host
+ * order and not inverted, of len bytes at any address. */
+unsigned short netport_chksum(const void *data, int len);
+
+/* ---- protocols ---------------------------------------------------------------------------------
+ */
+
+#define LWIP_IPV4       1
+#define LWIP_IPV6       1
+#define LWIP_ARP        1
+#define LWIP_ICMP       1
+#define LWIP_UDP        1
+#define LWIP_TCP        1
+#define LWIP_DHCP       1
+#define LWIP_RAW        0
+#define LWIP_DNS        0
+#define LWIP_IGMP       0
+#define LWIP_IPV6_MLD   1
+#define LWIP_IPV6_DHCP6 0
+
+/* Probing an address before use takes seconds [RFC 5227], and the server has probed it already. */
+#define LWIP_ACD                 0
+#define LWIP_DHCP_DOES_ACD_CHECK 0
+
+/* A traffic source needs no fragments, and a reassembly buffer is memory that strangers hold. */
+#define IP_FRAG               0
+#define IP_REASSEMBLY         0
+#define LWIP_IPV6_FRAG        0
+#define LWIP_IPV6_REASS       0
+#define IP_FORWARD            0
+#define LWIP_IPV6_FORWARD     0
+
+#define LWIP_NETIF_LOOPBACK   0
+#define LWIP_HAVE_LOOPIF      0
+#define LWIP_NETIF_HOSTNAME   1
+#define LWIP_NETIF_HWADDRHINT 1
+
+/* One packet waits per unresolved neighbour; lwIP's longer queues have no bound per entry. */
+#define ARP_TABLE_SIZE                 CONFIG_NEIGHBORS
+#define ARP_QUEUEING                   0
+#define LWIP_ND6_NUM_NEIGHBORS         CONFIG_NEIGHBORS
+#define LWIP_ND6_NUM_DESTINATIONS      CONFIG_NEIGHBORS
+#define LWIP_ND6_QUEUEING              0
+#define ETHARP_SUPPORT_VLAN            0
+#define ETHARP_TABLE_MATCH_NETIF       1
+
+#define LWIP_IPV6_NUM_ADDRESSES        3 /* link-local, static or SLAAC, one more prefix */
+#define LWIP_IPV6_AUTOCONFIG           1
+#define LWIP_IPV6_SEND_ROUTER_SOLICIT  1
+#define LWIP_IPV6_DUP_DETECT_ATTEMPTS  1
+#define LWIP_ND6_RDNSS_MAX_DNS_SERVERS 0
+
+/* ---- TCP ---------------------------------------------------------------------------------------
+ */
+
+#define TCP_MSS                   (CONFIG_MTU_MAX - 40) /* IPv4; less where MTU or IPv6 ask for it */
+#define LWIP_WND_SCALE            1
+#define TCP_RCV_SCALE             3
+#define TCP_WND                   CONFIG_TCP_WND
+#define TCP_SND_BUF               CONFIG_TCP_SND_BUF
+#define TCP_SND_QUEUELEN          (2 * CONFIG_TCP_SND_SEGS) /* counts pbufs: header and payload */
+#define TCP_SNDLOWAT              (2 * TCP_MSS + 1)
+#define TCP_OVERSIZE              0 /* nothing is copied, so nothing is appended */
+#define LWIP_TCP_TIMESTAMPS       0
+#define LWIP_TCP_KEEPALIVE        1
+#define LWIP_TCP_PCB_NUM_EXT_ARGS 1 /* a service bounds the window of its SYN-ACKs with it */
+#define LWIP_TCP_SACK_OUT         1
+#define LWIP_TCP_MAX_SACK_NUM     4
+
+/* RFC 6928: ten segments at once; a lossless virtual link gains several round trips. */
+#define LWIP_TCP_CALC_INITIAL_CWND(mss) ((tcpwnd_size_t)(10U * (mss)))
+
+/* First retransmission after 1 s [RFC 6298]; lwIP's default is the older 3 s. */
+#define LWIP_TCP_RTO_TIME 1000
+
+/* TIME_WAIT lasts two of these. Its purpose is that no segment of an old connection meets a new one
+ * of the same ports; on the links that this guest is made for a segment lives for milliseconds, and
+ * a thousand short connections have to give their control blocks back within seconds. */
+#define TCP_MSL 1000UL
+
+/* Half-open connections are bounded by the backlog of each listener. */
+#define TCP_LISTEN_BACKLOG         1
+#define TCP_DEFAULT_LISTEN_BACKLOG CONFIG_BACKLOG
+
+/* Out of order: each connection's own share, and as much more as the shared part of the pool has
+ * left. The byte limit only has to be there; frames are what costs memory. */
+#define TCP_QUEUE_OOSEQ            1
+#define TCP_OOSEQ_MAX_BYTES        CONFIG_TCP_WND
+#define TCP_OOSEQ_MAX_PBUFS        CONFIG_OOSEQ_OWN
+#define TCP_OOSEQ_PBUFS_LIMIT(pcb) netport_ooseq_limit()
+
+/* How many out-of-order pbufs a connection may keep now. */
+unsigned short netport_ooseq_limit(void);
+
+#define LWIP_HOOK_TCP_ISN netport_tcp_isn
+
+/* ---- pools -------------------------------------------------------------------------------------
+ */
+
+#define MEMP_MEM_MALLOC               0
+#define MEM_LIBC_MALLOC               0
+#define MEM_USE_POOLS                 1
+#define MEMP_USE_CUSTOM_POOLS         1
+#define MEM_USE_POOLS_TRY_BIGGER_POOL 1
+
+#define MEMP_NUM_TCP_PCB              CONFIG_TCP_CONN
+#define MEMP_NUM_TCP_PCB_LISTEN       CONFIG_LISTENERS
+/* DHCP, each listener's UDP counterpart, one for every UDP stream. */
+#define MEMP_NUM_UDP_PCB (1 + CONFIG_LISTENERS + CONFIG_IPERF_STREAM)
+
+/* Frames held while their neighbour is unknown: one an entry, in each of the two tables. */
+#define STACK_PENDING (2 * CONFIG_NEIGHBORS)
+
+/* Pbufs that one received frame takes. */
+#define PBUF_POOL_BUFSIZE 1536 /* a whole frame of an MTU of 1500 */
+#define STACK_FRAME_PBUFS ((CONFIG_MTU_MAX + 18 + PBUF_POOL_BUFSIZE - 1) / PBUF_POOL_BUFSIZE)
+
+/* Out of order, over all connections. The limit is enforced after each insertion, so one connection
+ * at a time may be a frame above it. */
+#define STACK_OOSEQ (CONFIG_TCP_CONN * CONFIG_OOSEQ_OWN + CONFIG_OOSEQ_SHARED + STACK_FRAME_PBUFS)
+
+/* The frame being processed, those out of order, those waiting for a neighbour. */
+#define PBUF_POOL_SIZE (STACK_FRAME_PBUFS + STACK_OOSEQ + STACK_PENDING * STACK_FRAME_PBUFS)
+
+/* Sending: data segments, of at least two pbufs each, a SYN or FIN, the rest of a segment split for
+ * a small window. Receiving: each out-of-order pbuf may be a segment of its own. */
+#define STACK_TCP_TX_SEGS (CONFIG_TCP_SND_SEGS + 2)
+#define MEMP_NUM_TCP_SEG  (CONFIG_TCP_CONN * STACK_TCP_TX_SEGS + STACK_OOSEQ)
+
+/* Payload references: all pbufs of a send queue but the header of its segment; one a UDP reply. */
+#define MEMP_NUM_PBUF (CONFIG_TCP_CONN * (TCP_SND_QUEUELEN - 1) + STACK_PENDING + 1)
+
+/* Headers of segments that are queued; packets without payload that wait for a neighbour; and the
+ * few that exist during a call (a reply, an ARP request for it, its header). */
+#define STACK_SMALL_NUM (CONFIG_TCP_CONN * STACK_TCP_TX_SEGS + STACK_PENDING + 8)
+
+/* Up to a TCP header with four SACK blocks, and every ARP, ND, MLD and ICMPv6 error message. */
+#define STACK_SMALL_BYTES 144
+
+/* Whole packets: ICMPv6 echo replies and copies of volatile data that wait for a neighbour, and the
+ * one that a waiting one is replaced by; DHCP messages; the one being made. */
+#define STACK_LARGE_NUM     (STACK_PENDING + 4)
+#define STACK_LARGE_BYTES   (32 + 80 + CONFIG_MTU_MAX + 8) /* struct pbuf, headers, data */
+
+#define MEMP_NUM_MLD6_GROUP (CONFIG_NICS * (LWIP_IPV6_NUM_ADDRESSES + 1))
+#define MEMP_NUM_RAW_PCB    0
+
+static_assert(MEMP_NUM_TCP_SEG < 65536, "lwIP counts a pool's elements in 16 bits");
+static_assert(MEMP_NUM_PBUF < 65536, "lwIP counts a pool's elements in 16 bits");
+static_assert(STACK_SMALL_NUM < 65536, "lwIP counts a pool's elements in 16 bits");
+static_assert(PBUF_POOL_SIZE < 65536, "lwIP counts a pool's elements in 16 bits");
+static_assert(STACK_LARGE_BYTES < 65536, "lwIP counts an element's bytes in 16 bits");
+static_assert(CONFIG_BACKLOG < 256, "lwIP counts a backlog in 8 bits");
+static_assert(CONFIG_NEIGHBORS < 128, "lwIP numbers neighbours in 7 bits");
+static_assert(CONFIG_TCP_WND <= (0xffff << TCP_RCV_SCALE), "the window field has 16 bits");
+
+/* ---- statistics: the evidence ------------------------------------------------------------------
+ */
+
+#define LWIP_STATS         1
+#define LWIP_STATS_LARGE   1
+#define LWIP_STATS_DISPLAY 0
+#define MEM_STATS          0 /* its pools are counted one by one */
+#define MEMP_STATS         1
+#define MIB2_STATS         1
+
+#endif

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The stack as the main loop sees it: bring-up, one turn, sleep, addresses.
+ *
+ * One NIC is one interface. A turn receives, takes completed frames back, runs lwIP's timers, wakes
+ * connections that had found the ring full, and rings the doorbells; every part is bounded.
+ */
+#include "netport.h"
+
+#include "lwip/dhcp.h"
+#include "lwip/init.h"
+#include "lwip/netif.h"
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/timeouts.h"
+#include "config.h"
+#include "ethif.h"
+#include "netport_priv.h"
+#include "string.h"
+#include "time.h"
+
+/* Without an answer from a DHCP server for this long, an IPv6 address alone makes the guest ready.
+ */
+#define DHCP_PATIENCE_NS (5 * NS_PER_S)
+
+static struct ethif ethifs[CONFIG_NICS];
+static struct dhcp dhcps[CONFIG_NICS]; /* given to lwIP, so DHCP starts without an allocation */
+static const struct conf *conf;
+static unsigned nics;
+static uint64_t init_ns;
+
+unsigned netport_nics(void)
+{
+    return nics;
+}
+
+struct ethif *netport_ethif(unsigned k)
+{
+    return &ethifs[k];
+}
+
+/* ---- set-up ------------------------------------------------------------------------------------
+ */
+
+static void start_ip4(struct ethif *e, struct dhcp *dhcp, const struct conf_net *c)
+{
+    ip4_addr_t ip, mask, gw;
+
+    switch (c->ip_mode) {
+    case CONF_IP_OFF:
+        break;
+    case CONF_IP_AUTO:
+        dhcp_set_struct(&e->netif, dhcp);
+        dhcp_start(&e->netif);
+        break;
+    case CONF_IP_STATIC:
+        ip4_addr_set_u32(&ip, PP_HTONL(c->ip));
+        ip4_addr_set_u32(&mask, PP_HTONL(c->ip_bits == 0 ? 0 : ~0u << (32 - c->ip_bits)));
+        ip4_addr_set_u32(&gw, PP_HTONL(c->gw));
+        netif_set_addr(&e->netif, &ip, &mask, &gw);
+        break;
+    }
+}
+
+static void start_ip6(struct ethif *e, const struct conf_net *c)
+{
+    ip6_addr_t ip;
+    s8_t slot;
+
+    netif_set_ip6_autoconfig_enabled(&e->netif, c->ip6_mode == CONF_IP_AUTO);
+    if (c->ip6_mode == CONF_IP_OFF)
+        return;
+    netif_create_ip6_linklocal_address(&e->netif, 1);
+    if (c->ip6_mode == CONF_IP_STATIC) {
+        memset(&ip, 0, sizeof(ip));
+        memcpy(ip.addr, c->ip6, sizeof(c->ip6));
+        ip6_addr_assign_zone(&ip, IP6_UNICAST, &e->netif);
+        netif_add_ip6_address(&e->netif, &ip, &slot);
+    }
+}
+
+unsigned netport_init(const struct conf *c)
+{
+    struct vnet_options opt[CONFIG_NICS];
+
+    for (unsigned k = 0; k < CONFIG_NICS; k++)
+        opt[k] = (struct vnet_options){.features_off = c->features_off, .mtu_max = c->net[k].mtu};
+    conf = c;
+    init_ns = time_ns();
+    lwip_init();
+    nics = vnet_probe(opt);
+    for (unsigned k = 0; k < nics; k++) {
+        struct ethif *e = &ethifs[k];
+
+        ethif_init(e, vnet_get(k));
+        if (k == 0)
+            netif_set_default(&e->netif);
+        start_ip6(e, &c->net[k]);
+        start_ip4(e, &dhcps[k], &c->net[k]);
+        /* Up with the link up: this announces addresses and sends DHCP's first message. */
+        if (vnet_link_up(e->vn))
+            netif_set_link_up(&e->netif);
+        netif_set_up(&e->netif);
+    }
+    netport_flush();
+    return nics;
+}
+
+/* ---- one turn ----------------------------------------------------------------------------------
+ */
+
+/* Lets every connection send what it could not: segments that found no buffer, and acknowledgements
+ * likewise. lwIP by itself would come back to them at the next timer tick. */
+static void wake_senders(void)
+{
+    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
+        if ((pcb->flags & (TF_NAGLEMEMERR | TF_ACK_NOW)) != 0)
+            tcp_output(pcb);
+    }
+}
+
+unsigned netport_poll(uint64_t now_ns)
+{
+    unsigned done = 0;
+    bool room = false;
+
+    for (unsigned k = 0; k < nics; k++) {
+        struct ethif *e = &ethifs[k];
+
+        vnet_heartbeat(e->vn, now_ns);
+        done += ethif_poll(e);
+        done += vnet_tx_reclaim(e->vn);
+        if (e->tx_blocked && vnet_tx_room(e->vn) > 0) {
+            e->tx_blocked = false;
+            room = true;
+        }
+    }
+    sys_check_timeouts();
+    if (room) {
+        tcp_txnow();
+        wake_senders();
+        done++;
+    }
+    netport_flush();
+    return done;
+}
+
+void netport_flush(void)
+{
+    for (unsigned k = 0; k < nics; k++)
+        vnet_tx_flush(ethifs[k].vn);
+}
+
+bool netport_may_sleep(uint64_t *sleep_ns)
+{
+    const uint64_t timer_ns = sys_timeouts_sleeptime() * NS_PER_MS;
+
+    if (timer_ns == 0)
+        return false;
+    if (*sleep_ns > timer_ns)
+        *sleep_ns = timer_ns;
+    for (unsigned k = 0; k < nics; k++) {
+        const uint64_t nic_ns = vnet_sleep_max_ns(ethifs[k].vn);
+
+        if (!vnet_may_sleep(ethifs[k].vn)) {
+            while (k-- > 0)
+                vnet_awake(ethifs[k].vn);
+            return false;
+        }
+        if (*sleep_ns > nic_ns)
+            *sleep_ns = nic_ns;
+    }
+    return true;
+}
+
+void netport_awake(void)
+{
+    for (unsigned k = 0; k < nics; k++)
+        vnet_awake(ethifs[k].vn);
+}
+
+/* ---- addresses ---------------------------------------------------------------------------------
+ */
+
+/* The best IPv6 address: one past duplicate detection, rather global than link-local; -1 = none. */
+static int ip6_slot(const struct netif *netif)
+{
+    int best = -1;
+
+    for (int i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
+        if (ip6_addr_isvalid(netif_ip6_addr_state(netif, i)) &&
+            (best < 0 || ip6_addr_islinklocal(netif_ip6_addr(netif, best))))
+            best = i;
+    }
+    return best;
+}
+
+static bool nic_ready(unsigned k)
+{
+    const struct netif *netif = &ethifs[k].netif;
+
+    if (!netif_is_up(netif) || !netif_is_link_up(netif))
+        return false;
+    if (!ip4_addr_isany_val(*netif_ip4_addr(netif)))
+        return true;
+    if (conf->net[k].ip_mode == CONF_IP_AUTO && time_ns() - init_ns < DHCP_PATIENCE_NS)
+        return false;
+    return ip6_slot(netif) >= 0;
+}
+
+bool netport_ready(void)
+{
+    for (unsigned k = 0; k < nics; k++) {
+        if (nic_ready(k))
+            return true;
+    }
+    return false;
+}
+
+/* Appends "/bits" to an address text of cap bytes. */
+static void append_bits(char *text, size_t cap, unsigned bits)
+{
+    char digits[4];
+    size_t len = strlen(text), n = 0;
+
+    do {
+        digits[n++] = (char)('0' + bits % 10);
+        bits /= 10;
+    } while (bits > 0);
+    if (len + n + 2 > cap)
+        return;
+    text[len++] = '/';
+    while (n > 0)
+        text[len++] = digits[--n];
+    text[len] = 0;
+}
+
+const char *netport_ip(unsigned k)
+{
+    static char text[IP4ADDR_STRLEN_MAX + 3];
+
+    text[0] = 0;
+    if (k < nics && !ip4_addr_isany_val(*netif_ip4_addr(&ethifs[k].netif))) {
+        ip4addr_ntoa_r(netif_ip4_addr(&ethifs[k].netif), text, sizeof(text));
+        append_bits(text, sizeof(text),
+                    (unsigned)__builtin_popcount(netif_ip4_netmask(&ethifs[k].netif)->addr));
+    }
+    return text;
+}
+
+const char *netport_ip6(unsigned k)
+{
+    static char text[IP6ADDR_STRLEN_MAX + 4];
+    int slot;
+
+    text[0] = 0;
+    if (k < nics && (slot = ip6_slot(&ethifs[k].netif)) >= 0) {
+        ip6addr_ntoa_r(netif_ip6_addr(&ethifs[k].netif, slot), text, sizeof(text));
+        append_bits(text, sizeof(text), 64);
+    }
+    return text;
+}
+
+/* ---- for applications --------------------------------------------------------------------------
+ */
+
+unsigned netport_tx_room(const struct netif *netif)
+{
+    const struct ethif *e = netif->state;
+
+    return vnet_tx_room(e->vn);
+}
+
+bool netport_close(struct tcp_pcb *pcb)
+{
+    tcp_arg(pcb, NULL);
+    tcp_recv(pcb, NULL);
+    tcp_sent(pcb, NULL);
+    tcp_err(pcb, NULL);
+    tcp_poll(pcb, NULL, 0);
+    tcp_setprio(pcb, TCP_PRIO_MIN);
+    if (tcp_close(pcb) == ERR_OK)
+        return false;
+    tcp_abort(pcb);
+    return true;
+}

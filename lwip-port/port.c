@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What lwIP asks of its platform: the clock, initial sequence numbers, and how much may be kept out
+ * of order.
+ */
+#include "lwip/opt.h"
+#include "lwip/memp.h"
+#include "lwip/priv/memp_priv.h"
+#include "lwip/sys.h"
+#include "lwip/stats.h"
+#include "time.h"
+#include "lwip_hooks.h"
+
+/* Milliseconds; wraps after 49.7 days, which lwIP's timers are made for. */
+u32_t sys_now(void)
+{
+    return (u32_t)(time_ns() / NS_PER_MS);
+}
+
+u32_t netport_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t *remote_ip,
+                      u16_t remote_port)
+{
+    /* Field by field, because an ip_addr_t has padding and members that the address type leaves
+     * undefined. */
+    struct {
+        u32_t ip[8];
+        u16_t port[2];
+    } key = {.port = {local_port, remote_port}};
+
+    if (IP_IS_V6(local_ip)) {
+        for (unsigned i = 0; i < 4; i++) {
+            key.ip[i] = ip_2_ip6(local_ip)->addr[i];
+            key.ip[4 + i] = ip_2_ip6(remote_ip)->addr[i];
+        }
+    } else {
+        key.ip[0] = ip4_addr_get_u32(ip_2_ip4(local_ip));
+        key.ip[4] = ip4_addr_get_u32(ip_2_ip4(remote_ip));
+    }
+    return (u32_t)(time_ns() / (4 * NS_PER_US)) + (u32_t)rand_hash(&key, sizeof(key));
+}
+
+/* While the shared part has room, a connection may keep as much of it as there is; the rest of the
+ * pool is what the others' own shares, the frame in hand and waiting packets add up to. The
+ * segments that describe them are sized by the same count. */
+u16_t netport_ooseq_limit(void)
+{
+    const struct stats_mem *pool = memp_pools[MEMP_PBUF_POOL]->stats;
+    const unsigned reserved = PBUF_POOL_SIZE - CONFIG_OOSEQ_SHARED;
+    const unsigned unused = PBUF_POOL_SIZE - pool->used;
+
+    return (u16_t)(unused > reserved ? CONFIG_OOSEQ_SHARED : CONFIG_OOSEQ_OWN);
+}
