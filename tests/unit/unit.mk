@@ -20,9 +20,19 @@ UNIT_CC     ?= gcc
 UNIT_CFLAGS := -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
                -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Wconversion -Werror
 UNIT_INC    := -iquote tests/sim -iquote kernel -iquote drivers -iquote lwip-port -iquote apps
-UNIT_SIM    := tests/sim/sim.c tests/sim/sim_kernel.c kernel/json.c
+UNIT_SIM    := tests/sim/sim.c tests/sim/sim_kernel.c kernel/json.c kernel/format.c
 
 # ---- the programs -------------------------------------------------------------------------------
+
+UNIT_TESTS += test_string test_format test_console test_json test_record test_rand test_ipaddr test_conf
+UNIT_SRC_test_string  := tests/unit/test_string.c
+UNIT_SRC_test_format  := tests/unit/test_format.c kernel/format.c
+UNIT_SRC_test_console := tests/unit/test_console.c kernel/console.c kernel/format.c
+UNIT_SRC_test_json    := tests/unit/test_json.c kernel/json.c kernel/format.c
+UNIT_SRC_test_record  := tests/unit/test_record.c kernel/record.c kernel/json.c kernel/format.c
+UNIT_SRC_test_rand    := tests/unit/test_rand.c
+UNIT_SRC_test_ipaddr  := tests/unit/test_ipaddr.c kernel/ipaddr.c
+UNIT_SRC_test_conf    := tests/unit/test_conf.c kernel/conf.c kernel/ipaddr.c kernel/record.c kernel/json.c kernel/format.c
 
 # ---- rules --------------------------------------------------------------------------------------
 
