@@ -25,7 +25,7 @@ struct spec {
 
 static void put(struct out *o, char c)
 {
-    if (o->len + 1 < o->cap)
+    if (o->len < o->cap)
         o->buf[o->len] = c;
     o->len++;
 }

@@ -116,6 +116,7 @@ static void nesting_has_an_end(void **state)
         json_init(&j, buf, sizeof(buf));
         for (int i = 0; i < deep; i++)
             json_array(&j, NULL);
+        assert_int_equal(json_finish(&j), 0);
         for (int i = 0; i < deep; i++)
             json_end_array(&j);
         assert_int_equal(json_finish(&j), deep <= 255 ? 2 * deep : 0);
