@@ -3,7 +3,8 @@
  * From hvm_start_info to boot_info [Xen, public/arch-x86/hvm/start_info.h].
  *
  * Runs on the transitional page tables of entry.S, which reach the first GiB at address 0. Whatever
- * lies above it, or does not look right, is treated as not given: the kernel then says what it misses.
+ * lies above it, or does not look right, is treated as not given: the kernel then says what it
+ * misses.
  */
 #include <stddef.h>
 #include "boot_info.h"

@@ -2,9 +2,10 @@
 /*
  * A reader of ACPI tables: RSDP -> XSDT or RSDT -> FADT, HPET, and the \_S5 object in the DSDT.
  *
- * Everything is input from outside: each table is mapped by its own length, bounded, and its checksum
- * tested before a field is used. There is no AML interpreter: \_S5 is found by its encoding, which is
- * constant data in every machine we know; one that computes it will not switch off and stays halted.
+ * Everything is input from outside: each table is mapped by its own length, bounded, and its
+ * checksum tested before a field is used. There is no AML interpreter: \_S5 is found by its
+ * encoding, which is constant data in every machine we know; one that computes it will not switch
+ * off and stays halted.
  */
 #include "acpi.h"
 #include <assert.h>
@@ -15,16 +16,16 @@
 #include "string.h"
 #include "time.h"
 
-#define TABLE_MAX  0x100000 /* bytes; the largest DSDTs are about half of this */
-#define TABLES_MAX 128      /* entries of the XSDT looked at */
+#define TABLE_MAX             0x100000 /* bytes; the largest DSDTs are about half of this */
+#define TABLES_MAX            128      /* entries of the XSDT looked at */
 
-#define HEADER_BYTES 36
+#define HEADER_BYTES          36
 #define FADT_FLAG_TMR_VAL_EXT (1u << 8)
 #define FADT_FLAG_HW_REDUCED  (1u << 20)
 
-#define PM1_SCI_EN  (1u << 0)
-#define PM1_SLP_EN  (1u << 13)
-#define SLEEP_EN    (1u << 5) /* of the hardware-reduced sleep control register */
+#define PM1_SCI_EN            (1u << 0)
+#define PM1_SLP_EN            (1u << 13)
+#define SLEEP_EN              (1u << 5) /* of the hardware-reduced sleep control register */
 
 enum space { SPACE_MEMORY = 0, SPACE_IO = 1 };
 
@@ -216,9 +217,9 @@ static bool find_s5(uint8_t *typ_a, uint8_t *typ_b)
         if (dsdt.data[i - 1] != 0x08 && !(dsdt.data[i - 1] == '\\' && dsdt.data[i - 2] == 0x08))
             continue; /* not the operand of NameOp */
         if (dsdt.data[pos++] != 0x12)
-            continue;                         /* PackageOp */
-        pos += 1u + (dsdt.data[pos] >> 6);    /* PkgLength */
-        pos++;                                /* NumElements */
+            continue;                      /* PackageOp */
+        pos += 1u + (dsdt.data[pos] >> 6); /* PkgLength */
+        pos++;                             /* NumElements */
         if (aml_integer(&pos, typ_a) && aml_integer(&pos, typ_b))
             return true;
     }

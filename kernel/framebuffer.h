@@ -5,14 +5,13 @@
 #ifndef KERNEL_FRAMEBUFFER_H
 #define KERNEL_FRAMEBUFFER_H
 
-#include <stddef.h>
 #include "boot_info.h"
 
 /* Nothing is drawn if fb->base is 0 or the picture cannot be mapped. */
-void fb_init(const struct boot_framebuffer *fb);
+void framebuffer_init(const struct boot_framebuffer *fb);
 
 /* Draws text; '\n' starts a new line, other control characters show as blanks. Does nothing before
- * fb_init() and without a framebuffer. */
-void fb_write(const char *s, size_t len);
+ * framebuffer_init() and without a framebuffer. */
+void framebuffer_put(const char *s, unsigned n);
 
 #endif

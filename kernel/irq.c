@@ -8,14 +8,14 @@
 #include "lapic.h"
 #include "panic.h"
 
-#define PIC1 0x20
-#define PIC2 0xa0
+#define PIC1         0x20
+#define PIC2         0xa0
 
 #define VECTOR_PIC   0x20 /* 16 vectors: only spurious ones can arrive, which want no EOI */
 #define VECTOR_FIRST 0x30
 #define VECTOR_LAST  0xef
 
-#define MSI_ADDRESS 0xfee00000ull /* [Intel SDM 3A 11.11] fixed delivery, edge, physical */
+#define MSI_ADDRESS  0xfee00000ull /* [Intel SDM 3A 11.11] fixed delivery, edge, physical */
 
 static uint64_t counts[256];
 static uint8_t vector_next = VECTOR_FIRST;

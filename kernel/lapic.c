@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * Local APIC registers, by memory (xAPIC) or, where firmware left it in that mode, by MSR (x2APIC)
- * [Intel SDM 3A, chapter 11]. Register numbers are the memory offsets; the MSR is 0x800 + offset / 16.
+ * [Intel SDM 3A, chapter 11]. Register numbers are the memory offsets; the MSR is 0x800 + offset
+ * / 16.
  *
- * The timer counts the bus clock divided by 16 and is used one-shot only: the loop arms it before each
- * sleep, so that a sleep is bounded whatever devices do.
+ * The timer counts the bus clock divided by 16 and is used one-shot only: the loop arms it before
+ * each sleep, so that a sleep is bounded whatever devices do.
  */
 #include "lapic.h"
 #include <stddef.h>
+#include "cpu.h"
 #include "mmio.h"
 #include "paging.h"
 #include "sysreg.h"
@@ -18,25 +20,25 @@
 #define APIC_BASE_ADDR   0x000ffffffffff000ull
 #define APIC_BYTES       0x400
 
-#define REG_ID          0x020
-#define REG_VERSION     0x030
-#define REG_TPR         0x080
-#define REG_EOI         0x0b0
-#define REG_SPURIOUS    0x0f0
-#define REG_LVT_CMCI    0x2f0
-#define REG_LVT_TIMER   0x320
-#define REG_LVT_THERMAL 0x330
-#define REG_LVT_PERF    0x340
-#define REG_LVT_LINT0   0x350
-#define REG_LVT_LINT1   0x360
-#define REG_LVT_ERROR   0x370
-#define REG_TIMER_INIT  0x380
-#define REG_TIMER_NOW   0x390
-#define REG_TIMER_DIV   0x3e0
+#define REG_ID           0x020
+#define REG_VERSION      0x030
+#define REG_TPR          0x080
+#define REG_EOI          0x0b0
+#define REG_SPURIOUS     0x0f0
+#define REG_LVT_CMCI     0x2f0
+#define REG_LVT_TIMER    0x320
+#define REG_LVT_THERMAL  0x330
+#define REG_LVT_PERF     0x340
+#define REG_LVT_LINT0    0x350
+#define REG_LVT_LINT1    0x360
+#define REG_LVT_ERROR    0x370
+#define REG_TIMER_INIT   0x380
+#define REG_TIMER_NOW    0x390
+#define REG_TIMER_DIV    0x3e0
 
-#define SPURIOUS_ENABLE (1u << 8)
-#define LVT_MASKED      (1u << 16)
-#define DIVIDE_BY_16    0x3
+#define SPURIOUS_ENABLE  (1u << 8)
+#define LVT_MASKED       (1u << 16)
+#define DIVIDE_BY_16     0x3
 
 static uint8_t *regs; /* NULL in x2APIC mode */
 static uint64_t timer_hz;
@@ -57,8 +59,10 @@ static void reg_write(uint32_t reg, uint32_t v)
 bool lapic_init(void)
 {
     uint64_t base;
+    uint32_t cpu[4];
 
-    if (!(cpuid(1, 0).d & (1u << 9)))
+    cpu_cpuid(1, cpu);
+    if (!(cpu[3] & (1u << 9)))
         return false;
     base = rdmsr(MSR_APIC_BASE);
     if (!(base & APIC_BASE_X2)) {

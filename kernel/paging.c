@@ -5,20 +5,21 @@
  *     KERNEL_BASE           the image: text r-x, constants r--, data rw-; guard pages not mapped
  *     KERNEL_BASE + 1 GiB   the window: device registers (uncached) and firmware tables (read-only)
  *
- * Everything else, the null page above all, is not mapped. Each range is mapped with 4 KiB pages, but
- * for its whole 2 MiB blocks, which the loaders' placement (a multiple of 2 MiB) allows: the large
- * arenas then cost no tables and few TLB entries.
+ * Everything else, the null page above all, is not mapped. Each range is mapped with 4 KiB pages,
+ * but for its whole 2 MiB blocks, which the loaders' placement (a multiple of 2 MiB) allows: the
+ * large arenas then cost no tables and few TLB entries.
  */
 #include "paging.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include "boot_info.h"
+#include "cpu.h"
 #include "panic.h"
 #include "sysreg.h"
 
-#define PAGE   4096ull
-#define BLOCK  0x200000ull
-#define WINDOW (KERNEL_BASE + 0x40000000ull)
+#define PAGE      4096ull
+#define BLOCK     0x200000ull
+#define WINDOW    (KERNEL_BASE + 0x40000000ull)
 
 #define PTE_P     (1ull << 0)
 #define PTE_W     (1ull << 1)
@@ -31,6 +32,8 @@
 /* A range needs a table for its first and last partial block; neighbours share. The image has eight
  * ranges; the window gets the rest: 4 KiB mappings of 24 blocks, 48 MiB. */
 #define TABLES 32
+
+enum { EAX, EBX, ECX, EDX };
 
 typedef uint64_t table[512] __attribute__((aligned(4096)));
 
@@ -121,31 +124,39 @@ static void unmap(const char *guard)
     *pte = 0;
 }
 
+/* One of the four words that the CPU says about itself; 0 for a leaf that it does not have. */
+static uint32_t cpu_word(uint32_t leaf, unsigned word)
+{
+    uint32_t v[4];
+
+    cpu_cpuid(leaf & 0x80000000, v);
+    if (v[0] < leaf)
+        return 0;
+    cpu_cpuid(leaf, v);
+    return v[word];
+}
+
 static void protect(void)
 {
-    struct cpuid max = cpuid(0, 0);
     uint64_t cr4 = read_cr4();
 
-    if (max.a >= 7) {
-        struct cpuid f = cpuid(7, 0);
-        if (f.b & (1u << 7))
-            cr4 |= CR4_SMEP;
-        if (f.c & (1u << 2))
-            cr4 |= CR4_UMIP;
-    }
+    if (cpu_word(7, EBX) & (1u << 7))
+        cr4 |= CR4_SMEP;
+    if (cpu_word(7, ECX) & (1u << 2))
+        cr4 |= CR4_UMIP;
     write_cr4(cr4);
     write_cr0(read_cr0() | CR0_WP);
 }
 
 void paging_init(uint64_t phys_base)
 {
-    struct cpuid ext = cpuid(0x80000000, 0);
     const char *data_page = (const char *)(((uint64_t)data_end + PAGE - 1) / PAGE * PAGE);
+    uint32_t phys_bits = cpu_word(0x80000008, EAX) & 0xff;
 
     image_phys_base = phys_base;
     window_next = WINDOW;
-    phys_limit = 1ull << (ext.a >= 0x80000008 ? cpuid(0x80000008, 0).a & 0xff : 36);
-    if (ext.a >= 0x80000001 && (cpuid(0x80000001, 0).d & (1u << 20))) {
+    phys_limit = 1ull << (phys_bits ? phys_bits : 36);
+    if (cpu_word(0x80000001, EDX) & (1u << 20)) {
         nx = PTE_NX;
         wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);
     }
@@ -172,7 +183,8 @@ void paging_init(uint64_t phys_base)
     protect();
 }
 
-/* Large objects start at the same offset into a 2 MiB block as in physical memory, small ones into a page. */
+/* Large objects start at the same offset into a 2 MiB block as in physical memory, small ones into
+ * a page. */
 static void *window_map(uint64_t phys, uint64_t len, uint64_t flags)
 {
     uint64_t unit = len >= BLOCK ? BLOCK : PAGE;

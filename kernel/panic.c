@@ -3,8 +3,9 @@
  * The end of a run.
  *
  * A panic writes one record: message, registers where the CPU gave them, and the chain of return
- * addresses with the names of our functions. It trusts little: frame pointers are followed only inside
- * our own stacks, and a panic inside a panic goes straight to the serial port and ends there.
+ * addresses with the names of our functions. It trusts little: frame pointers are followed only
+ * inside our own stacks, and a panic inside a panic goes straight to the serial port and ends
+ * there.
  */
 #include "panic.h"
 
@@ -25,9 +26,9 @@
 
 #define DEBUG_EXIT_PORT 0xf4
 
-#define BACKTRACE_MAX 32
+#define BACKTRACE_MAX   32
 
-#define VECTOR_PF 14
+#define VECTOR_PF       14
 
 extern char stack_main_guard[], stack_main_top[], stack_fault_guard[], stack_fault_top[];
 extern char stack_double_guard[], stack_double_top[], stack_nmi_guard[], stack_nmi_top[];
@@ -37,19 +38,17 @@ _Noreturn void __stack_chk_fail(void);
 
 static bool panicking;
 
-/* Not the stack protector's own business: it changes the guard under its feet. */
+/* Not protected itself: it changes the guard that it would compare with. */
 __attribute__((optimize("no-stack-protector"))) void panic_init(void)
 {
-    uint64_t random = cpu_tsc() * 0x9e3779b97f4a7c15; /* without RDRAND: better than a constant */
+    uint64_t guard = cpu_tsc() * 0x9e3779b97f4a7c15; /* without RDRAND: better than a constant */
+    uint64_t drawn;
+    uint32_t cpu[4];
 
-    if (cpuid(1, 0).c & (1u << 30)) {
-        uint64_t drawn;
-        bool ok;
-        __asm__ volatile("rdrand %0" : "=r"(drawn), "=@ccc"(ok));
-        if (ok)
-            random ^= drawn;
-    }
-    __stack_chk_guard = random & ~0xffull; /* a zero byte stops string overruns */
+    cpu_cpuid(1, cpu);
+    if ((cpu[2] & (1u << 30)) && cpu_rdrand(&drawn))
+        guard ^= drawn;
+    __stack_chk_guard = guard & ~0xffull; /* a zero byte stops string overruns */
 }
 
 void __stack_chk_fail(void)
@@ -72,7 +71,8 @@ static bool in_stack(uint64_t p, const char *guard, const char *top)
     return p >= (uint64_t)guard + 4096 && p <= (uint64_t)top - 16;
 }
 
-/* True if a frame's two words, the caller's frame pointer and the return address, can be read at p. */
+/* True if a frame's two words, the caller's frame pointer and the return address, can be read at p.
+ */
 static bool frame_readable(uint64_t p)
 {
     return p % 8 == 0 && (in_stack(p, stack_main_guard, stack_main_top) ||
@@ -183,15 +183,12 @@ _Noreturn void panic(const char *fmt, ...)
 _Noreturn void panic_trap(const struct trap_frame *f)
 {
     static const char *const names[TRAP_EXCEPTIONS] = {
-        [0] = "divide error",      [1] = "debug",
-        [2] = "NMI",               [3] = "breakpoint",
-        [4] = "overflow",          [5] = "bound range",
-        [6] = "invalid opcode",    [7] = "no coprocessor",
-        [8] = "double fault",      [10] = "invalid TSS",
-        [11] = "no segment",       [12] = "stack segment",
-        [13] = "general protection", [14] = "page fault",
-        [16] = "x87 error",        [17] = "alignment check",
-        [18] = "machine check",    [19] = "SIMD error",
+        [0] = "divide error",        [1] = "debug",          [2] = "NMI",
+        [3] = "breakpoint",          [4] = "overflow",       [5] = "bound range",
+        [6] = "invalid opcode",      [7] = "no coprocessor", [8] = "double fault",
+        [10] = "invalid TSS",        [11] = "no segment",    [12] = "stack segment",
+        [13] = "general protection", [14] = "page fault",    [16] = "x87 error",
+        [17] = "alignment check",    [18] = "machine check", [19] = "SIMD error",
     };
     const char *name = names[f->vector] != NULL ? names[f->vector] : "exception";
     uint64_t addr = read_cr2();

@@ -6,20 +6,20 @@
 #include <stdbool.h>
 #include "cpu.h"
 
-#define COM1    0x3f8
-#define DATA    (COM1 + 0) /* divisor latch, low byte, while LCR_DLAB is set */
-#define IER     (COM1 + 1) /* divisor latch, high byte */
-#define FCR     (COM1 + 2)
-#define LCR     (COM1 + 3)
-#define MCR     (COM1 + 4)
-#define LSR     (COM1 + 5)
-#define SCRATCH (COM1 + 7)
+#define COM1       0x3f8
+#define DATA       (COM1 + 0) /* divisor latch, low byte, while LCR_DLAB is set */
+#define IER        (COM1 + 1) /* divisor latch, high byte */
+#define FCR        (COM1 + 2)
+#define LCR        (COM1 + 3)
+#define MCR        (COM1 + 4)
+#define LSR        (COM1 + 5)
+#define SCRATCH    (COM1 + 7)
 
-#define LCR_8N1  0x03
-#define LCR_DLAB 0x80
-#define FCR_ON   0x07 /* enable and clear both FIFOs */
-#define MCR_ON   0x03 /* DTR, RTS */
-#define LSR_THRE 0x20 /* the transmit FIFO is empty */
+#define LCR_8N1    0x03
+#define LCR_DLAB   0x80
+#define FCR_ON     0x07 /* enable and clear both FIFOs */
+#define MCR_ON     0x03 /* DTR, RTS */
+#define LSR_THRE   0x20 /* the transmit FIFO is empty */
 
 #define FIFO_BYTES 16
 

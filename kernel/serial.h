@@ -7,8 +7,8 @@
 
 void serial_init(void);
 
-/* Hands over at most n bytes, as many as fit right now, and returns how many. Without a port it takes
- * them all and throws them away, so that nobody waits for a line that is not there. */
+/* Hands over at most n bytes, as many as fit right now, and returns how many. Without a port it
+ * takes them all and throws them away, so that nobody waits for a line that is not there. */
 unsigned serial_put(const char *s, unsigned n);
 
 #endif

@@ -4,12 +4,12 @@
 #include <stddef.h>
 
 struct symbol {
-    uint32_t text;  /* offset of the function from image_start */
-    uint32_t name;  /* offset of its name from symbol_names */
+    uint32_t text; /* offset of the function from image_start */
+    uint32_t name; /* offset of its name from symbol_names */
 };
 
 extern const char image_start[], text_end[];
-extern const uint32_t symbol_count; /* from tools/symbols, as are the two below: */
+extern const uint32_t symbol_count;        /* from tools/symbols, as are the two below: */
 extern const struct symbol symbol_table[]; /* by rising address */
 extern const char symbol_names[];
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Names of our functions, for backtraces. The table is made from the linked image and linked into it
- * by a second pass (tools/symbols).
+ * Names of our functions, for backtraces. The table is made from the linked image and linked into
+ * it by a second pass (tools/symbols).
  */
 #ifndef KERNEL_SYMBOLS_H
 #define KERNEL_SYMBOLS_H

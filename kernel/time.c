@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Time from the time-stamp counter, calibrated against a clock of known rate: the ACPI power-management
- * timer, else the HPET, else the PIT.
+ * Time from the time-stamp counter, calibrated against a clock of known rate: the ACPI
+ * power-management timer, else the HPET, else the PIT.
  *
- * The interval is the boot itself: a sample (reference, TSC) at its start and one at its end. Reading the
- * reference takes a microsecond or more in a virtual machine, and at times much longer; so each
- * sample is the closest of several pairs of TSC readings around one of the reference.
+ * The interval is the boot itself: a sample (reference, TSC) at its start and one at its end.
+ * Reading the reference takes a microsecond or more in a virtual machine, and at times much longer;
+ * so each sample is the closest of several pairs of TSC readings around one of the reference.
  */
 #include "time.h"
 
@@ -22,19 +22,19 @@
 #define INTERVAL_MIN_NS (8 * NS_PER_MS)
 #define SAMPLE_TRIES    6
 
-#define PM_TIMER_HZ 3579545
-#define PIT_HZ      1193182
+#define PM_TIMER_HZ     3579545
+#define PIT_HZ          1193182
 
-#define HPET_BYTES   0x100
-#define HPET_PERIOD  0x04 /* femtoseconds a tick; the high half of the capabilities register */
-#define HPET_CONFIG  0x10
-#define HPET_COUNTER 0xf0
-#define HPET_ENABLE  1u
-#define FS_PER_S     1000000000000000ull
+#define HPET_BYTES      0x100
+#define HPET_PERIOD     0x04 /* femtoseconds a tick; the high half of the capabilities register */
+#define HPET_CONFIG     0x10
+#define HPET_COUNTER    0xf0
+#define HPET_ENABLE     1u
+#define FS_PER_S        1000000000000000ull
 
-#define PIT_CHANNEL2 0x42
-#define PIT_COMMAND  0x43
-#define PIT_GATE     0x61
+#define PIT_CHANNEL2    0x42
+#define PIT_COMMAND     0x43
+#define PIT_GATE        0x61
 
 struct sample {
     uint64_t ref; /* ticks of the reference since time_init() */
@@ -165,7 +165,8 @@ void time_calibrate(void)
 
     ticks = second.tsc - first.tsc;
     ns = (second.ref - first.ref) * NS_PER_S / ref.hz;
-    ASSERT(ns > 0 && ns < 4 * NS_PER_S && ticks > ns / 100); /* a counter that stands still or nearly */
+    ASSERT(ns > 0 && ns < 4 * NS_PER_S &&
+           ticks > ns / 100); /* a counter that stands still or nearly */
     tsc_hz = ticks * NS_PER_S / ns;
     ns_mult = (ns << 32) / ticks;
     lapic_timer_set_hz(lapic_ticks * NS_PER_S / ns);

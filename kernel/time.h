@@ -12,9 +12,10 @@
 #define NS_PER_MS 1000000ull
 #define NS_PER_S  1000000000ull
 
-/* Starts the clock, and the measurement that calibrates the counter: the reference clock is read now and
- * again in time_calibrate(), and the boot work in between is the interval. Wants acpi_init() and the
- * local APIC, whose timer is measured in the same interval. `entry_tsc`: the counter at time 0. */
+/* Starts the clock, and the measurement that calibrates the counter: the reference clock is read
+ * now and again in time_calibrate(), and the boot work in between is the interval. Wants
+ * acpi_init() and the local APIC, whose timer is measured in the same interval. `entry_tsc`: the
+ * counter at time 0. */
 void time_init(uint64_t entry_tsc);
 
 /* Ends the measurement; waits if the interval would be too short to be exact. */

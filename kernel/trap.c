@@ -93,8 +93,8 @@ void trap_init(void)
     tss.ist[IST_NMI - 1] = (uint64_t)stack_nmi_top;
     tss.ist[IST_FAULT - 1] = (uint64_t)stack_fault_top;
     tss.iomap = sizeof(tss);
-    gdt[SEL_TSS / 8] = (sizeof(tss) - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 |
-                       (base >> 24 & 0xff) << 56;
+    gdt[SEL_TSS / 8] =
+        (sizeof(tss) - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
     gdt[SEL_TSS / 8 + 1] = base >> 32;
 
     for (unsigned v = 0; v < VECTORS; v++)
