@@ -19,7 +19,8 @@ UNIT_TESTS :=
 UNIT_CC     ?= gcc
 UNIT_CFLAGS := -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
                -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Wconversion -Werror
-UNIT_INC    := -iquote tests/sim -iquote kernel -iquote drivers -iquote lwip-port -iquote apps
+UNIT_INC    := -iquote tests/sim -iquote kernel -iquote drivers -iquote lwip-port -iquote apps \
+               -isystem /usr/share/include/llhttp
 UNIT_SIM    := tests/sim/sim.c tests/sim/sim_kernel.c kernel/json.c kernel/format.c
 
 # ---- the programs -------------------------------------------------------------------------------
@@ -33,6 +34,11 @@ UNIT_SRC_test_record  := tests/unit/test_record.c kernel/record.c kernel/json.c 
 UNIT_SRC_test_rand    := tests/unit/test_rand.c
 UNIT_SRC_test_ipaddr  := tests/unit/test_ipaddr.c kernel/ipaddr.c
 UNIT_SRC_test_conf    := tests/unit/test_conf.c kernel/conf.c kernel/ipaddr.c kernel/record.c kernel/json.c kernel/format.c
+
+LLHTTP ?= /usr/share/llhttp
+UNIT_TESTS += test_http_parse
+UNIT_SRC_test_http_parse := tests/unit/test_http_parse.c apps/http_parse.c \
+    $(LLHTTP)/api.c $(LLHTTP)/http.c $(LLHTTP)/llhttp.c
 
 # ---- rules --------------------------------------------------------------------------------------
 
@@ -62,6 +68,10 @@ UNIT_Q := $(if $(V),,@)
 
 build/unit/obj/%.o: %.c tests/unit/unit.mk
 	$(call unit_compile,)
+
+# llhttp is not ours: sanitizers yes, our warnings no.
+build/unit/obj/$(LLHTTP)/%.o: $(LLHTTP)/%.c tests/unit/unit.mk
+	$(call unit_compile,-DLLHTTP_STRICT_MODE=1 -Dabort=http_parse_unreachable -w)
 
 $(foreach t,$(UNIT_TESTS),$(eval $(call unit_program,$(t))))
 $(foreach t,$(UNIT_TESTS),$(if $(UNIT_CFLAGS_$(t)),$(eval $(call unit_own_objects,$(t)))))
