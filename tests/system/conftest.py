@@ -59,9 +59,19 @@ def _limited(item):
     signal.alarm(0)
 
 
-pytest_runtest_setup = pytest.hookimpl(hookwrapper=True)(_limited)
-pytest_runtest_call = pytest.hookimpl(hookwrapper=True)(_limited)
-pytest_runtest_teardown = pytest.hookimpl(hookwrapper=True)(lambda item: _limited(item))
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_setup(item):
+    yield from _limited(item)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    yield from _limited(item)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(item):
+    yield from _limited(item)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -162,10 +162,11 @@ class NetGuest(qemu.Guest):
 
     def __init__(self, net, log_dir, append="", options=None, on_record=None, **machine):
         self.net = net
-        # the caller's words come later and win
+        # The caller's words come later and win. A disk has no command line.
         words = f"{net.config()} {append}".strip()
-        nics = [net.nic(**(options or {}))]
-        super().__init__(qemu.Machine(append=words, nics=nics, **machine), log_dir, on_record)
+        source = "fw_cfg" if machine.get("boot") == "disk" and "fw_cfg" not in machine else "append"
+        nics = [net.nic(**(options or {})), *machine.pop("more_nics", ())]
+        super().__init__(qemu.Machine(nics=nics, **{source: words}, **machine), log_dir, on_record)
 
     def address(self, service):
         """(host, port) at which a client on this host reaches a service, by name or port."""
