@@ -234,6 +234,16 @@ static void append_bits(char *text, size_t cap, unsigned bits)
     text[len] = 0;
 }
 
+static unsigned mask_bits(const ip4_addr_t *mask)
+{
+    uint32_t m = lwip_ntohl(ip4_addr_get_u32(mask));
+    unsigned bits = 0;
+
+    for (; (m & 0x80000000u) != 0; m <<= 1)
+        bits++;
+    return bits;
+}
+
 const char *netport_ip(unsigned k)
 {
     static char text[IP4ADDR_STRLEN_MAX + 3];
@@ -241,8 +251,7 @@ const char *netport_ip(unsigned k)
     text[0] = 0;
     if (k < nics && !ip4_addr_isany_val(*netif_ip4_addr(&ethifs[k].netif))) {
         ip4addr_ntoa_r(netif_ip4_addr(&ethifs[k].netif), text, sizeof(text));
-        append_bits(text, sizeof(text),
-                    (unsigned)__builtin_popcount(netif_ip4_netmask(&ethifs[k].netif)->addr));
+        append_bits(text, sizeof(text), mask_bits(netif_ip4_netmask(&ethifs[k].netif)));
     }
     return text;
 }

@@ -21,6 +21,18 @@ UNIT_CFLAGS := -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=address,undefined -fno-s
                -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Wconversion -Werror
 UNIT_INC    := -iquote tests/sim -iquote kernel -iquote drivers -iquote lwip-port -iquote apps \
                -isystem /usr/share/include/llhttp
+# The real stack between a NIC of memory and a scripted peer: tests/sim/netrig.h.
+UNIT_INC          += -isystem build/lwip/src/include -DLWIP_TESTMODE=1
+UNIT_LWIP         := $(addprefix build/lwip/src/,core/def.c core/inet_chksum.c core/init.c core/ip.c core/mem.c \
+                     core/memp.c core/netif.c core/pbuf.c core/stats.c core/tcp.c core/tcp_in.c core/tcp_out.c \
+                     core/timeouts.c core/udp.c core/ipv4/dhcp.c core/ipv4/etharp.c core/ipv4/icmp.c \
+                     core/ipv4/ip4.c core/ipv4/ip4_addr.c core/ipv6/ethip6.c core/ipv6/icmp6.c core/ipv6/ip6.c \
+                     core/ipv6/ip6_addr.c core/ipv6/mld6.c core/ipv6/nd6.c netif/ethernet.c)
+UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_kernel.c netrig_mem.c netrig_vnet.c) \
+                     $(addprefix lwip-port/,chksum.c ethif.c netport.c netport_stats.c port.c) \
+                     kernel/json.c kernel/format.c $(UNIT_LWIP)
+UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc
+UNIT_NETRIG_NEEDS := build/lwip/src/include/lwip/init.h
 UNIT_SIM    := tests/sim/sim.c tests/sim/sim_kernel.c kernel/json.c kernel/format.c
 
 # ---- the programs -------------------------------------------------------------------------------
@@ -39,6 +51,11 @@ LLHTTP ?= /usr/share/llhttp
 UNIT_TESTS += test_http_parse
 UNIT_SRC_test_http_parse := tests/unit/test_http_parse.c apps/http_parse.c \
     $(LLHTTP)/api.c $(LLHTTP)/http.c $(LLHTTP)/llhttp.c
+
+UNIT_TESTS += test_netport
+UNIT_SRC_test_netport   := tests/unit/test_netport.c $(UNIT_NETRIG)
+UNIT_LIBS_test_netport  := $(UNIT_NETRIG_LIBS)
+UNIT_NEEDS_test_netport := $(UNIT_NETRIG_NEEDS)
 
 # ---- rules --------------------------------------------------------------------------------------
 
@@ -72,6 +89,12 @@ build/unit/obj/%.o: %.c tests/unit/unit.mk
 # llhttp is not ours: sanitizers yes, our warnings no.
 build/unit/obj/$(LLHTTP)/%.o: $(LLHTTP)/%.c tests/unit/unit.mk
 	$(call unit_compile,-DLLHTTP_STRICT_MODE=1 -Dabort=http_parse_unreachable -w)
+
+# Nor is lwIP; it reads headers at odd addresses, which x86 allows.
+build/unit/obj/build/lwip/%.o: build/lwip/%.c tests/unit/unit.mk
+	$(call unit_compile,-w -fno-sanitize=alignment)
+$(UNIT_LWIP) $(UNIT_NETRIG_NEEDS):
+	$(UNIT_Q)tools/lwip-source
 
 $(foreach t,$(UNIT_TESTS),$(eval $(call unit_program,$(t))))
 $(foreach t,$(UNIT_TESTS),$(if $(UNIT_CFLAGS_$(t)),$(eval $(call unit_own_objects,$(t)))))

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * lwIP's pools under AddressSanitizer: an element is poisoned while it is free, and so is what lies
+ * behind the bytes asked for. The linker routes the calls here (--wrap, see UNIT_NETRIG_LIBS).
+ */
+#include <sanitizer/asan_interface.h>
+#include "lwip/mem.h"
+#include "lwip/memp.h"
+#include "lwip/netif.h"
+#include "lwip/pbuf.h"
+#include "lwip/priv/memp_priv.h"
+#include "netrig_priv.h"
+
+void *__real_memp_malloc(memp_t type);
+void *__wrap_memp_malloc(memp_t type);
+void __real_memp_free(memp_t type, void *mem);
+void __wrap_memp_free(memp_t type, void *mem);
+void *__real_mem_malloc(mem_size_t size);
+void *__wrap_mem_malloc(mem_size_t size);
+
+/* A free element begins with the link to the next one. */
+#define LINK_BYTES sizeof(struct memp)
+
+void *__wrap_memp_malloc(memp_t type)
+{
+    void *mem = __real_memp_malloc(type);
+
+    if (mem != NULL)
+        ASAN_UNPOISON_MEMORY_REGION(mem, memp_pools[type]->size);
+    return mem;
+}
+
+void __wrap_memp_free(memp_t type, void *mem)
+{
+    if (mem == NULL)
+        return;
+    ASAN_UNPOISON_MEMORY_REGION(mem, memp_pools[type]->size);
+    __real_memp_free(type, mem);
+    ASAN_POISON_MEMORY_REGION((uint8_t *)mem + LINK_BYTES, memp_pools[type]->size - LINK_BYTES);
+}
+
+void *__wrap_mem_malloc(mem_size_t size)
+{
+    uint8_t *mem = __real_mem_malloc(size);
+
+    if (mem != NULL) {
+        const uint8_t *helper = mem - LWIP_MEM_ALIGN_SIZE(sizeof(struct memp_malloc_helper));
+        const memp_t pool = ((const struct memp_malloc_helper *)(const void *)helper)->poolnr;
+
+        ASAN_POISON_MEMORY_REGION(mem + size,
+                                  (size_t)(helper + memp_pools[pool]->size - (mem + size)));
+    }
+    return mem;
+}
+
+static netif_input_fn real_input;
+
+static err_t guarded_input(struct pbuf *p, struct netif *netif)
+{
+    for (const struct pbuf *q = p; q != NULL; q = q->next) {
+        const uint8_t *end = (const uint8_t *)q + memp_pools[MEMP_PBUF_POOL]->size;
+        const uint8_t *tail = (const uint8_t *)q->payload + q->len;
+
+        ASAN_POISON_MEMORY_REGION(tail, (size_t)(end - tail));
+    }
+    return real_input(p, netif);
+}
+
+void rig_guard_input(struct netif *netif)
+{
+    real_input = netif->input;
+    netif->input = guarded_input;
+}

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * drivers/virtio_net.h without virtio: a NIC of memory. Each frame lies in an allocation of exactly
+ * its size, so that reading past it is an AddressSanitizer report. Ownership is checked as the
+ * driver would: a buffer that comes back twice, or not at all, fails the test.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include "config.h"
+#include "virtio_net.h"
+#include "netrig.h"
+#include "netrig_priv.h"
+
+struct node {
+    struct netbuf nb; /* first: the driver's user sees this */
+    struct node *next;
+    bool bulk;
+};
+
+struct list {
+    struct node *head, **tail;
+    unsigned n;
+};
+
+struct vnet {
+    struct list rx;     /* frames for the guest */
+    struct list queued; /* vnet_tx() but not flushed */
+    struct list wire;   /* flushed, not yet seen by the peer */
+    unsigned tx_device; /* flushed, not yet reclaimed */
+    unsigned tx_done;   /* completed by the device, not yet reclaimed */
+    unsigned tx_caller; /* handed out by vnet_tx_get() */
+    unsigned rx_caller; /* handed out by vnet_rx_poll() */
+    bool sleeping;
+    struct vnet_totals totals;
+    uint32_t mtu;
+};
+
+static struct vnet nic;
+
+static void list_init(struct list *l)
+{
+    l->head = NULL;
+    l->tail = &l->head;
+    l->n = 0;
+}
+
+static void list_push(struct list *l, struct node *node)
+{
+    node->next = NULL;
+    *l->tail = node;
+    l->tail = &node->next;
+    l->n++;
+}
+
+static struct node *list_pop(struct list *l)
+{
+    struct node *node = l->head;
+
+    if (node == NULL)
+        return NULL;
+    l->head = node->next;
+    if (l->head == NULL)
+        l->tail = &l->head;
+    l->n--;
+    return node;
+}
+
+static struct node *node_new(uint32_t cap)
+{
+    struct node *node = calloc(1, sizeof(*node));
+
+    node->nb.base = malloc(NETBUF_HEADROOM + cap);
+    node->nb.cap = NETBUF_HEADROOM + cap;
+    node->nb.offset = NETBUF_HEADROOM;
+    node->nb.state = NETBUF_STACK;
+    return node;
+}
+
+static void node_free(struct node *node)
+{
+    free(node->nb.base);
+    free(node);
+}
+
+static void list_clear(struct list *l)
+{
+    struct node *node;
+
+    while (l->tail != NULL && (node = list_pop(l)) != NULL)
+        node_free(node);
+    list_init(l);
+}
+
+/* ---- the rig's side ----------------------------------------------------------------------------
+ */
+
+void rig_nic_reset(void)
+{
+    list_clear(&nic.rx);
+    list_clear(&nic.queued);
+    list_clear(&nic.wire);
+    struct vnet fresh = {.mtu = rig.mtu != 0 ? rig.mtu : 1500};
+    nic = fresh;
+    list_init(&nic.rx);
+    list_init(&nic.queued);
+    list_init(&nic.wire);
+}
+
+void rig_nic_receive(const void *frame, uint32_t len)
+{
+    struct node *node = node_new(len);
+
+    memcpy(netbuf_frame(&node->nb), frame, len);
+    node->nb.len = len;
+    list_push(&nic.rx, node);
+}
+
+bool rig_nic_sent(uint8_t **frame, uint32_t *len)
+{
+    struct node *node = rig.tx_stuck ? NULL : list_pop(&nic.wire);
+
+    if (node == NULL)
+        return false;
+    *len = node->nb.len;
+    *frame = malloc(*len);
+    memcpy(*frame, netbuf_frame(&node->nb), *len);
+    node_free(node);
+    nic.tx_done++;
+    return true;
+}
+
+unsigned rig_nic_busy(void)
+{
+    return nic.tx_caller + nic.rx_caller + nic.queued.n;
+}
+
+/* ---- the driver's interface --------------------------------------------------------------------
+ */
+
+unsigned vnet_probe(const struct vnet_options opt[CONFIG_NICS])
+{
+    if (opt[0].mtu_max != 0 && opt[0].mtu_max < nic.mtu)
+        nic.mtu = opt[0].mtu_max;
+    return 1;
+}
+
+struct vnet *vnet_get(unsigned index)
+{
+    assert_int_equal(index, 0);
+    return &nic;
+}
+
+const char *vnet_name(const struct vnet *vn)
+{
+    (void)vn;
+    return "net0";
+}
+
+const uint8_t *vnet_mac(const struct vnet *vn)
+{
+    (void)vn;
+    return rig_guest_mac;
+}
+
+uint32_t vnet_mtu(const struct vnet *vn)
+{
+    return vn->mtu;
+}
+
+bool vnet_link_up(const struct vnet *vn)
+{
+    (void)vn;
+    return rig.link_up;
+}
+
+unsigned vnet_rx_poll(struct vnet *vn, struct netbuf **out, unsigned max)
+{
+    unsigned n = 0;
+
+    while (n < max && vn->rx.n > 0) {
+        struct node *node = list_pop(&vn->rx);
+
+        vn->rx_caller++;
+        vn->totals.rx_packets++;
+        vn->totals.rx_bytes += node->nb.len;
+        out[n++] = &node->nb;
+    }
+    return n;
+}
+
+void vnet_rx_release(struct vnet *vn, struct netbuf *nb)
+{
+    assert_true(vn->rx_caller > 0);
+    vn->rx_caller--;
+    node_free((struct node *)(void *)nb);
+}
+
+static unsigned tx_free(const struct vnet *vn)
+{
+    return rig.tx_ring - vn->tx_caller - vn->queued.n - vn->tx_device;
+}
+
+struct netbuf *vnet_tx_get(struct vnet *vn, bool bulk)
+{
+    if (tx_free(vn) <= (bulk ? CONFIG_TX_RESERVE : 0u))
+        vnet_tx_reclaim(vn);
+    if (tx_free(vn) <= (bulk ? CONFIG_TX_RESERVE : 0u))
+        return NULL;
+    struct node *node = node_new(vn->mtu + 18);
+
+    node->bulk = bulk;
+    vn->tx_caller++;
+    return &node->nb;
+}
+
+bool vnet_tx(struct vnet *vn, struct netbuf *nb)
+{
+    struct node *node = (struct node *)(void *)nb;
+
+    assert_true(vn->tx_caller > 0);
+    assert_true(nb->len >= 14 && nb->len <= vn->mtu + 18);
+    assert_true(node->bulk || nb->len <= CONFIG_TX_SMALL_BYTES);
+    vn->tx_caller--;
+    list_push(&vn->queued, node);
+    return true;
+}
+
+void vnet_tx_put(struct vnet *vn, struct netbuf *nb)
+{
+    assert_true(vn->tx_caller > 0);
+    vn->tx_caller--;
+    node_free((struct node *)(void *)nb);
+}
+
+void vnet_tx_flush(struct vnet *vn)
+{
+    struct node *node;
+
+    while ((node = list_pop(&vn->queued)) != NULL) {
+        vn->tx_device++;
+        vn->totals.tx_packets++;
+        vn->totals.tx_bytes += node->nb.len;
+        list_push(&vn->wire, node);
+    }
+}
+
+unsigned vnet_tx_reclaim(struct vnet *vn)
+{
+    const unsigned n = vn->tx_done;
+
+    vn->tx_device -= n;
+    vn->tx_done = 0;
+    return n;
+}
+
+unsigned vnet_tx_room(const struct vnet *vn)
+{
+    return tx_free(vn) > CONFIG_TX_RESERVE ? tx_free(vn) - CONFIG_TX_RESERVE : 0;
+}
+
+void vnet_heartbeat(struct vnet *vn, uint64_t now_ns)
+{
+    (void)vn;
+    (void)now_ns;
+}
+
+bool vnet_may_sleep(struct vnet *vn)
+{
+    assert_int_equal(vn->queued.n, 0); /* nothing may wait for a doorbell during sleep */
+    vn->sleeping = vn->rx.n == 0;
+    return vn->sleeping;
+}
+
+void vnet_awake(struct vnet *vn)
+{
+    assert_true(vn->sleeping);
+    vn->sleeping = false;
+}
+
+uint64_t vnet_sleep_max_ns(const struct vnet *vn)
+{
+    (void)vn;
+    return UINT64_MAX;
+}
+
+bool vnet_check(const struct vnet *vn)
+{
+    return vn->rx_caller == 0 && vn->tx_caller == 0;
+}
+
+uint64_t vnet_alloc_failures(const struct vnet *vn)
+{
+    (void)vn;
+    return 0;
+}
+
+uint64_t vnet_gap_max_ns(const struct vnet *vn, bool tx)
+{
+    (void)vn;
+    (void)tx;
+    return 0;
+}
+
+void vnet_totals(const struct vnet *vn, struct vnet_totals *t)
+{
+    *t = vn->totals;
+}
+
+void vnet_json_queues(const struct vnet *vn, struct json *j)
+{
+    (void)vn;
+    json_object(j, NULL);
+    json_str(j, "nic", "net0");
+    json_end_object(j);
+}
+
+void vnet_json_pools(const struct vnet *vn, struct json *j)
+{
+    (void)vn;
+    json_object(j, NULL);
+    json_str(j, "name", "net0.rx");
+    json_end_object(j);
+}
+
+void vnet_json_buffers(const struct vnet *vn, struct json *j)
+{
+    json_u64(j, "stack", vn->rx_caller + vn->tx_caller);
+}
