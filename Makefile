@@ -23,12 +23,18 @@ KERNEL_SRC := \
 
 DRIVER_SRC :=
 
-PORT_SRC :=
+PORT_SRC := lwip-port/chksum.c lwip-port/ethif.c lwip-port/netport.c lwip-port/netport_stats.c \
+    lwip-port/port.c
 
 APP_SRC :=
 
 # lwIP's core; neither its sequential API nor its applications.
-LWIP_SRC :=
+LWIP_SRC := \
+    core/def.c core/inet_chksum.c core/init.c core/ip.c core/mem.c core/memp.c core/netif.c \
+    core/pbuf.c core/stats.c core/tcp.c core/tcp_in.c core/tcp_out.c core/timeouts.c core/udp.c \
+    core/ipv4/dhcp.c core/ipv4/etharp.c core/ipv4/icmp.c core/ipv4/ip4.c core/ipv4/ip4_addr.c \
+    core/ipv6/ethip6.c core/ipv6/icmp6.c core/ipv6/ip6.c core/ipv6/ip6_addr.c core/ipv6/mld6.c \
+    core/ipv6/nd6.c netif/ethernet.c
 
 # ---- how it is made -----------------------------------------------------------------------------
 
