@@ -65,7 +65,7 @@ OBJ        := $(KERNEL_OBJ) $(STACK_OBJ) $(LWIP_OBJ)
 .PHONY: all deps run test check check-layers debug help clean
 .DELETE_ON_ERROR:
 
-all: $(B)/antifreeze.elf ## every artifact (default)
+all: $(B)/antifreeze.elf $(B)/antifreeze.efi $(B)/antifreeze.img ## every artifact (default)
 
 deps: ## install missing Debian packages, unpack lwIP
 	$(Q)tools/deps
@@ -115,6 +115,35 @@ $(B)/antifreeze.elf: $(B)/antifreeze.sym.elf
 	$(Q)$(OBJCOPY) --strip-all $< $@
 	$(Q)test $$(stat -c %s $@) -lt 1048576 || { echo "$@ is 1 MiB or more" >&2; false; }
 
+# The UEFI application: a shared library with the kernel's file inside, turned into a PE by objcopy.
+EFI_OBJ    := $(B)/obj/uefi/uefi.o $(B)/obj/uefi/kernel.o
+EFI_LDS    := /usr/lib/elf_x86_64_efi.lds
+EFI_CRT    := /usr/lib/crt0-efi-x86_64.o
+EFI_LIB    := /usr/lib/libgnuefi.a
+EFI_CFLAGS := -std=c11 -ffreestanding -O2 -fpic -fshort-wchar -mno-red-zone -mgeneral-regs-only \
+              -fno-stack-protector -maccumulate-outgoing-args -DGNU_EFI_USE_MS_ABI -MMD -MP \
+              -iquote kernel -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 $(WARN)
+
+$(B)/obj/uefi/uefi.o: boot/uefi.c Makefile | deps
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	$(Q)$(CC) $(EFI_CFLAGS) -c $< -o $@
+
+$(B)/obj/uefi/kernel.o: boot/uefi_kernel.S $(B)/antifreeze.elf
+	@mkdir -p $(@D)
+	$(Q)$(CC) -DKERNEL_FILE='"$(B)/antifreeze.elf"' -c $< -o $@
+
+$(B)/antifreeze.efi: $(EFI_OBJ)
+	@echo "  EFI   $@"
+	$(Q)$(LD) -nostdlib -shared -Bsymbolic -znocombreloc --no-undefined --build-id=none \
+	    -T $(EFI_LDS) $(EFI_CRT) $(EFI_OBJ) $(EFI_LIB) -o $(B)/obj/uefi/antifreeze.so
+	$(Q)$(OBJCOPY) -j .text -j .sdata -j .data -j .dynamic -j .rodata -j .dynsym -j '.rel*' \
+	    -j .reloc --target efi-app-x86_64 --subsystem 10 $(B)/obj/uefi/antifreeze.so $@
+
+$(B)/antifreeze.img: $(B)/antifreeze.efi boot/antifreeze.conf boot/make-image
+	@echo "  IMG   $@"
+	$(Q)boot/make-image $@ $(B)/antifreeze.efi boot/antifreeze.conf
+
 # ---- what is done with it -----------------------------------------------------------------------
 
 run: all ## boot the guest and drive it with iperf3, both ways: table and verdict
@@ -140,5 +169,5 @@ help: ## this list
 clean: ## remove what was built; the fetched lwIP package stays in build/cache
 	$(Q)for f in $(BUILD)/*; do [ "$$f" = $(BUILD)/cache ] || rm -rf "$$f"; done
 
--include $(OBJ:.o=.d)
+-include $(OBJ:.o=.d) $(B)/obj/uefi/uefi.d
 -include tests/unit/unit.mk

@@ -17,6 +17,9 @@
 #define BOOT_TEXT_MAX                                                                              \
     4096 /* bytes of a command line or configuration file, the final zero included */
 
+/* Program header type of memory that is part of the image but not of its file (boot/kernel.ld). */
+#define BOOT_PT_EMPTY 0x6aff0000
+
 enum boot_entry { BOOT_PVH = 1, BOOT_UEFI = 2 };
 
 struct boot_mem {

@@ -29,7 +29,7 @@
 #define PTE_NX    (1ull << 63)
 #define PTE_ADDR  0x000ffffffffff000ull
 
-/* A range needs a table for its first and last partial block; neighbours share. The image has eight
+/* A range needs a table for its first and last partial block; neighbours share. The image has five
  * ranges; the window gets the rest: 4 KiB mappings of 24 blocks, 48 MiB. */
 #define TABLES 32
 
@@ -37,7 +37,7 @@ enum { EAX, EBX, ECX, EDX };
 
 typedef uint64_t table[512] __attribute__((aligned(4096)));
 
-extern char image_start[], text_end[], rodata_end[], data_end[], bss_start[], stacks_start[];
+extern char image_start[], text_end[], rodata_end[], data_end[], stacks_start[];
 extern char stacks_end[], image_end[];
 extern char stack_main_guard[], stack_fault_guard[], stack_double_guard[], stack_nmi_guard[];
 
@@ -164,7 +164,6 @@ void paging_init(uint64_t phys_base)
     map_image(image_start, text_end, 0);
     map_image(text_end, rodata_end, nx);
     map_image(rodata_end, data_page, PTE_W | nx);
-    map_image(bss_start, stacks_start, PTE_W | nx);
     map_image(stacks_start, stacks_end, PTE_W | nx);
     map_image(stacks_end, image_end, PTE_W | nx);
     unmap(stack_main_guard);

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The UEFI application: collects what the firmware knows into a struct boot_info, puts the kernel
+ * into memory, leaves the firmware and jumps.
+ *
+ * The kernel is an ELF file embedded in this one. Its image goes to pages of the firmware's choice,
+ * at the same offset into a 2 MiB block as its link address, and is mapped at KERNEL_BASE beside
+ * the firmware's own map, which is still needed for the jump. Everything up to ExitBootServices()
+ * can fail and says so on the firmware's console; nothing after it can.
+ */
+#include <efi.h>
+#include <elf.h>
+#include "boot_info.h"
+
+#define PAGE       4096ull
+#define BLOCK      0x200000ull
+#define PTE_TABLE  3ull    /* present, writable */
+#define PTE_BLOCK  0x83ull /* the same, 2 MiB */
+#define PTE_ADDR   0x000ffffffffff000ull
+#define CR4_LA57   (1ull << 12)
+#define PATH_CHARS 256
+#define EXIT_TRIES 8
+
+/* GetMemoryMap() is called again after the buffer was allocated, and once more if the map changed
+ * under ExitBootServices(): each can have split a few entries. */
+#define MAP_SLACK 32
+
+typedef UINT64 table[512];
+
+/* What the kernel still reads when the firmware is gone; allocated once, never freed. */
+struct handoff {
+    table top, pml4, pdpt, pd; /* pml4 only with five levels; top is then the fifth */
+    struct boot_info info;
+};
+
+struct memory_map {
+    UINT8 *entries;
+    UINTN cap, size, entry_size, key;
+};
+
+extern const UINT8 kernel_elf[], kernel_elf_end[];
+
+static EFI_SYSTEM_TABLE *st;
+static EFI_BOOT_SERVICES *bs;
+
+static EFI_GUID guid_loaded_image = EFI_LOADED_IMAGE_PROTOCOL_GUID;
+static EFI_GUID guid_file_system = EFI_SIMPLE_FILE_SYSTEM_PROTOCOL_GUID;
+static EFI_GUID guid_gop = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
+static const EFI_GUID guid_acpi20 = ACPI_20_TABLE_GUID;
+static const EFI_GUID guid_acpi10 = ACPI_TABLE_GUID;
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
+
+/* ---- small things ---------------------------------------------------------------------------- */
+
+static EFI_STATUS fail(const CHAR16 *why, EFI_STATUS status)
+{
+    st->ConOut->OutputString(st->ConOut, (CHAR16 *)L"Antifreeze: ");
+    st->ConOut->OutputString(st->ConOut, (CHAR16 *)why);
+    st->ConOut->OutputString(st->ConOut, (CHAR16 *)L"\r\n");
+    return status;
+}
+
+static void copy(void *to, const void *from, UINTN n)
+{
+    bs->CopyMem(to, (void *)from, n);
+}
+
+static BOOLEAN guid_equal(const EFI_GUID *a, const EFI_GUID *b)
+{
+    const UINT64 *x = (const UINT64 *)a, *y = (const UINT64 *)b;
+
+    return x[0] == y[0] && x[1] == y[1];
+}
+
+/* ---- what the firmware knows ----------------------------------------------------------------- */
+
+static UINT64 find_rsdp(void)
+{
+    UINT64 rsdp = 0;
+
+    for (UINTN i = 0; i < st->NumberOfTableEntries; i++) {
+        const EFI_CONFIGURATION_TABLE *t = &st->ConfigurationTable[i];
+        if (guid_equal(&t->VendorGuid, &guid_acpi20))
+            return (UINT64)t->VendorTable;
+        if (guid_equal(&t->VendorGuid, &guid_acpi10))
+            rsdp = (UINT64)t->VendorTable;
+    }
+    return rsdp;
+}
+
+/* The mode that the firmware chose; none if its pixels cannot be written to directly. */
+static void find_framebuffer(struct boot_framebuffer *fb)
+{
+    EFI_GRAPHICS_OUTPUT_PROTOCOL *gop;
+    const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *mode;
+
+    if (EFI_ERROR(bs->LocateProtocol(&guid_gop, NULL, (VOID **)&gop)) || gop->Mode == NULL)
+        return;
+    mode = gop->Mode->Info;
+    if (mode->PixelFormat != PixelRedGreenBlueReserved8BitPerColor &&
+        mode->PixelFormat != PixelBlueGreenRedReserved8BitPerColor)
+        return;
+    fb->base = gop->Mode->FrameBufferBase;
+    fb->width = mode->HorizontalResolution;
+    fb->height = mode->VerticalResolution;
+    fb->pitch = mode->PixelsPerScanLine * 4;
+    fb->is_rgb = mode->PixelFormat == PixelRedGreenBlueReserved8BitPerColor;
+}
+
+/* Length of the program's name in front of a command line, as shells put it there; 0 = there is
+ * none. The name ends in ".efi", in whatever case and perhaps within quotes; no key of ours does.
+ */
+static UINTN program_name(const char *s)
+{
+    const char *end = s;
+    char stop = ' ';
+
+    if (*s == '"') {
+        stop = '"';
+        end++;
+    }
+    while (*end != 0 && *end != stop)
+        end++;
+    if (end - s < 4 || end[-4] != '.' || (end[-3] | 0x20) != 'e' || (end[-2] | 0x20) != 'f' ||
+        (end[-1] | 0x20) != 'i')
+        return 0;
+    return (UINTN)(end - s) + (stop == '"' && *end == '"');
+}
+
+/* Load options are UTF-16 by custom only; some firmware puts binary data there. Without a '=' and
+ * with anything but ASCII in it, it is not a command line. What is one but has such characters
+ * keeps a '?' for each, and the parser refuses it. */
+static void read_load_options(const EFI_LOADED_IMAGE *li, struct boot_info *info)
+{
+    const CHAR16 *s = li->LoadOptions;
+    UINTN chars = s != NULL ? li->LoadOptionsSize / sizeof(*s) : 0;
+    BOOLEAN ascii = TRUE, assigns = FALSE;
+    UINTN n = 0, skip;
+
+    while (n < chars && s[n] != 0) {
+        if (s[n] > '~' || (s[n] < ' ' && s[n] != '\t' && s[n] != '\r' && s[n] != '\n'))
+            ascii = FALSE;
+        if (s[n] == '=')
+            assigns = TRUE;
+        n++;
+    }
+    if (!ascii && !assigns)
+        return;
+    info->cmdline_truncated = n > BOOT_TEXT_MAX - 1;
+    if (n > BOOT_TEXT_MAX - 1)
+        n = BOOT_TEXT_MAX - 1;
+    for (UINTN i = 0; i < n; i++)
+        info->cmdline[i] = (char)(s[i] <= '~' ? s[i] : '?');
+    skip = program_name(info->cmdline);
+    while (info->cmdline[skip] == ' ')
+        skip++;
+    copy(info->cmdline, info->cmdline + skip, BOOT_TEXT_MAX - skip);
+}
+
+/* The folder of this application as a path, '\' at its end; "\" if the firmware does not say. */
+static UINTN application_folder(const EFI_LOADED_IMAGE *li, CHAR16 path[PATH_CHARS])
+{
+    const EFI_DEVICE_PATH *dp = li->FilePath;
+    UINTN n = 0, folder = 0;
+
+    path[n++] = '\\';
+    for (; dp != NULL && !IsDevicePathEndType(dp); dp = NextDevicePathNode(dp)) {
+        const CHAR16 *name = ((const FILEPATH_DEVICE_PATH *)dp)->PathName;
+        UINTN chars = (DevicePathNodeLength(dp) - sizeof(*dp)) / sizeof(*name);
+        if (DevicePathType(dp) != MEDIA_DEVICE_PATH || DevicePathSubType(dp) != MEDIA_FILEPATH_DP)
+            continue;
+        if (n > 1 && path[n - 1] != '\\' && n < PATH_CHARS)
+            path[n++] = '\\';
+        for (UINTN i = 0; i < chars && name[i] != 0 && n < PATH_CHARS; i++)
+            if (name[i] != '\\' || path[n - 1] != '\\')
+                path[n++] = name[i];
+    }
+    for (UINTN i = 0; i < n; i++)
+        if (path[i] == '\\')
+            folder = i + 1;
+    return folder;
+}
+
+/* Opens folder + "antifreeze.conf"; the folder is the first n characters of path. */
+static EFI_FILE *open_conf(EFI_FILE *root, CHAR16 path[PATH_CHARS], UINTN n)
+{
+    static const CHAR16 name[] = L"antifreeze.conf";
+    EFI_FILE *file;
+
+    if (n + sizeof(name) / sizeof(name[0]) > PATH_CHARS)
+        return NULL;
+    copy(path + n, name, sizeof(name));
+    if (EFI_ERROR(root->Open(root, &file, path, EFI_FILE_MODE_READ, 0)))
+        return NULL;
+    return file;
+}
+
+static void read_conf(const EFI_LOADED_IMAGE *li, struct boot_info *info)
+{
+    EFI_FILE_IO_INTERFACE *fs;
+    EFI_FILE *root, *file;
+    CHAR16 path[PATH_CHARS];
+    UINTN n;
+
+    if (EFI_ERROR(bs->HandleProtocol(li->DeviceHandle, &guid_file_system, (VOID **)&fs)) ||
+        EFI_ERROR(fs->OpenVolume(fs, &root)))
+        return;
+    file = open_conf(root, path, application_folder(li, path));
+    if (file == NULL)
+        file = open_conf(root, path, 1); /* the root folder */
+    if (file != NULL) {
+        n = BOOT_TEXT_MAX;
+        if (EFI_ERROR(file->Read(file, &n, info->conf)))
+            n = 0;
+        info->conf_truncated = n == BOOT_TEXT_MAX;
+        info->conf[n < BOOT_TEXT_MAX ? n : BOOT_TEXT_MAX - 1] = 0;
+        file->Close(file);
+    }
+    root->Close(root);
+}
+
+/* ---- the kernel's image ---------------------------------------------------------------------- */
+
+static BOOLEAN is_part(const Elf64_Phdr *ph)
+{
+    return ph->p_type == PT_LOAD || ph->p_type == BOOT_PT_EMPTY;
+}
+
+/* Allocates the image and copies into it what the file has. Parts without contents are the kernel's
+ * to clear. */
+static EFI_STATUS load_kernel(struct handoff *h)
+{
+    const Elf64_Ehdr *eh = (const Elf64_Ehdr *)kernel_elf;
+    const Elf64_Phdr *ph = (const Elf64_Phdr *)(kernel_elf + eh->e_phoff);
+    UINT64 start = UINT64_MAX, end = 0, shift;
+    EFI_PHYSICAL_ADDRESS pages;
+    EFI_STATUS status;
+
+    for (unsigned i = 0; i < eh->e_phnum; i++) {
+        if (!is_part(&ph[i]))
+            continue;
+        if (ph[i].p_vaddr < start)
+            start = ph[i].p_vaddr;
+        if (ph[i].p_vaddr + ph[i].p_memsz > end)
+            end = ph[i].p_vaddr + ph[i].p_memsz;
+    }
+    /* One block more, to find room at the right offset. */
+    status = bs->AllocatePages(AllocateAnyPages, EfiLoaderData, (end - start + BLOCK) / PAGE + 1,
+                               &pages);
+    if (EFI_ERROR(status))
+        return status;
+    shift = (start - pages) % BLOCK; /* from the allocation's start to the image's */
+    h->info.phys_base = pages + shift - (start - KERNEL_BASE);
+    for (unsigned i = 0; i < eh->e_phnum; i++) {
+        void *to = (void *)(ph[i].p_vaddr - KERNEL_BASE + h->info.phys_base);
+        if (ph[i].p_type == PT_LOAD)
+            copy(to, kernel_elf + ph[i].p_offset, ph[i].p_filesz);
+    }
+    for (UINT64 a = start / BLOCK * BLOCK; a < end; a += BLOCK)
+        h->pd[a / BLOCK % 512] = (a - KERNEL_BASE + h->info.phys_base) | PTE_BLOCK;
+    return EFI_SUCCESS;
+}
+
+/* The firmware's own map with the image added at KERNEL_BASE. */
+static void build_tables(struct handoff *h)
+{
+    UINT64 cr3, cr4;
+
+    __asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
+    __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+    copy(h->top, (const void *)(cr3 & PTE_ADDR), sizeof(table));
+    h->pdpt[KERNEL_BASE / 0x40000000 % 512] = (UINT64)h->pd | PTE_TABLE;
+    h->pml4[511] = (UINT64)h->pdpt | PTE_TABLE;
+    h->top[511] = (UINT64)(cr4 & CR4_LA57 ? h->pml4 : h->pdpt) | PTE_TABLE;
+}
+
+/* ---- the way out ----------------------------------------------------------------------------- */
+
+static EFI_STATUS get_memory_map(struct memory_map *map)
+{
+    UINT32 version;
+
+    map->size = map->cap;
+    return bs->GetMemoryMap(&map->size, (EFI_MEMORY_DESCRIPTOR *)map->entries, &map->key,
+                            &map->entry_size, &version);
+}
+
+static EFI_STATUS exit_boot_services(EFI_HANDLE image, struct memory_map *map)
+{
+    EFI_STATUS status = get_memory_map(map); /* too small: says how large it has to be */
+
+    if (status != EFI_BUFFER_TOO_SMALL)
+        return EFI_DEVICE_ERROR;
+    map->cap = map->size + MAP_SLACK * map->entry_size;
+    status = bs->AllocatePool(EfiLoaderData, map->cap, (VOID **)&map->entries);
+    if (EFI_ERROR(status))
+        return status;
+    /* A timer event of the firmware may change the map between the two calls: the key is then
+     * stale. From the first try on, nothing else of the firmware may be called [UEFI 7.4.6]. */
+    for (unsigned i = 0; i < EXIT_TRIES; i++) {
+        status = get_memory_map(map);
+        if (EFI_ERROR(status))
+            return status;
+        status = bs->ExitBootServices(image, map->key);
+        if (!EFI_ERROR(status))
+            return status;
+    }
+    return status;
+}
+
+static BOOLEAN is_usable(UINT32 type)
+{
+    return type == EfiConventionalMemory || type == EfiBootServicesCode ||
+           type == EfiBootServicesData || type == EfiLoaderCode || type == EfiLoaderData;
+}
+
+/* Firmware maps have a hundred entries and more; neighbours of one kind become one. */
+static void record_memory(const struct memory_map *map, struct boot_info *info)
+{
+    for (UINTN at = 0; at + map->entry_size <= map->size; at += map->entry_size) {
+        const EFI_MEMORY_DESCRIPTOR *d = (const EFI_MEMORY_DESCRIPTOR *)(map->entries + at);
+        struct boot_mem *last = info->mem_n > 0 ? &info->mem[info->mem_n - 1] : NULL;
+        UINT32 usable = is_usable(d->Type);
+
+        if (last != NULL && last->usable == usable && last->base + last->len == d->PhysicalStart) {
+            last->len += d->NumberOfPages * PAGE;
+        } else if (info->mem_n < BOOT_MEM_MAX) {
+            struct boot_mem *m = &info->mem[info->mem_n++];
+            m->base = d->PhysicalStart;
+            m->len = d->NumberOfPages * PAGE;
+            m->usable = usable;
+        }
+    }
+}
+
+static void enter_kernel(struct handoff *h)
+{
+    UINT64 entry = ((const Elf64_Ehdr *)kernel_elf)->e_entry;
+
+    __asm__ volatile("cli\n\t"
+                     "mov %0, %%cr3\n\t"
+                     "jmp *%1"
+                     :
+                     : "r"(h->top), "r"(entry), "D"(&h->info)
+                     : "memory");
+    __builtin_unreachable();
+}
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
+{
+    UINT64 entry_tsc = __builtin_ia32_rdtsc();
+    EFI_LOADED_IMAGE *li;
+    EFI_PHYSICAL_ADDRESS pages;
+    struct handoff *h;
+    struct memory_map map = {0};
+    EFI_STATUS status;
+
+    st = system;
+    bs = system->BootServices;
+    status = bs->HandleProtocol(image, &guid_loaded_image, (VOID **)&li);
+    if (EFI_ERROR(status))
+        return fail(L"the firmware does not say where it was loaded from", status);
+    status = bs->AllocatePages(AllocateAnyPages, EfiLoaderData, sizeof(*h) / PAGE + 1, &pages);
+    if (EFI_ERROR(status))
+        return fail(L"no memory for the boot information", status);
+    h = (struct handoff *)pages;
+    bs->SetMem(h, sizeof(*h), 0);
+
+    h->info.magic = BOOT_MAGIC;
+    h->info.entry = BOOT_UEFI;
+    h->info.entry_tsc = entry_tsc;
+    h->info.rsdp = find_rsdp();
+    find_framebuffer(&h->info.fb);
+    read_load_options(li, &h->info);
+    read_conf(li, &h->info);
+    status = load_kernel(h);
+    if (EFI_ERROR(status))
+        return fail(L"not enough memory for the kernel; please give the machine more", status);
+    build_tables(h);
+
+    status = exit_boot_services(image, &map);
+    if (EFI_ERROR(status))
+        return status; /* the console may be gone already */
+    record_memory(&map, &h->info);
+    enter_kernel(h);
+    return EFI_SUCCESS;
+}
