@@ -26,7 +26,9 @@ DRIVER_SRC :=
 PORT_SRC := lwip-port/chksum.c lwip-port/ethif.c lwip-port/netport.c lwip-port/netport_stats.c \
     lwip-port/port.c
 
-APP_SRC :=
+APP_SRC := apps/chargen.c apps/conn.c apps/discard.c apps/echo.c apps/http.c apps/http_parse.c \
+    apps/http_route.c apps/pattern.c apps/refused.c apps/services.c apps/small.c apps/stats.c \
+    apps/verdict.c
 
 # lwIP's core; neither its sequential API nor its applications.
 LWIP_SRC := \
@@ -72,7 +74,7 @@ deps: ## install missing Debian packages, unpack lwIP
 	$(Q)BUILD=$(BUILD) tools/lwip-source
 
 $(OBJ): Makefile | deps
-$(LWIP_SRC:%=$(LWIP)/src/%): | deps ;
+$(LWIP)/src/%: | deps ;
 
 $(B)/obj/%.c.o: %.c
 	@mkdir -p $(@D)

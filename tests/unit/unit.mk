@@ -93,8 +93,10 @@ build/unit/obj/$(LLHTTP)/%.o: $(LLHTTP)/%.c tests/unit/unit.mk
 # Nor is lwIP; it reads headers at odd addresses, which x86 allows.
 build/unit/obj/build/lwip/%.o: build/lwip/%.c tests/unit/unit.mk
 	$(call unit_compile,-w -fno-sanitize=alignment)
+ifndef LWIP_SRC # the top Makefile, which includes this file, has its own rule
 $(UNIT_LWIP) $(UNIT_NETRIG_NEEDS):
 	$(UNIT_Q)tools/lwip-source
+endif
 
 $(foreach t,$(UNIT_TESTS),$(eval $(call unit_program,$(t))))
 $(foreach t,$(UNIT_TESTS),$(if $(UNIT_CFLAGS_$(t)),$(eval $(call unit_own_objects,$(t)))))
