@@ -38,6 +38,10 @@ LWIP_SRC := \
     core/ipv6/ethip6.c core/ipv6/icmp6.c core/ipv6/ip6.c core/ipv6/ip6_addr.c core/ipv6/mld6.c \
     core/ipv6/nd6.c netif/ethernet.c
 
+# The HTTP parser: sources that Debian's node-llhttp installs.
+LLHTTP     := /usr/share/llhttp
+LLHTTP_SRC := api.c http.c llhttp.c
+
 # ---- how it is made -----------------------------------------------------------------------------
 
 CC      := gcc
@@ -52,17 +56,21 @@ COMMON   := -std=c11 -ffreestanding -O2 -g -fno-omit-frame-pointer -fno-asynchro
             -ffunction-sections -fdata-sections -MMD -MP $(if $(LEAN),-DLEAN)
 WARN     := -Wall -Wextra -Wshadow -Wconversion -Werror
 OUR_INC  := -iquote kernel -iquote drivers -iquote lwip-port -iquote apps
-LWIP_INC := -isystem $(LWIP)/src/include -isystem lwip-port
+LWIP_INC := -isystem $(LWIP)/src/include -isystem lwip-port -isystem /usr/share/include/llhttp
 
 CFLAGS      := $(MACHINE) $(COMMON) $(WARN) $(OUR_INC)
 LWIP_CFLAGS := $(MACHINE) $(COMMON) -Wall $(OUR_INC) $(LWIP_INC)
+
+# Strict: what two parsers could understand in two ways is refused.
+LLHTTP_CFLAGS := $(MACHINE) $(COMMON) $(LWIP_INC) -DLLHTTP_STRICT_MODE=1 -Dabort=http_parse_unreachable
 LDFLAGS     := -nostdlib -static --gc-sections --build-id=none -z max-page-size=4096 \
                -z noexecstack -T boot/kernel.ld
 
 KERNEL_OBJ := $(patsubst %,$(B)/obj/%.o,$(BOOT_SRC) $(KERNEL_SRC) $(DRIVER_SRC))
 STACK_OBJ  := $(patsubst %,$(B)/obj/%.o,$(PORT_SRC) $(APP_SRC))
 LWIP_OBJ   := $(patsubst %,$(B)/obj/lwip/%.o,$(LWIP_SRC))
-OBJ        := $(KERNEL_OBJ) $(STACK_OBJ) $(LWIP_OBJ)
+LLHTTP_OBJ := $(patsubst %,$(B)/obj/llhttp/%.o,$(LLHTTP_SRC))
+OBJ        := $(KERNEL_OBJ) $(STACK_OBJ) $(LWIP_OBJ) $(LLHTTP_OBJ)
 
 .PHONY: all deps run test check check-layers debug help clean
 .DELETE_ON_ERROR:
@@ -92,6 +100,11 @@ $(B)/obj/lwip/%.c.o: $(LWIP)/src/%.c
 	@mkdir -p $(@D)
 	@echo "  CC    $@"
 	$(Q)$(CC) $(LWIP_CFLAGS) -c $< -o $@
+
+$(B)/obj/llhttp/%.c.o: $(LLHTTP)/%.c
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	$(Q)$(CC) $(LLHTTP_CFLAGS) -c $< -o $@
 
 # The table of function names describes the image that it is part of. It lies behind the text, so the
 # second link moves no function: that is checked.

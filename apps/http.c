@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The HTTP server's connections.
+ *
+ * One request at a time: READ it, bodies vanishing as they arrive; then REPLY until the peer has
+ * acknowledged the last byte, since all that is sent is sent by address; then READ the next one.
+ * What arrives meanwhile, the next requests of a client that does not wait, is kept as bytes in
+ * `input`. To have room for it in any case, the receive window is never larger than that room and
+ * what is still to come of the body being absorbed.
+ *
+ *     READ --message complete--> REPLY --acknowledged--> READ
+ *       \--error--> REPLY, then FIN --> LINGER --peer's FIN or time--> closed
+ *
+ * A connection that has to end does so in LINGER, reading on and forgetting: were it closed while
+ * the client is still sending, the client would get a reset and might never see the answer.
+ */
+#include "app.h"
+#include "conn.h"
+#include "http_route.h"
+#include "panic.h"
+#include "string.h"
+#include "time.h"
+
+#define PORT      80
+#define LINGER_NS (2 * NS_PER_S)
+
+static_assert(CONFIG_HTTP_INPUT >= CONFIG_MTU_MAX, "a window holds a whole segment");
+
+enum phase { READ, REPLY, LINGER };
+
+struct http_conn {
+    struct tcp_pcb *pcb; /* NULL: this place is free */
+    enum phase phase;
+    uint64_t progress_ns; /* last time a byte went either way, or the phase changed */
+    uint64_t head_ns;     /* when the first byte of this request's head came */
+    bool eof;             /* the peer has sent its FIN */
+
+    /* Reading. */
+    struct http_request request;
+    const struct http_route *route; /* NULL: `reply` says what is wrong */
+    uint32_t input_len;
+    char *input; /* CONFIG_HTTP_INPUT bytes that belong to this place */
+
+    /* Replying: first the head, then the body. */
+    struct http_reply reply;
+    bool close; /* after this reply; no further request is read */
+    char head[HTTP_REPLY_HEAD_MAX];
+    uint64_t head_len, body_len; /* bytes to send */
+    uint64_t head_out, body_out; /* of them, handed to the stack */
+    uint64_t queued,
+        acked; /* bytes handed to the stack and acknowledged since the connection began */
+};
+
+static struct http_conn conns[CONFIG_HTTP_CONN];
+static char inputs[CONFIG_HTTP_CONN][CONFIG_HTTP_INPUT] __attribute__((section(".noinit")));
+
+static struct {
+    uint32_t open;
+    uint64_t accepted, timed_out, made_way;
+    uint64_t requests, replies_2xx, replies_4xx, replies_5xx;
+    uint64_t rx_body_bytes, tx_bytes; /* absorbed; acknowledged, heads included */
+} n;
+
+/* ---- life of a connection -----------------------------------------------------------------------
+ */
+
+static void drop(struct http_conn *c)
+{
+    if (c->reply.text != NULL)
+        http_text_release(c->reply.text);
+    c->pcb = NULL;
+    n.open--;
+}
+
+static err_t drop_close(struct http_conn *c)
+{
+    struct tcp_pcb *pcb = c->pcb;
+
+    drop(c);
+    return conn_close(pcb);
+}
+
+static err_t drop_abort(struct http_conn *c)
+{
+    struct tcp_pcb *pcb = c->pcb;
+
+    drop(c);
+    return conn_abort(pcb);
+}
+
+static bool between_requests(const struct http_conn *c)
+{
+    return c->phase == READ && c->request.first == 0;
+}
+
+/* A free place, or that of the client which has been silent longest between two requests: closing
+ * such a connection is what both sides have to expect at any time [RFC 9112 9.5]. */
+static struct http_conn *take(void)
+{
+    struct http_conn *victim = NULL;
+
+    for (unsigned i = 0; i < CONFIG_HTTP_CONN; i++) {
+        struct http_conn *c = &conns[i];
+        if (c->pcb == NULL) {
+            victim = c;
+            break;
+        }
+        if (between_requests(c) && (victim == NULL || c->progress_ns < victim->progress_ns))
+            victim = c;
+    }
+    if (victim == NULL)
+        return NULL;
+    if (victim->pcb != NULL) {
+        n.made_way++;
+        drop_close(victim);
+    }
+    memset(victim, 0, sizeof(*victim));
+    victim->input = inputs[victim - conns];
+    return victim;
+}
+
+/* ---- replying -----------------------------------------------------------------------------------
+ */
+
+static void count_reply(uint16_t status)
+{
+    n.requests++;
+    if (status < 300)
+        n.replies_2xx++;
+    else if (status < 500)
+        n.replies_4xx++;
+    else
+        n.replies_5xx++;
+}
+
+/* c->reply is filled; send it. */
+static void reply_start(struct http_conn *c)
+{
+    bool with_body = c->request.method != HTTP_HEAD;
+    bool has_payload = c->reply.text != NULL || c->reply.pattern;
+
+    count_reply(c->reply.status);
+    n.rx_body_bytes += c->request.body_bytes;
+    c->head_len = http_reply_head(&c->reply, !c->close, with_body, c->head);
+    c->body_len = with_body && has_payload ? c->reply.length : 0;
+    c->head_out = 0;
+    c->body_out = 0;
+    c->phase = REPLY;
+}
+
+static void reply_error(struct http_conn *c, uint16_t status)
+{
+    c->close = true;
+    http_reply_error(&c->reply, status);
+    reply_start(c);
+}
+
+/* What to send next: bytes adjacent in memory, and the counter that they go to. */
+static const void *reply_bytes(struct http_conn *c, uint64_t *len, uint64_t **out)
+{
+    if (c->head_out < c->head_len) {
+        *len = c->head_len - c->head_out;
+        *out = &c->head_out;
+        return c->head + c->head_out;
+    }
+    *len = c->body_len - c->body_out;
+    *out = &c->body_out;
+    if (c->reply.text != NULL)
+        return c->reply.text->bytes + c->body_out;
+    uint64_t slot = c->body_out % PATTERN_BYTES;
+    if (*len > PATTERN_BYTES - slot)
+        *len = PATTERN_BYTES - slot;
+    return pattern + slot;
+}
+
+static void reply_continue(struct http_conn *c)
+{
+    for (;;) {
+        uint64_t len, *out;
+        const void *bytes = reply_bytes(c, &len, &out);
+        uint32_t written = conn_write(c->pcb, bytes, (uint32_t)len);
+        *out += written;
+        c->queued += written;
+        if (written < len || len == 0)
+            break;
+    }
+}
+
+static bool reply_is_through(const struct http_conn *c)
+{
+    return c->head_out == c->head_len && c->body_out == c->body_len && c->acked == c->queued;
+}
+
+/* Leaves REPLY: for the next request, or for good. */
+static void reply_end(struct http_conn *c)
+{
+    if (c->reply.text != NULL)
+        http_text_release(c->reply.text);
+    c->reply.text = NULL;
+    c->progress_ns = time_ns();
+    if (!c->close) {
+        http_request_next(&c->request);
+        c->phase = READ;
+        return;
+    }
+    c->phase = LINGER;
+    tcp_shutdown(c->pcb, 0, 1);
+}
+
+/* ---- reading ------------------------------------------------------------------------------------
+ */
+
+/* The head is complete. */
+static void begin_request(struct http_conn *c)
+{
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    const struct http_request *r = &c->request;
+
+    c->close = !r->keep_alive;
+    c->route = http_route_find(r, &c->reply);
+    if (c->route == NULL) {
+        /* With a body on its way that nobody wants, the answer is not delayed for it, and the
+         * connection has to end: where the next request begins cannot be waited for. */
+        if (r->has_body) {
+            c->close = true;
+            reply_start(c);
+        }
+        return;
+    }
+    if (r->expect == HTTP_EXPECT_CONTINUE && r->has_body && !r->http10)
+        c->queued += conn_write(c->pcb, go_on, sizeof(go_on) - 1);
+}
+
+/* Reads on until the bytes are used up or there is something to answer; returns how many were used.
+ */
+static size_t read_bytes(struct http_conn *c, const char *data, size_t len)
+{
+    struct http_request *r = &c->request;
+    size_t done = 0;
+
+    while (c->phase == READ) {
+        size_t used;
+        bool first = r->first == 0;
+        enum http_event event = http_parse(r, data + done, len - done, &used);
+        done += used;
+        if (first && r->first != 0)
+            c->head_ns = c->progress_ns;
+        switch (event) {
+        case HTTP_EVENT_MORE:
+            if (done == len)
+                return done;
+            break;
+        case HTTP_EVENT_HEAD:
+            begin_request(c);
+            break;
+        case HTTP_EVENT_DONE:
+            if (c->route != NULL)
+                http_route_answer(c->route, r, &c->reply);
+            reply_start(c);
+            break;
+        case HTTP_EVENT_BAD:
+            reply_error(c, r->status);
+            break;
+        }
+    }
+    return done;
+}
+
+/* Keeps what cannot be read yet; where nothing will be read any more, forgets it. */
+static void keep_bytes(struct http_conn *c, const char *data, size_t len)
+{
+    if (len == 0 || c->close)
+        return;
+    ASSERT(len <= CONFIG_HTTP_INPUT - c->input_len); /* the window is never larger */
+    memcpy(c->input + c->input_len, data, len);
+    c->input_len += (uint32_t)len;
+}
+
+/* Goes on with what was kept. */
+static void read_kept(struct http_conn *c)
+{
+    size_t used = read_bytes(c, c->input, c->input_len);
+
+    c->input_len = c->close && c->phase != READ ? 0 : c->input_len - (uint32_t)used;
+    memmove(c->input, c->input + used, c->input_len);
+}
+
+/* ---- turns --------------------------------------------------------------------------------------
+ */
+
+static uint32_t window_of(const struct http_conn *c)
+{
+    uint64_t w = CONFIG_HTTP_INPUT - c->input_len;
+
+    if (c->phase == READ)
+        w += http_body_left(&c->request) < TCP_WND ? http_body_left(&c->request) : TCP_WND;
+    return (uint32_t)w;
+}
+
+/* Everything that can be done now. */
+static err_t drive(struct http_conn *c)
+{
+    while (c->phase == REPLY) {
+        reply_continue(c);
+        if (!reply_is_through(c))
+            break;
+        reply_end(c);
+        if (c->phase == READ)
+            read_kept(c);
+    }
+    if (c->eof && c->phase != REPLY)
+        return drop_close(c);
+    conn_window(c->pcb, window_of(c));
+    tcp_output(c->pcb);
+    return ERR_OK;
+}
+
+static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+    struct http_conn *c = arg;
+
+    (void)pcb;
+    (void)err;
+    if (p == NULL) {
+        c->eof = true;
+        return drive(c);
+    }
+    if (c->phase != LINGER) /* nobody can make us linger on */
+        c->progress_ns = time_ns();
+    for (const struct pbuf *q = p; q != NULL; q = q->next) {
+        size_t used = read_bytes(c, q->payload, q->len);
+        keep_bytes(c, (const char *)q->payload + used, q->len - used);
+    }
+    pbuf_free(p);
+    return drive(c);
+}
+
+static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
+{
+    struct http_conn *c = arg;
+
+    (void)pcb;
+    c->progress_ns = time_ns();
+    c->acked += len;
+    n.tx_bytes += len;
+    return drive(c);
+}
+
+static err_t on_poll(void *arg, struct tcp_pcb *pcb)
+{
+    struct http_conn *c = arg;
+    uint64_t now = time_ns();
+    uint64_t silent_ns = now - c->progress_ns;
+
+    (void)pcb;
+    if (c->phase == LINGER && silent_ns >= LINGER_NS)
+        return drop_close(c);
+    if (silent_ns >= CONFIG_IDLE_MS * NS_PER_MS) {
+        n.timed_out++;
+        return between_requests(c) ? drop_close(c) : drop_abort(c);
+    }
+    if (c->phase == READ && c->request.first != 0 && !c->request.in_body &&
+        now - c->head_ns >= CONFIG_HTTP_HEAD_MS * NS_PER_MS) {
+        n.timed_out++;
+        reply_error(c, 408);
+    }
+    return drive(c);
+}
+
+static void on_err(void *arg, err_t err)
+{
+    (void)err;
+    drop(arg);
+}
+
+static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+    struct http_conn *c = pcb != NULL ? take() : NULL;
+
+    (void)arg;
+    (void)err;
+    if (c == NULL) {
+        apps_refused("connection", "http: all places taken");
+        return ERR_MEM; /* the stack resets it */
+    }
+    c->pcb = pcb;
+    c->progress_ns = time_ns();
+    http_request_init(&c->request);
+    n.accepted++;
+    n.open++;
+    /* It answers for the guest's state when everything else is busy. */
+    conn_accepted(pcb, TCP_PRIO_MAX);
+    tcp_arg(pcb, c);
+    tcp_recv(pcb, on_recv);
+    tcp_sent(pcb, on_sent);
+    tcp_poll(pcb, on_poll, 1);
+    tcp_err(pcb, on_err);
+    return ERR_OK;
+}
+
+static bool start(void)
+{
+    return conn_listen(PORT, CONFIG_HTTP_INPUT, on_accept, NULL);
+}
+
+static void stats(struct json *j)
+{
+    json_u64(j, "open", n.open);
+    json_u64(j, "accepted", n.accepted);
+    json_u64(j, "timed_out", n.timed_out);
+    json_u64(j, "made_way", n.made_way);
+    json_u64(j, "requests", n.requests);
+    json_u64(j, "replies_2xx", n.replies_2xx);
+    json_u64(j, "replies_4xx", n.replies_4xx);
+    json_u64(j, "replies_5xx", n.replies_5xx);
+    json_u64(j, "rx_body_bytes", n.rx_body_bytes);
+    json_u64(j, "tx_bytes", n.tx_bytes);
+}
+
+const struct service http_service = {
+    .name = "http", .bit = SERVICE_HTTP, .start = start, .stats = stats};
