@@ -11,6 +11,7 @@
 #define NS_PER_US 1000ull
 #define NS_PER_MS 1000000ull
 #define NS_PER_S  1000000000ull
+#define US_PER_S  1000000ull
 
 /* Starts the clock, and the measurement that calibrates the counter: the reference clock is read
  * now and again in time_calibrate(), and the boot work in between is the interval. Wants

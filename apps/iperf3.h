@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The iperf3 server, shared by its parts:
+ *
+ *     iperf3_server.c      listener, cookies, the control connection's state machine, the service
+ *     iperf3_session.c     the tables of sessions and streams; start, warm-up, end of a test
+ *     iperf3_stream_tcp.c  data over TCP        iperf3_stream_udp.c  data over UDP
+ *     iperf3_json.c        parameters, results  iperf3_count.c       loss, jitter, gaps
+ *     iperf3_report.c      `interval` and `result` records
+ *
+ * A session takes all its streams from the table when its parameters are accepted, so that a test
+ * that was admitted has its memory. Callbacks from the stack only count, copy control bytes and
+ * queue answers; sessions end by changing state, and iperf3_poll() takes them down: no callback
+ * ever frees what is above it on the stack.
+ */
+#ifndef APPS_IPERF3_H
+#define APPS_IPERF3_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "config.h"
+#include "iperf3_count.h"
+#include "iperf3_json.h"
+#include "lwip/ip_addr.h"
+#include "pace.h"
+
+struct netif;
+struct tcp_pcb;
+struct iperf3_session;
+
+/* What a stream has moved. Packets are datagrams, or over TCP calls of the stack that moved data.
+ */
+struct iperf3_figures {
+    uint64_t tx_bytes;    /* handed to the stack */
+    uint64_t acked_bytes; /* of these, acknowledged (TCP) or gone (UDP) */
+    uint64_t rx_bytes;
+    uint64_t tx_packets, rx_packets;
+};
+
+struct iperf3_stream {
+    struct iperf3_session *session; /* NULL = free */
+    struct iperf3_stream *next;     /* of the session, in order of id; or of the free ones */
+    uint16_t id;                    /* 1, 3, 4, 5, … as both ends number them */
+    bool sends;                     /* server to client */
+
+    struct iperf3_figures sum;     /* since the start */
+    struct iperf3_figures warm;    /* of that, before the end of the warm-up */
+    struct iperf3_order order;     /* UDP receiver, since the start */
+    uint64_t warm_lost, warm_last; /* its losses and highest number at the end of the warm-up */
+    struct iperf3_row peer;        /* what the client said of this stream */
+    bool peer_known;
+
+    struct pace pace;    /* a sender's schedule */
+    bool blocked;        /* TCP sender: its queue is full, an acknowledgement will tell */
+    uint32_t offset;     /* TCP sender: where in the pattern the next byte is */
+    uint32_t unit;       /* TCP sender with a rate: bytes that go out at once */
+    struct tcp_pcb *pcb; /* TCP: the connection, NULL before and after */
+
+    struct iperf3_stream *chain; /* UDP: next with the same hash */
+    ip_addr_t remote, local;     /* UDP: the client's address, and the one it talks to */
+    uint16_t port;               /* UDP: the client's, 0 = not known */
+};
+
+enum iperf3_state {
+    IPERF3_FREE,
+    IPERF3_PARAMS,  /* 9 sent, the parameter block is coming */
+    IPERF3_QUEUED,  /* parameters accepted, 10 withheld: see iperf3_session_may_create() */
+    IPERF3_CREATE,  /* 10 sent, the streams are coming */
+    IPERF3_RUNNING, /* 1 and 2 sent */
+    IPERF3_RESULTS, /* 13 sent, the client's results are coming */
+    IPERF3_REPLY,   /* our results are going out, then 14, then the client says 16 */
+    IPERF3_ENDED,   /* to be taken down by the next turn */
+};
+
+/* A block, with the longest words of our own in it. */
+#define IPERF3_WORDS_BYTES 512
+#define IPERF3_TEXT_BYTES                                                                          \
+    (IPERF3_JSON_FRAME_BYTES + IPERF3_WORDS_BYTES * 2 + IPERF3_JSON_ROW_BYTES * CONFIG_IPERF_STREAM)
+
+/* A parameter block is a few hundred bytes; newer servers stop at 8 KiB too. */
+#define IPERF3_PARAMS_BYTES 8192
+
+static_assert(IPERF3_PARAMS_BYTES <= IPERF3_TEXT_BYTES, "one buffer serves all blocks");
+
+struct iperf3_session {
+    enum iperf3_state state;
+    uint32_t serial;         /* counts sessions since boot, for people */
+    struct tcp_pcb *control; /* NULL once it is gone */
+    char cookie[IPERF3_COOKIE_BYTES];
+    ip_addr_t client;    /* address only: streams come from other ports */
+    struct netif *netif; /* where the client is */
+    struct iperf3_params params;
+    const char *end;      /* how it ended, a literal; NULL once that is reported */
+    uint64_t since_ns;    /* when this state began */
+    uint64_t deadline_ns; /* when this state has lasted too long */
+
+    char *text;           /* the block being received or sent */
+    uint32_t prefix_have; /* bytes of the length in front of a block */
+    uint32_t text_len;    /* of the block, this length included when sending */
+    uint32_t text_done;   /* received or handed to the stack */
+    uint8_t prefix[4];
+    uint32_t unacked; /* bytes on the control connection that the client has not acknowledged */
+    bool lent;        /* the stack may still send from text */
+
+    struct iperf3_stream *streams;  /* in order of id */
+    struct iperf3_stream *unopened; /* the first that the client has not opened */
+    struct iperf3_stream *turn;     /* whose turn it is to send */
+    uint32_t n_streams;
+
+    uint64_t start_ns;   /* 1 and 2 sent */
+    uint64_t measure_ns; /* end of the warm-up */
+    uint64_t stop_ns;    /* the client's 4, or the end by other means */
+    bool warm;           /* the warm-up is over */
+    uint64_t send_ns;    /* when a sender is due next; UINT64_MAX = none without an event */
+    struct iperf3_gap rx_gap, tx_gap;
+    struct iperf3_figures mark; /* of all streams, when the current interval began */
+    uint64_t mark_ns;           /* that time */
+    uint64_t interval_ns;       /* end of the current interval */
+};
+
+/* ---- iperf3_session.c ---------------------------------------------------------------------- */
+
+extern struct iperf3_session iperf3_sessions[CONFIG_IPERF_SESSION];
+
+void iperf3_tables_init(void);
+
+/* A cleared session for this cookie, still FREE, or NULL: all are in use. */
+struct iperf3_session *iperf3_session_new(const char *cookie);
+struct iperf3_session *iperf3_session_find(const char *cookie);
+
+/* Changes state; the new one may last `limit_ns` (UINT64_MAX = for ever). */
+void iperf3_session_enter(struct iperf3_session *s, enum iperf3_state state, uint64_t limit_ns);
+
+/* ENDED, with the first reason kept. */
+void iperf3_session_end(struct iperf3_session *s, const char *reason);
+
+/* Takes parallel, or twice as many, streams from the table and numbers them. False: too few. */
+bool iperf3_session_take_streams(struct iperf3_session *s);
+
+/* Two UDP sessions of one client address cannot be told apart by their hellos: true if no other one
+ * is in CREATE, and none has waited longer. */
+bool iperf3_session_may_create(const struct iperf3_session *s);
+
+/* Clocks, counters and senders begin. */
+void iperf3_session_start(struct iperf3_session *s, uint64_t now);
+
+/* Counters freeze, senders stop. */
+void iperf3_session_stop(struct iperf3_session *s, uint64_t now);
+
+/* One turn of a running test: warm-up, gaps, intervals, senders. Returns work done. */
+unsigned iperf3_session_turn(struct iperf3_session *s, uint64_t now);
+
+/* Closes connections of an ENDED session, some each turn; frees it when none is left. */
+unsigned iperf3_session_take_down(struct iperf3_session *s);
+
+/* When iperf3_session_turn() or a time-out is due. */
+uint64_t iperf3_session_deadline(const struct iperf3_session *s);
+
+/* What a stream, or all of them, have moved since the end of the warm-up (while it lasts: nothing),
+ * or with it. */
+struct iperf3_figures iperf3_stream_figures(const struct iperf3_stream *st);
+struct iperf3_figures iperf3_session_figures(const struct iperf3_session *s, bool warm_up);
+
+/* The same as the client expects it in our results. */
+struct iperf3_row iperf3_stream_row(const struct iperf3_stream *st);
+
+static inline bool iperf3_stream_counts(const struct iperf3_stream *st)
+{
+    return st->session->state == IPERF3_RUNNING;
+}
+
+/* The client wants the warm-up's packets and losses apart (3.14 and newer). */
+static inline bool iperf3_session_omits(const struct iperf3_session *s)
+{
+    return s->params.version >= 3014;
+}
+
+unsigned iperf3_streams_used(void);
+
+/* ---- iperf3_stream_tcp.c ------------------------------------------------------------------- */
+
+/* The connection is a data connection of the session from now on, as its next stream. */
+void iperf3_tcp_attach(struct iperf3_stream *st, struct tcp_pcb *pcb);
+
+/* Sends as the schedule and the connection's queue allow. Returns work done. */
+unsigned iperf3_tcp_send(struct iperf3_stream *st, uint64_t now);
+
+/* Aborts the connection if it is still there. */
+void iperf3_tcp_release(struct iperf3_stream *st);
+
+/* ---- iperf3_stream_udp.c ------------------------------------------------------------------- */
+
+bool iperf3_udp_start(void);
+
+/* The largest datagram that this client's interface carries in one frame. */
+uint32_t iperf3_udp_len_max(const struct iperf3_session *s);
+
+/* Sends at most `room` datagrams that are due. Returns how many. */
+unsigned iperf3_udp_send(struct iperf3_stream *st, uint64_t now, unsigned room);
+
+/* Forgets the client's address and port. */
+void iperf3_udp_release(struct iperf3_stream *st);
+
+/* Datagrams that belong to no stream, since boot. */
+uint64_t iperf3_udp_stray(void);
+
+/* ---- iperf3_server.c ----------------------------------------------------------------------- */
+
+/* The last stream is there: 1 and 2, and off it goes. */
+void iperf3_server_streams_ready(struct iperf3_session *s);
+
+/* ---- iperf3_report.c ----------------------------------------------------------------------- */
+
+void iperf3_report_interval(struct iperf3_session *s, uint64_t now);
+void iperf3_report_result(const struct iperf3_session *s);
+
+/* What --get-server-output shows: at most IPERF3_WORDS_BYTES, valid until the next call. */
+const char *iperf3_report_words(const struct iperf3_session *s);
+
+#endif

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What the server says of its tests: `interval` and `result` records, and the words a client gets
+ * with --get-server-output. "tx" and "rx" are the guest's; bytes sent over TCP count when they are
+ * acknowledged.
+ *
+ * A record is bounded, and a test may have 256 streams: up to STREAMS_IN_FULL of them are listed
+ * with all their figures, more with id, direction and bytes only. The sums are always complete.
+ */
+#include "iperf3.h"
+
+#include "app.h"
+#include "format.h"
+#include "lwip/ip_addr.h"
+#include "netport.h"
+#include "record.h"
+
+/* A stream in full is below 220 bytes, in short below 52, and the rest of the record below 1 KiB.
+ */
+#define STREAMS_IN_FULL ((CONFIG_RECORD_MAX - 1024) / 220)
+static_assert((CONFIG_RECORD_MAX - 1024) / 52 >= 2 * IPERF3_STREAMS_MAX,
+              "the largest test fits a record");
+
+static uint64_t bits_per_s(uint64_t bytes, uint64_t us)
+{
+    uint64_t s = us / US_PER_S, rest = us % US_PER_S;
+
+    if (us == 0)
+        return 0;
+    /* bytes * 8e6 / us without leaving 64 bits: exact up to 2.3 TB, then in steps of a second */
+    if (bytes < UINT64_MAX / (8 * US_PER_S))
+        return bytes * 8 * US_PER_S / us;
+    return bytes / (s + (rest != 0)) * 8;
+}
+
+static struct json *begin(const char *event, const struct iperf3_session *s)
+{
+    char job[24];
+    struct json *j = record_begin(event);
+
+    format(job, sizeof(job), "iperf3-%u", s->serial);
+    json_str(j, "job", job);
+    return j;
+}
+
+static void put_figures(struct json *j, const struct iperf3_figures *f, uint64_t us)
+{
+    json_u64(j, "tx_bytes", f->acked_bytes);
+    json_u64(j, "rx_bytes", f->rx_bytes);
+    json_u64(j, "tx_packets", f->tx_packets);
+    json_u64(j, "rx_packets", f->rx_packets);
+    json_u64(j, "bps_tx", bits_per_s(f->acked_bytes, us));
+    json_u64(j, "bps_rx", bits_per_s(f->rx_bytes, us));
+}
+
+void iperf3_report_interval(struct iperf3_session *s, uint64_t now)
+{
+    struct iperf3_figures sum = iperf3_session_figures(s, true);
+    struct iperf3_figures f = {
+        .acked_bytes = sum.acked_bytes - s->mark.acked_bytes,
+        .rx_bytes = sum.rx_bytes - s->mark.rx_bytes,
+        .tx_packets = sum.tx_packets - s->mark.tx_packets,
+        .rx_packets = sum.rx_packets - s->mark.rx_packets,
+    };
+    uint64_t rx_gap = iperf3_gap_interval_ns(&s->rx_gap, now);
+    uint64_t tx_gap = iperf3_gap_interval_ns(&s->tx_gap, now);
+    struct json *j = begin("interval", s);
+
+    json_u64(j, "start_us", (s->mark_ns - s->start_ns) / NS_PER_US);
+    json_u64(j, "end_us", (now - s->start_ns) / NS_PER_US);
+    put_figures(j, &f, (now - s->mark_ns) / NS_PER_US);
+    json_u64(j, "gap_max_us", (rx_gap > tx_gap ? rx_gap : tx_gap) / NS_PER_US);
+    json_bool(j, "warm_up", !s->warm);
+    record_end();
+    s->mark = sum;
+    s->mark_ns = now;
+}
+
+static uint64_t gap_max_us(const struct iperf3_session *s)
+{
+    uint64_t rx = s->rx_gap.total_max_ns, tx = s->tx_gap.total_max_ns;
+
+    return (rx > tx ? rx : tx) / NS_PER_US;
+}
+
+static uint64_t measured_us(const struct iperf3_session *s)
+{
+    return s->warm ? (s->stop_ns - s->measure_ns) / NS_PER_US : 0;
+}
+
+/* Sums over all streams of what only UDP has, and of what the client said. */
+struct totals {
+    int64_t lost, out_of_order; /* in what we received */
+    uint64_t jitter_max_ns;
+    uint64_t peer_bytes;
+    int64_t peer_lost; /* in what we sent */
+    int64_t peer_retransmits;
+    bool peer_known, peer_counts_retransmits;
+};
+
+static struct totals total(const struct iperf3_session *s)
+{
+    struct totals t = {0};
+
+    for (const struct iperf3_stream *st = s->streams; st != NULL; st = st->next) {
+        uint64_t jitter = iperf3_order_jitter_ns(&st->order);
+        t.lost += (int64_t)(st->order.lost - st->warm_lost);
+        t.out_of_order += (int64_t)st->order.out_of_order;
+        if (jitter > t.jitter_max_ns)
+            t.jitter_max_ns = jitter;
+        if (!st->peer_known)
+            continue;
+        t.peer_known = true;
+        t.peer_bytes += st->peer.bytes;
+        if (st->sends)
+            t.peer_lost += st->peer.lost;
+        if (st->peer.retransmits >= 0) {
+            t.peer_counts_retransmits = true;
+            t.peer_retransmits += st->peer.retransmits;
+        }
+    }
+    return t;
+}
+
+static void put_totals(struct json *j, const struct iperf3_session *s)
+{
+    struct totals t = total(s);
+
+    if (s->params.udp) {
+        json_i64(j, "lost", t.lost);
+        json_i64(j, "out_of_order", t.out_of_order);
+        json_u64(j, "jitter_max_us", t.jitter_max_ns / NS_PER_US);
+    }
+    if (!t.peer_known)
+        return;
+    json_u64(j, "peer_bytes", t.peer_bytes);
+    if (s->params.udp)
+        json_i64(j, "peer_lost", t.peer_lost);
+    if (t.peer_counts_retransmits)
+        json_i64(j, "peer_retransmits", t.peer_retransmits);
+}
+
+static void put_stream(struct json *j, const struct iperf3_stream *st, bool in_full)
+{
+    struct iperf3_figures f = iperf3_stream_figures(st);
+
+    json_object(j, NULL);
+    json_u64(j, "id", st->id);
+    json_str(j, "dir", st->sends ? "tx" : "rx");
+    json_u64(j, "bytes", st->sends ? f.acked_bytes : f.rx_bytes);
+    if (in_full) {
+        json_u64(j, "packets", st->sends ? f.tx_packets : f.rx_packets);
+        if (st->peer_known)
+            json_u64(j, "peer_bytes", st->peer.bytes);
+        if (st->session->params.udp && !st->sends) {
+            json_i64(j, "lost", (int64_t)(st->order.lost - st->warm_lost));
+            json_u64(j, "out_of_order", st->order.out_of_order);
+            json_u64(j, "jitter_us", iperf3_order_jitter_ns(&st->order) / NS_PER_US);
+        }
+    }
+    json_end_object(j);
+}
+
+void iperf3_report_result(const struct iperf3_session *s)
+{
+    const struct iperf3_params *p = &s->params;
+    struct iperf3_figures sum = iperf3_session_figures(s, false);
+    struct json *j = begin("result", s);
+
+    json_str(j, "end", s->end);
+    json_str(j, "client", ipaddr_ntoa(&s->client));
+    json_str(j, "proto", p->udp ? "udp" : "tcp");
+    json_str(j, "dir", p->bidir ? "both" : p->reverse ? "tx" : "rx");
+    json_u64(j, "streams", s->n_streams);
+    json_u64(j, "warm_up_us", p->omit_s * US_PER_S);
+    json_u64(j, "duration_us", measured_us(s));
+    put_figures(j, &sum, measured_us(s));
+    put_totals(j, s);
+    json_u64(j, "gap_max_us", gap_max_us(s));
+    json_array(j, "per_stream");
+    for (const struct iperf3_stream *st = s->streams; st != NULL; st = st->next)
+        put_stream(j, st, s->n_streams <= STREAMS_IN_FULL);
+    json_end_array(j);
+    record_end();
+}
+
+const char *iperf3_report_words(const struct iperf3_session *s)
+{
+    static char words[IPERF3_WORDS_BYTES];
+    const struct iperf3_params *p = &s->params;
+    struct iperf3_figures f = iperf3_session_figures(s, false);
+    struct totals t = total(s);
+
+    format(words, sizeof(words),
+           "antifreeze " CONFIG_VERSION ": test %u, %s, streams: %u\n"
+           "received %lu bytes, sent %lu bytes in %lu ms; longest gap %lu us\n"
+           "datagrams lost %ld, out of order %ld; failed allocations %lu\n",
+           s->serial, p->udp ? "UDP" : "TCP", s->n_streams, f.rx_bytes, f.acked_bytes,
+           measured_us(s) / 1000, gap_max_us(s), t.lost, t.out_of_order, netport_alloc_failures());
+    return words;
+}

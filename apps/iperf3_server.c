@@ -1,0 +1,565 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The iperf3 server: connections, cookies, and the control connection's state machine.
+ *
+ *     cookie -> PARAMS -> (QUEUED) -> CREATE -> RUNNING -> RESULTS -> REPLY -> ENDED
+ *
+ * The first 37 bytes of every connection are a cookie. One that a session knows makes it that
+ * session's next data connection, any other opens a session. Each state has a time limit, and every
+ * state takes the client's "done", "terminated", FIN and RST. What cannot be carried is refused
+ * with the protocol's own error message before the client is asked to open a stream.
+ *
+ * Everything that goes out by address here is either constant or the session's text, which stays as
+ * it is until the client has acknowledged it.
+ */
+#include "iperf3.h"
+
+#include "app.h"
+#include "conn.h"
+#include "lwip/ip.h"
+#include "string.h"
+
+/* How long each step may take. The client's own limit for a stream is 30 s; a client that is asked
+ * for a block sends it at once. */
+#define COOKIE_NS  (5 * NS_PER_S)
+#define BLOCK_NS   (10 * NS_PER_S)
+#define CREATE_NS  (30 * NS_PER_S)
+#define QUEUED_NS  (60 * NS_PER_S) /* twice what the one before it may take */
+#define GOODBYE_NS (5 * NS_PER_S)
+#define TEST_NS    (40 * NS_PER_S)  /* beyond the time that the client asked for */
+#define IDLE_NS    (120 * NS_PER_S) /* without a byte, where the client should be sending */
+
+/* A session this young is not given up for another client. */
+#define YOUNG_NS (1 * NS_PER_S)
+
+/* A control connection is probed after this silence, this often, so many times, ms: a client that
+ * vanished is noticed within half a minute. */
+#define KEEP_IDLE_MS  10000
+#define KEEP_INTVL_MS 5000
+#define KEEP_COUNT    4
+
+struct pending {
+    struct tcp_pcb *pcb; /* NULL = free */
+    uint64_t deadline_ns;
+    uint32_t have; /* bytes of the cookie */
+    char cookie[IPERF3_COOKIE_BYTES];
+};
+
+static struct pending pending[CONFIG_IPERF_PENDING];
+
+static struct {
+    uint64_t done;    /* tests that went the whole way */
+    uint64_t aborted; /* tests that were started and ended otherwise */
+} counters;
+
+/* ---- messages ------------------------------------------------------------------------------ */
+
+/* Byte k is k: a state, or two that follow one another, by address. */
+static const uint8_t states[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
+
+static const uint8_t denied[] = {(uint8_t)IPERF3_ACCESS_DENIED};
+
+#define REFUSAL(code)                                                                              \
+    {                                                                                              \
+        (uint8_t) IPERF3_SERVER_ERROR, 0, 0, 0, code, 0, 0, 0, 0                                   \
+    }
+
+static const struct refusal {
+    const char *reason;
+    uint8_t message[9];
+} refusals[] = {
+    {"test longer than supported", REFUSAL(IPERF3_E_DURATION)},
+    {"number of streams not supported", REFUSAL(IPERF3_E_STREAMS)},
+    {"block size not supported", REFUSAL(IPERF3_E_BLOCK)},
+    {"warm-up longer than supported", REFUSAL(IPERF3_E_OMIT)},
+    {"no SCTP", REFUSAL(IPERF3_E_SCTP)},
+    {"datagram size not carried by the MTU", REFUSAL(IPERF3_E_UDP_BLOCK)},
+    {"unknown message", REFUSAL(IPERF3_E_MESSAGE)},
+    {"bad parameters", REFUSAL(IPERF3_E_PARAMS)},
+    {"bad results", REFUSAL(IPERF3_E_RESULTS)},
+    {"all streams in use", REFUSAL(IPERF3_E_BUSY)},
+    {"streams not opened in time", REFUSAL(IPERF3_E_ACCEPT)},
+};
+#define REFUSALS (sizeof(refusals) / sizeof(refusals[0]))
+
+/* Queues constant bytes on the control connection. They are few, and the client has read what was
+ * before them: there is room, or the session is over. */
+static bool say(struct iperf3_session *s, const uint8_t *bytes, uint32_t n)
+{
+    if (s->control == NULL || conn_write(s->control, bytes, n) != n) {
+        iperf3_session_end(s, "control_stuck");
+        return false;
+    }
+    s->unacked += n;
+    tcp_output(s->control);
+    return true;
+}
+
+static void refuse(struct iperf3_session *s, enum iperf3_error code)
+{
+    const struct refusal *r = refusals;
+
+    while (r < refusals + REFUSALS - 1 && r->message[4] != code)
+        r++;
+    apps_refused("iperf3 test", r->reason);
+    if (say(s, r->message, sizeof(r->message)))
+        iperf3_session_end(s, r->reason);
+}
+
+/* ---- from parameters to streams ------------------------------------------------------------ */
+
+static void try_create(struct iperf3_session *s)
+{
+    if (s->params.udp && !iperf3_session_may_create(s))
+        return;
+    iperf3_session_enter(s, IPERF3_CREATE, CREATE_NS);
+    say(s, &states[IPERF3_CREATE_STREAMS], 1);
+}
+
+static void params_complete(struct iperf3_session *s)
+{
+    struct iperf3_params *p = &s->params;
+    enum iperf3_error error = iperf3_json_params(s->text, s->text_len, p);
+
+    if (error == IPERF3_OK && p->udp) {
+        uint32_t most = iperf3_udp_len_max(s);
+        if (p->len == 0)
+            p->len = most < IPERF3_UDP_BLOCK_DEFAULT ? most : IPERF3_UDP_BLOCK_DEFAULT;
+        if (p->len > most)
+            error = IPERF3_E_UDP_BLOCK;
+    }
+    if (error == IPERF3_OK && p->parallel * (p->bidir ? 2 : 1) > CONFIG_IPERF_STREAM)
+        error = IPERF3_E_STREAMS;
+    if (error == IPERF3_OK && !iperf3_session_take_streams(s))
+        error = IPERF3_E_BUSY;
+    if (error != IPERF3_OK) {
+        refuse(s, error);
+        return;
+    }
+    iperf3_session_enter(s, IPERF3_QUEUED, QUEUED_NS);
+    try_create(s);
+}
+
+void iperf3_server_streams_ready(struct iperf3_session *s)
+{
+    const struct iperf3_params *p = &s->params;
+
+    if (!say(s, &states[IPERF3_TEST_START], 2))
+        return;
+    iperf3_session_enter(s, IPERF3_RUNNING,
+                         p->time_s != 0 ? (p->omit_s + (uint64_t)p->time_s) * NS_PER_S + TEST_NS
+                                        : UINT64_MAX);
+    iperf3_session_start(s, s->since_ns);
+}
+
+/* ---- from the end of the test to its results ----------------------------------------------- */
+
+static void test_end(struct iperf3_session *s)
+{
+    iperf3_session_stop(s, time_ns());
+    s->prefix_have = 0;
+    iperf3_session_enter(s, IPERF3_RESULTS, BLOCK_NS);
+    say(s, &states[IPERF3_EXCHANGE_RESULTS], 1);
+}
+
+/* Sends what is left of our results, then 14 (counted as one byte more). */
+static void push_reply(struct iperf3_session *s)
+{
+    if (s->text_done < s->text_len) {
+        uint32_t n = conn_write(s->control, s->text + s->text_done, s->text_len - s->text_done);
+        s->text_done += n;
+        s->unacked += n;
+        tcp_output(s->control);
+    }
+    if (s->text_done == s->text_len && say(s, &states[IPERF3_DISPLAY_RESULTS], 1))
+        s->text_done++;
+}
+
+static size_t write_results(struct iperf3_session *s, const char *words)
+{
+    struct json j;
+    bool omits = iperf3_session_omits(s);
+
+    json_init(&j, s->text + sizeof(s->prefix), IPERF3_TEXT_BYTES - sizeof(s->prefix));
+    iperf3_json_begin(&j, s->params.reverse || s->params.bidir, words);
+    for (const struct iperf3_stream *st = s->streams; st != NULL; st = st->next) {
+        struct iperf3_row r = iperf3_stream_row(st);
+        iperf3_json_row(&j, &r, omits);
+    }
+    iperf3_json_end(&j);
+    return json_finish(&j);
+}
+
+static void peer_row(void *ctx, const struct iperf3_row *r)
+{
+    struct iperf3_session *s = ctx;
+
+    for (struct iperf3_stream *st = s->streams; st != NULL; st = st->next) {
+        if (st->id != r->id)
+            continue;
+        st->peer = *r;
+        st->peer_known = true;
+        return;
+    }
+}
+
+static void results_complete(struct iperf3_session *s)
+{
+    if (!iperf3_json_results(s->text, s->text_len, peer_row, s)) {
+        refuse(s, IPERF3_E_RESULTS);
+        return;
+    }
+    size_t n = write_results(s, s->params.server_output ? iperf3_report_words(s) : NULL);
+    s->text[0] = (char)(n >> 24);
+    s->text[1] = (char)(n >> 16);
+    s->text[2] = (char)(n >> 8);
+    s->text[3] = (char)n;
+    s->text_len = (uint32_t)n + sizeof(s->prefix);
+    s->text_done = 0;
+    s->lent = true;
+    iperf3_session_enter(s, IPERF3_REPLY, BLOCK_NS);
+    push_reply(s);
+}
+
+/* ---- what the client says ------------------------------------------------------------------ */
+
+static void message(struct iperf3_session *s, int8_t m)
+{
+    if (m == IPERF3_TEST_END && s->state == IPERF3_RUNNING)
+        test_end(s);
+    else if (m == IPERF3_DONE)
+        iperf3_session_end(s, s->state == IPERF3_REPLY ? "done" : "client_error");
+    else if (m == IPERF3_CLIENT_TERMINATE)
+        iperf3_session_end(s, "client_terminated");
+    else
+        refuse(s, IPERF3_E_MESSAGE);
+}
+
+/* Takes bytes of a block; returns how many. */
+static uint32_t block(struct iperf3_session *s, const uint8_t *data, uint32_t n)
+{
+    bool params = s->state == IPERF3_PARAMS;
+    uint32_t most = params ? IPERF3_PARAMS_BYTES : IPERF3_TEXT_BYTES;
+
+    if (s->prefix_have < sizeof(s->prefix)) {
+        s->prefix[s->prefix_have++] = data[0];
+        if (s->prefix_have < sizeof(s->prefix))
+            return 1;
+        s->text_len = (uint32_t)s->prefix[0] << 24 | (uint32_t)s->prefix[1] << 16 |
+                      (uint32_t)s->prefix[2] << 8 | s->prefix[3];
+        s->text_done = 0;
+        if (s->text_len == 0 || s->text_len > most)
+            refuse(s, params ? IPERF3_E_PARAMS : IPERF3_E_RESULTS);
+        return 1;
+    }
+    if (n > s->text_len - s->text_done)
+        n = s->text_len - s->text_done;
+    memcpy(s->text + s->text_done, data, n);
+    s->text_done += n;
+    if (s->text_done == s->text_len) {
+        if (params)
+            params_complete(s);
+        else
+            results_complete(s);
+    }
+    return n;
+}
+
+static void input(struct iperf3_session *s, const uint8_t *data, uint32_t n)
+{
+    while (n > 0 && s->state != IPERF3_ENDED) {
+        uint32_t used = 1;
+        if (s->state == IPERF3_PARAMS || s->state == IPERF3_RESULTS)
+            used = block(s, data, n);
+        else
+            message(s, (int8_t)data[0]);
+        data += used;
+        n -= used;
+    }
+}
+
+static err_t control_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+    struct iperf3_session *s = arg;
+
+    (void)err;
+    if (p == NULL) { /* newer clients say good-bye with this alone */
+        bool replied = s->state == IPERF3_REPLY && s->text_done > s->text_len;
+        iperf3_session_end(s, replied ? "done" : "client_closed");
+        return ERR_OK;
+    }
+    for (const struct pbuf *q = p; q != NULL; q = q->next)
+        input(s, q->payload, q->len);
+    tcp_recved(pcb, p->tot_len);
+    pbuf_free(p);
+    return ERR_OK;
+}
+
+static err_t control_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
+{
+    struct iperf3_session *s = arg;
+
+    (void)pcb;
+    s->unacked -= len;
+    if (s->unacked == 0 && s->text_done > s->text_len)
+        s->lent = false;
+    if (s->state == IPERF3_REPLY)
+        push_reply(s);
+    return ERR_OK;
+}
+
+static void control_err(void *arg, err_t err)
+{
+    struct iperf3_session *s = arg;
+
+    (void)err;
+    s->control = NULL;
+    s->lent = false;
+    iperf3_session_end(s, "client_reset");
+}
+
+/* ---- connections --------------------------------------------------------------------------- */
+
+/* Makes room for a new client at the cost of the one that has kept us waiting longest for its
+ * parameters. */
+static bool give_up_one(uint64_t now)
+{
+    struct iperf3_session *oldest = NULL;
+
+    for (unsigned i = 0; i < CONFIG_IPERF_SESSION; i++) {
+        struct iperf3_session *s = &iperf3_sessions[i];
+        if (s->state == IPERF3_PARAMS && now - s->since_ns >= YOUNG_NS &&
+            (oldest == NULL || s->since_ns < oldest->since_ns))
+            oldest = s;
+    }
+    if (oldest == NULL)
+        return false;
+    apps_refused("iperf3 test", "no parameters yet, and another client waits");
+    iperf3_session_end(oldest, "given_up");
+    iperf3_session_take_down(oldest);
+    return true;
+}
+
+static bool open_session(struct tcp_pcb *pcb, const char *cookie)
+{
+    struct iperf3_session *s = iperf3_session_new(cookie);
+
+    if (s == NULL && give_up_one(time_ns()))
+        s = iperf3_session_new(cookie);
+    if (s == NULL)
+        return false;
+    s->control = pcb;
+    ip_addr_copy(s->client, pcb->remote_ip);
+    s->netif = ip_current_netif();
+    tcp_setprio(pcb, TCP_PRIO_MAX);
+    ip_set_option(pcb, SOF_KEEPALIVE);
+    pcb->keep_idle = KEEP_IDLE_MS;
+    pcb->keep_intvl = KEEP_INTVL_MS;
+    pcb->keep_cnt = KEEP_COUNT;
+    tcp_arg(pcb, s);
+    tcp_recv(pcb, control_recv);
+    tcp_sent(pcb, control_sent);
+    tcp_err(pcb, control_err);
+    iperf3_session_enter(s, IPERF3_PARAMS, BLOCK_NS);
+    say(s, &states[IPERF3_PARAM_EXCHANGE], 1);
+    return true;
+}
+
+static bool open_stream(struct iperf3_session *s, struct tcp_pcb *pcb)
+{
+    if (s->state != IPERF3_CREATE || s->params.udp)
+        return false;
+    struct iperf3_stream *st = s->unopened;
+    s->unopened = st->next;
+    iperf3_tcp_attach(st, pcb);
+    if (s->unopened == NULL)
+        iperf3_server_streams_ready(s);
+    return true;
+}
+
+/* The cookie is complete: the connection gets its place, or 0xFF and FIN. */
+static bool admit(struct tcp_pcb *pcb, const char *cookie)
+{
+    struct iperf3_session *s = iperf3_session_find(cookie);
+
+    if (s != NULL && open_stream(s, pcb))
+        return true;
+    if (s == NULL && open_session(pcb, cookie))
+        return true;
+    apps_refused("iperf3 connection", s != NULL ? "not expected" : "all sessions in use");
+    conn_write(pcb, denied, sizeof(denied));
+    return false;
+}
+
+static err_t pending_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+    struct pending *c = arg;
+
+    (void)err;
+    if (p == NULL) {
+        c->pcb = NULL;
+        return conn_close(pcb);
+    }
+    u16_t n = pbuf_copy_partial(p, c->cookie + c->have, (u16_t)(sizeof(c->cookie) - c->have), 0);
+    c->have += n;
+    tcp_recved(pcb, n);
+    p = pbuf_free_header(p, n);
+    if (c->have < sizeof(c->cookie))
+        return ERR_OK;
+
+    c->pcb = NULL;
+    if (!admit(pcb, c->cookie)) {
+        if (p != NULL)
+            pbuf_free(p);
+        return conn_close(pcb);
+    }
+    return p != NULL ? pcb->recv(pcb->callback_arg, pcb, p, ERR_OK) : ERR_OK;
+}
+
+static void pending_err(void *arg, err_t err)
+{
+    struct pending *c = arg;
+
+    (void)err;
+    c->pcb = NULL;
+}
+
+static err_t accepted(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+    struct pending *c = &pending[0];
+
+    (void)arg;
+    if (err != ERR_OK || pcb == NULL)
+        return ERR_VAL;
+    for (unsigned i = 0; i < CONFIG_IPERF_PENDING && c->pcb != NULL; i++) {
+        if (pending[i].pcb == NULL || pending[i].deadline_ns < c->deadline_ns)
+            c = &pending[i];
+    }
+    if (c->pcb != NULL) {
+        apps_refused("iperf3 connection", "no cookie yet, and another one waits");
+        conn_abort(c->pcb);
+    }
+    c->pcb = pcb;
+    c->have = 0;
+    c->deadline_ns = time_ns() + COOKIE_NS;
+    conn_accepted(pcb, TCP_PRIO_MIN + 2); /* above half-open ones, below tests */
+    tcp_arg(pcb, c);
+    tcp_recv(pcb, pending_recv);
+    tcp_err(pcb, pending_err);
+    return ERR_OK;
+}
+
+/* ---- the service --------------------------------------------------------------------------- */
+
+static void terminate(struct iperf3_session *s, const char *reason)
+{
+    if (say(s, &states[IPERF3_SERVER_TERMINATE], 1))
+        iperf3_session_end(s, reason);
+}
+
+static void timed_out(struct iperf3_session *s)
+{
+    switch (s->state) {
+    case IPERF3_QUEUED:
+        refuse(s, IPERF3_E_BUSY);
+        break;
+    case IPERF3_CREATE:
+        refuse(s, IPERF3_E_ACCEPT);
+        break;
+    case IPERF3_RUNNING:
+        terminate(s, "test_too_long");
+        break;
+    default:
+        iperf3_session_end(s, "client_silent");
+    }
+}
+
+static bool idle(const struct iperf3_session *s, uint64_t now)
+{
+    return s->state == IPERF3_RUNNING && s->rx_gap.on && !s->rx_gap.progress &&
+           now - s->rx_gap.last_ns > IDLE_NS;
+}
+
+static unsigned session_poll(struct iperf3_session *s, uint64_t now)
+{
+    if (s->state == IPERF3_FREE)
+        return 0;
+    if (s->state == IPERF3_QUEUED)
+        try_create(s);
+    if (s->state != IPERF3_ENDED && now >= s->deadline_ns)
+        timed_out(s);
+    if (idle(s, now))
+        terminate(s, "client_idle");
+    if (s->state != IPERF3_ENDED)
+        return iperf3_session_turn(s, now);
+    if (s->end != NULL && s->streams != NULL) {
+        iperf3_report_result(s);
+        *(strcmp(s->end, "done") == 0 ? &counters.done : &counters.aborted) += 1;
+    }
+    return iperf3_session_take_down(s);
+}
+
+static unsigned iperf3_poll(uint64_t now)
+{
+    unsigned done = 0;
+
+    for (unsigned i = 0; i < CONFIG_IPERF_PENDING; i++) {
+        struct pending *c = &pending[i];
+        if (c->pcb == NULL || now < c->deadline_ns)
+            continue;
+        apps_refused("iperf3 connection", "no cookie");
+        conn_abort(c->pcb);
+        c->pcb = NULL;
+        done++;
+    }
+    for (unsigned i = 0; i < CONFIG_IPERF_SESSION; i++)
+        done += session_poll(&iperf3_sessions[i], now);
+    return done;
+}
+
+static uint64_t iperf3_deadline(void)
+{
+    uint64_t first = UINT64_MAX;
+
+    for (unsigned i = 0; i < CONFIG_IPERF_PENDING; i++) {
+        if (pending[i].pcb != NULL && pending[i].deadline_ns < first)
+            first = pending[i].deadline_ns;
+    }
+    for (unsigned i = 0; i < CONFIG_IPERF_SESSION; i++) {
+        uint64_t t = iperf3_session_deadline(&iperf3_sessions[i]);
+        if (t < first)
+            first = t;
+    }
+    return first;
+}
+
+static bool iperf3_start(void)
+{
+    iperf3_tables_init();
+    return iperf3_udp_start() && conn_listen(IPERF3_PORT, CONFIG_TCP_WND, accepted, NULL);
+}
+
+static void iperf3_stats(struct json *j)
+{
+    unsigned waiting = 0, sessions = 0;
+
+    for (unsigned i = 0; i < CONFIG_IPERF_PENDING; i++)
+        waiting += pending[i].pcb != NULL;
+    for (unsigned i = 0; i < CONFIG_IPERF_SESSION; i++)
+        sessions += iperf3_sessions[i].state != IPERF3_FREE;
+    json_u64(j, "pending", waiting);
+    json_u64(j, "sessions", sessions);
+    json_u64(j, "streams", iperf3_streams_used());
+    json_u64(j, "done", counters.done);
+    json_u64(j, "aborted", counters.aborted);
+    json_u64(j, "stray_datagrams", iperf3_udp_stray());
+}
+
+const struct service iperf3_service = {
+    .name = "iperf3",
+    .bit = SERVICE_IPERF3,
+    .start = iperf3_start,
+    .poll = iperf3_poll,
+    .deadline = iperf3_deadline,
+    .stats = iperf3_stats,
+};

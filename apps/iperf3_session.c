@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Sessions and streams: two static tables, and what happens to them over time.
+ *
+ * Nothing here speaks the protocol. A running session is visited once a turn of the main loop; a
+ * visit costs one look at each stream at most, and only when a sender is due.
+ */
+#include "iperf3.h"
+
+#include "app.h"
+#include "conn.h"
+#include "netport.h"
+#include "string.h"
+
+/* Datagrams, or streams served, for each session in one turn: a quarter of the transmit ring. */
+#define SEND_BUDGET (CONFIG_TX_RING / 4)
+
+/* As many in a row for one stream before the next one's turn. */
+#define SEND_BURST 8
+
+/* A UDP sender looks for room in the transmit ring this often. 50 µs are four full frames at
+ * 1 Gbit/s: the ring does not run empty meanwhile. */
+#define ROOM_RETRY_NS (50 * NS_PER_US)
+
+/* Connections aborted in one turn: each costs a frame of the transmit ring's reserve. */
+#define RELEASE_BUDGET CONFIG_TX_RESERVE
+
+struct iperf3_session iperf3_sessions[CONFIG_IPERF_SESSION];
+
+static char texts[CONFIG_IPERF_SESSION][IPERF3_TEXT_BYTES] __attribute__((section(".noinit")));
+static struct iperf3_stream streams[CONFIG_IPERF_STREAM];
+static struct iperf3_stream *free_streams;
+static unsigned n_used;
+static uint32_t n_sessions;
+
+/* ---- tables -------------------------------------------------------------------------------- */
+
+void iperf3_tables_init(void)
+{
+    free_streams = NULL;
+    for (unsigned i = CONFIG_IPERF_STREAM; i-- > 0;) {
+        streams[i].next = free_streams;
+        free_streams = &streams[i];
+    }
+}
+
+unsigned iperf3_streams_used(void)
+{
+    return n_used;
+}
+
+struct iperf3_session *iperf3_session_find(const char *cookie)
+{
+    for (unsigned i = 0; i < CONFIG_IPERF_SESSION; i++) {
+        struct iperf3_session *s = &iperf3_sessions[i];
+        if (s->state != IPERF3_FREE && memcmp(s->cookie, cookie, IPERF3_COOKIE_BYTES) == 0)
+            return s;
+    }
+    return NULL;
+}
+
+struct iperf3_session *iperf3_session_new(const char *cookie)
+{
+    for (unsigned i = 0; i < CONFIG_IPERF_SESSION; i++) {
+        struct iperf3_session *s = &iperf3_sessions[i];
+        if (s->state != IPERF3_FREE)
+            continue;
+        memset(s, 0, sizeof(*s));
+        s->text = texts[i];
+        s->serial = ++n_sessions;
+        memcpy(s->cookie, cookie, IPERF3_COOKIE_BYTES);
+        return s;
+    }
+    return NULL;
+}
+
+void iperf3_session_enter(struct iperf3_session *s, enum iperf3_state state, uint64_t limit_ns)
+{
+    uint64_t now = time_ns();
+
+    s->state = state;
+    s->since_ns = now;
+    s->deadline_ns = limit_ns < UINT64_MAX - now ? now + limit_ns : UINT64_MAX;
+}
+
+void iperf3_session_end(struct iperf3_session *s, const char *reason)
+{
+    if (s->state == IPERF3_ENDED)
+        return;
+    if (s->state == IPERF3_RUNNING)
+        iperf3_session_stop(s, time_ns());
+    s->end = reason;
+    iperf3_session_enter(s, IPERF3_ENDED, 0);
+}
+
+bool iperf3_session_take_streams(struct iperf3_session *s)
+{
+    const struct iperf3_params *p = &s->params;
+    uint32_t n = p->bidir ? 2 * p->parallel : p->parallel;
+    struct iperf3_stream **tail = &s->streams;
+
+    if (n > CONFIG_IPERF_STREAM - n_used)
+        return false;
+    for (uint32_t k = 0; k < n; k++) {
+        struct iperf3_stream *st = free_streams;
+        free_streams = st->next;
+        memset(st, 0, sizeof(*st));
+        st->session = s;
+        st->id = (uint16_t)(k == 0 ? 1 : k + 2); /* 1, 3, 4, 5, … */
+        st->sends = p->bidir ? k >= p->parallel : p->reverse;
+        st->peer.retransmits = -1;
+        *tail = st;
+        tail = &st->next;
+    }
+    n_used += n;
+    s->n_streams = n;
+    s->unopened = s->streams;
+    return true;
+}
+
+bool iperf3_session_may_create(const struct iperf3_session *s)
+{
+    for (unsigned i = 0; i < CONFIG_IPERF_SESSION; i++) {
+        const struct iperf3_session *o = &iperf3_sessions[i];
+        if (o == s || !o->params.udp || !ip_addr_eq(&o->client, &s->client))
+            continue;
+        if (o->state == IPERF3_CREATE || (o->state == IPERF3_QUEUED && o->serial < s->serial))
+            return false;
+    }
+    return true;
+}
+
+/* ---- start, warm-up, end of a test --------------------------------------------------------- */
+
+void iperf3_session_start(struct iperf3_session *s, uint64_t now)
+{
+    const struct iperf3_params *p = &s->params;
+
+    s->start_ns = now;
+    s->measure_ns = now + p->omit_s * NS_PER_S;
+    s->warm = p->omit_s == 0;
+    s->turn = s->streams;
+    s->mark_ns = now;
+    s->interval_ns = apps_conf->interval_ns != 0 ? now + apps_conf->interval_ns : UINT64_MAX;
+    iperf3_gap_start(&s->rx_gap, p->bidir || !p->reverse, now);
+    iperf3_gap_start(&s->tx_gap, p->bidir || p->reverse, now);
+    for (struct iperf3_stream *st = s->streams; st != NULL; st = st->next) {
+        if (st->sends)
+            pace_init(&st->pace, p->rate, p->udp ? p->len : st->unit, now);
+    }
+}
+
+void iperf3_session_stop(struct iperf3_session *s, uint64_t now)
+{
+    s->stop_ns = now;
+    iperf3_gap_interval_ns(&s->rx_gap, now);
+    iperf3_gap_interval_ns(&s->tx_gap, now);
+}
+
+static void end_warm_up(struct iperf3_session *s)
+{
+    s->warm = true;
+    for (struct iperf3_stream *st = s->streams; st != NULL; st = st->next) {
+        st->warm = st->sum;
+        st->warm_lost = st->order.lost;
+        st->warm_last = st->order.highest;
+        iperf3_order_warm(&st->order);
+    }
+}
+
+/* ---- figures ------------------------------------------------------------------------------- */
+
+struct iperf3_figures iperf3_stream_figures(const struct iperf3_stream *st)
+{
+    const struct iperf3_figures *a = &st->sum, *b = &st->warm;
+
+    if (!st->session->warm)
+        return (struct iperf3_figures){0};
+    return (struct iperf3_figures){
+        .tx_bytes = a->tx_bytes - b->tx_bytes,
+        .acked_bytes = a->acked_bytes - b->acked_bytes,
+        .rx_bytes = a->rx_bytes - b->rx_bytes,
+        .tx_packets = a->tx_packets - b->tx_packets,
+        .rx_packets = a->rx_packets - b->rx_packets,
+    };
+}
+
+static void add(struct iperf3_figures *to, const struct iperf3_figures *f)
+{
+    to->tx_bytes += f->tx_bytes;
+    to->acked_bytes += f->acked_bytes;
+    to->rx_bytes += f->rx_bytes;
+    to->tx_packets += f->tx_packets;
+    to->rx_packets += f->rx_packets;
+}
+
+struct iperf3_figures iperf3_session_figures(const struct iperf3_session *s, bool warm_up)
+{
+    struct iperf3_figures sum = {0};
+
+    for (const struct iperf3_stream *st = s->streams; st != NULL; st = st->next) {
+        struct iperf3_figures f = warm_up ? st->sum : iperf3_stream_figures(st);
+        add(&sum, &f);
+    }
+    return sum;
+}
+
+/* Clients up to 3.13 subtract what they sent during the warm-up from `packets`, but take `errors`
+ * as they are; newer ones want both since the start, and the part of the warm-up beside them. */
+static struct iperf3_row udp_row(const struct iperf3_stream *st, bool omitted)
+{
+    struct iperf3_row r = {.retransmits = -1};
+    uint64_t warm_lost = st->session->warm ? st->warm_lost : st->order.lost;
+
+    if (st->sends) {
+        r.packets = (int64_t)st->sum.tx_packets;
+        r.omitted_packets = (int64_t)st->warm.tx_packets;
+        return r;
+    }
+    r.packets = (int64_t)st->order.highest;
+    r.omitted_packets = (int64_t)st->warm_last;
+    r.lost = (int64_t)(omitted ? st->order.lost : st->order.lost - warm_lost);
+    r.omitted_lost = (int64_t)warm_lost;
+    r.jitter_ns = iperf3_order_jitter_ns(&st->order);
+    return r;
+}
+
+struct iperf3_row iperf3_stream_row(const struct iperf3_stream *st)
+{
+    const struct iperf3_session *s = st->session;
+    struct iperf3_figures f = iperf3_stream_figures(st);
+    struct iperf3_row r = {.retransmits = -1};
+
+    if (s->params.udp)
+        r = udp_row(st, iperf3_session_omits(s));
+    r.id = st->id;
+    r.bytes = st->sends ? f.tx_bytes : f.rx_bytes;
+    r.time_us = (s->stop_ns - (s->warm ? s->measure_ns : s->start_ns)) / NS_PER_US;
+    return r;
+}
+
+/* ---- turns --------------------------------------------------------------------------------- */
+
+static unsigned send_one(struct iperf3_stream *st, uint64_t now, unsigned room)
+{
+    if (st->session->params.udp)
+        return iperf3_udp_send(st, now, room < SEND_BURST ? room : SEND_BURST);
+    return iperf3_tcp_send(st, now);
+}
+
+/* Serves senders that are due, each in its turn, until all had one or the budget is spent. */
+static unsigned send_turn(struct iperf3_session *s, uint64_t now)
+{
+    unsigned done = 0, budget = SEND_BUDGET;
+    bool short_of_room = false;
+
+    if (now < s->send_ns)
+        return 0;
+    if (s->params.udp) {
+        unsigned room = netport_tx_room(s->netif);
+        short_of_room = room < budget;
+        budget = short_of_room ? room : budget;
+    }
+
+    uint64_t next = UINT64_MAX;
+    for (uint32_t k = 0; k < s->n_streams; k++) {
+        struct iperf3_stream *st = s->turn;
+        if (st->sends && !st->blocked && pace_due(&st->pace, now)) {
+            if (done >= budget) {
+                next = short_of_room ? now + ROOM_RETRY_NS : now;
+                break;
+            }
+            done += send_one(st, now, budget - done);
+        }
+        if (st->sends && !st->blocked && st->pace.next_ns < next)
+            next = st->pace.next_ns;
+        s->turn = st->next != NULL ? st->next : s->streams;
+    }
+    s->send_ns = next;
+    return done;
+}
+
+unsigned iperf3_session_turn(struct iperf3_session *s, uint64_t now)
+{
+    if (s->state != IPERF3_RUNNING)
+        return 0;
+    iperf3_gap_turn(&s->rx_gap, now);
+    iperf3_gap_turn(&s->tx_gap, now);
+    if (!s->warm && now >= s->measure_ns)
+        end_warm_up(s);
+    if (now >= s->interval_ns) {
+        iperf3_report_interval(s, now);
+        do {
+            s->interval_ns += apps_conf->interval_ns;
+        } while (s->interval_ns <= now);
+    }
+    return send_turn(s, now);
+}
+
+uint64_t iperf3_session_deadline(const struct iperf3_session *s)
+{
+    uint64_t first = s->deadline_ns;
+
+    if (s->state == IPERF3_FREE)
+        return UINT64_MAX;
+    if (s->state == IPERF3_RUNNING) {
+        if (!s->warm && s->measure_ns < first)
+            first = s->measure_ns;
+        if (s->interval_ns < first)
+            first = s->interval_ns;
+        if (s->send_ns < first)
+            first = s->send_ns;
+    }
+    return first;
+}
+
+unsigned iperf3_session_take_down(struct iperf3_session *s)
+{
+    unsigned released = 0;
+
+    s->end = NULL;
+    if (s->control != NULL) {
+        /* Whatever the stack may still send must not be written over by the next session. */
+        if (s->lent)
+            conn_abort(s->control);
+        else
+            conn_close(s->control);
+        s->control = NULL;
+    }
+    while (s->streams != NULL && released < RELEASE_BUDGET) {
+        struct iperf3_stream *st = s->streams;
+        if (s->params.udp)
+            iperf3_udp_release(st);
+        else
+            iperf3_tcp_release(st);
+        s->streams = st->next;
+        st->session = NULL;
+        st->next = free_streams;
+        free_streams = st;
+        n_used--;
+        released++;
+    }
+    if (s->streams == NULL)
+        s->state = IPERF3_FREE;
+    return released + 1;
+}

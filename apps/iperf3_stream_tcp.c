@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Data over TCP.
+ *
+ * Receiving is counting: every byte is given back to the window inside the callback. Sending refers
+ * to the constant pattern by address, so nothing is copied and nothing has to outlive the test. A
+ * sender without a rate is driven by acknowledgements alone; one with a rate by its schedule.
+ *
+ * A connection that the client closes or resets is left as it is until the session ends: what the
+ * test comes to is decided on the control connection.
+ */
+#include "iperf3.h"
+
+#include "app.h"
+#include "conn.h"
+#include "lwip/tcp.h"
+
+/* A sender with a rate writes what it owes about this often. */
+#define UNIT_NS (1 * NS_PER_MS)
+
+/* The most it writes at once: a quarter of the send buffer. */
+#define UNIT_MAX (CONFIG_TCP_SND_BUF / 4)
+
+/* Half seconds between looks at a sender whose acknowledgement never came. */
+#define POLL_INTERVAL 2
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The pattern is used up to a multiple of the segment size, so that the step back to its beginning
+ * falls between two segments. */
+static uint32_t write_pattern(struct iperf3_stream *st, uint32_t len)
+{
+    const uint32_t size = PATTERN_BYTES;
+    uint32_t wrap = size - size % tcp_mss(st->pcb);
+    uint32_t done = 0;
+
+    while (done < len) {
+        if (st->offset >= wrap)
+            st->offset = 0;
+        uint32_t n = least(len - done, wrap - st->offset);
+        uint32_t written = conn_write(st->pcb, pattern + st->offset, n);
+        st->offset += written;
+        done += written;
+        if (written < n)
+            break;
+    }
+    st->sum.tx_bytes += done;
+    st->sum.tx_packets += done != 0;
+    return done;
+}
+
+/* As much as the queue takes, in whole segments. */
+static void fill(struct iperf3_stream *st)
+{
+    uint32_t room = tcp_sndbuf(st->pcb), mss = tcp_mss(st->pcb);
+
+    if (room >= mss)
+        room -= room % mss;
+    else if (tcp_sndqueuelen(st->pcb) != 0)
+        return;
+    write_pattern(st, room);
+}
+
+/* Blocks below the segment size, and the client wants each on the wire by itself. */
+static void fill_small(struct iperf3_stream *st, uint32_t len)
+{
+    while (tcp_sndbuf(st->pcb) >= len && write_pattern(st, len) == len)
+        tcp_output(st->pcb);
+}
+
+unsigned iperf3_tcp_send(struct iperf3_stream *st, uint64_t now)
+{
+    const struct iperf3_params *p = &st->session->params;
+
+    if (st->pcb == NULL || p->rate == 0)
+        st->blocked = true; /* until acknowledgements come */
+    if (st->pcb == NULL)
+        return 0;
+    if (p->rate != 0) {
+        while (!st->blocked && pace_due(&st->pace, now)) {
+            if (tcp_sndbuf(st->pcb) < st->unit || write_pattern(st, st->unit) == 0)
+                st->blocked = true;
+            else
+                pace_sent(&st->pace);
+        }
+    } else if (p->nodelay && p->len != 0 && p->len < tcp_mss(st->pcb)) {
+        fill_small(st, p->len);
+    } else {
+        fill(st);
+    }
+    tcp_output(st->pcb);
+    return 1;
+}
+
+static void unblock(struct iperf3_stream *st)
+{
+    if (!st->blocked || !iperf3_stream_counts(st))
+        return;
+    if (st->session->params.rate == 0) {
+        iperf3_tcp_send(st, time_ns());
+    } else {
+        st->blocked = false;
+        st->session->send_ns = 0;
+    }
+}
+
+static err_t data_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
+{
+    struct iperf3_stream *st = arg;
+
+    (void)pcb;
+    if (iperf3_stream_counts(st)) {
+        st->sum.acked_bytes += len;
+        st->session->tx_gap.progress = true;
+    }
+    unblock(st);
+    return ERR_OK;
+}
+
+static err_t data_poll(void *arg, struct tcp_pcb *pcb)
+{
+    (void)pcb;
+    unblock(arg);
+    return ERR_OK;
+}
+
+static err_t data_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+    struct iperf3_stream *st = arg;
+
+    (void)err;
+    if (p == NULL)
+        return ERR_OK; /* half closed: later data is simply missing */
+    if (iperf3_stream_counts(st) && !st->sends) {
+        st->sum.rx_bytes += p->tot_len;
+        st->sum.rx_packets++;
+        st->session->rx_gap.progress = true;
+    }
+    tcp_recved(pcb, p->tot_len);
+    pbuf_free(p);
+    return ERR_OK;
+}
+
+static void data_err(void *arg, err_t err)
+{
+    struct iperf3_stream *st = arg;
+
+    (void)err;
+    st->pcb = NULL;
+}
+
+/* What a sender with a rate writes at once: about a millisecond's worth, in whole segments if it is
+ * more than one, and no less than a block. */
+static uint32_t unit_bytes(const struct iperf3_params *p, uint32_t mss)
+{
+    uint64_t unit = p->rate / 8 / (NS_PER_S / UNIT_NS);
+    uint32_t block = p->len != 0 ? least(p->len, mss) : mss;
+
+    if (unit <= mss)
+        return unit > block ? (uint32_t)unit : block;
+    unit = (unit + mss - 1) / mss * mss;
+    return unit < UNIT_MAX ? (uint32_t)unit : UNIT_MAX - UNIT_MAX % mss;
+}
+
+void iperf3_tcp_attach(struct iperf3_stream *st, struct tcp_pcb *pcb)
+{
+    st->pcb = pcb;
+    st->unit = unit_bytes(&st->session->params, tcp_mss(pcb));
+    tcp_setprio(pcb, TCP_PRIO_NORMAL);
+    pcb->tos = st->session->params.tos;
+    tcp_arg(pcb, st);
+    tcp_recv(pcb, data_recv);
+    tcp_sent(pcb, data_sent);
+    tcp_poll(pcb, data_poll, POLL_INTERVAL);
+    tcp_err(pcb, data_err);
+}
+
+void iperf3_tcp_release(struct iperf3_stream *st)
+{
+    if (st->pcb != NULL)
+        conn_abort(st->pcb);
+    st->pcb = NULL;
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Data over UDP.
+ *
+ * One socket for all streams: a stream is found by the client's address and port in a hash table. A
+ * datagram of four bytes is a client's hello, from a new port for each stream: it opens the next
+ * stream of the session of that address which is waiting for some. Hellos are not repeated by real
+ * clients, but may be doubled by a network: each from a known port is answered again. Whatever else
+ * arrives belongs to a known stream or is counted and dropped.
+ */
+#include "iperf3.h"
+
+#include "app.h"
+#include "lwip/ip.h"
+#include "lwip/udp.h"
+#include "record.h"
+#include "string.h"
+
+#define HASH_SIZE 512
+static_assert(HASH_SIZE >= CONFIG_IPERF_STREAM, "about one stream in a chain");
+static_assert((HASH_SIZE & (HASH_SIZE - 1)) == 0, "the hash is masked");
+
+/* How long a sender waits after the stack refused a datagram. */
+#define RETRY_NS (1 * NS_PER_MS)
+
+static struct udp_pcb *socket;
+static struct iperf3_stream *table[HASH_SIZE];
+static uint64_t stray;
+
+/* ---- who is it ----------------------------------------------------------------------------- */
+
+/* The client chooses its ports, but only sessions admitted put them here: a chain is never longer
+ * than there are streams. */
+static unsigned hash(const ip_addr_t *addr, uint16_t port)
+{
+    uint32_t h = port;
+
+    if (IP_IS_V6(addr)) {
+        const ip6_addr_t *a = ip_2_ip6(addr);
+        h ^= a->addr[0] ^ a->addr[1] ^ a->addr[2] ^ a->addr[3];
+    } else {
+        h ^= ip4_addr_get_u32(ip_2_ip4(addr));
+    }
+    h *= 0x9e3779b1u; /* 2^32 divided by the golden ratio */
+    return (h >> 16) & (HASH_SIZE - 1);
+}
+
+static struct iperf3_stream *find(const ip_addr_t *addr, uint16_t port)
+{
+    struct iperf3_stream *st = table[hash(addr, port)];
+
+    while (st != NULL && (st->port != port || !ip_addr_eq(&st->remote, addr)))
+        st = st->chain;
+    return st;
+}
+
+static struct iperf3_session *waiting_for(const ip_addr_t *addr)
+{
+    for (unsigned i = 0; i < CONFIG_IPERF_SESSION; i++) {
+        struct iperf3_session *s = &iperf3_sessions[i];
+        if (s->state == IPERF3_CREATE && s->params.udp && ip_addr_eq(&s->client, addr))
+            return s;
+    }
+    return NULL;
+}
+
+void iperf3_udp_release(struct iperf3_stream *st)
+{
+    if (st->port == 0)
+        return;
+    struct iperf3_stream **link = &table[hash(&st->remote, st->port)];
+    while (*link != st)
+        link = &(*link)->chain;
+    *link = st->chain;
+    st->port = 0;
+}
+
+uint64_t iperf3_udp_stray(void)
+{
+    return stray;
+}
+
+/* ---- receiving ----------------------------------------------------------------------------- */
+
+static bool reply(const ip_addr_t *addr, uint16_t port)
+{
+    struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, IPERF3_UDP_HELLO_BYTES, PBUF_RAM);
+
+    if (p == NULL)
+        return false;
+    memcpy(p->payload, IPERF3_UDP_REPLY, IPERF3_UDP_HELLO_BYTES);
+    err_t err =
+        udp_sendto_if_src(socket, p, addr, port, ip_current_netif(), ip_current_dest_addr());
+    pbuf_free(p);
+    return err == ERR_OK;
+}
+
+static void hello(const ip_addr_t *addr, uint16_t port)
+{
+    struct iperf3_session *s = waiting_for(addr);
+
+    if (s == NULL || ip_addr_ismulticast(ip_current_dest_addr()) ||
+        ip_addr_isbroadcast(ip_current_dest_addr(), ip_current_netif()) || !reply(addr, port)) {
+        stray++;
+        return;
+    }
+    struct iperf3_stream *st = s->unopened;
+    unsigned h = hash(addr, port);
+    ip_addr_copy(st->remote, *addr);
+    ip_addr_copy(st->local, *ip_current_dest_addr());
+    st->port = port;
+    st->chain = table[h];
+    table[h] = st;
+    s->unopened = st->next;
+    if (s->unopened == NULL)
+        iperf3_server_streams_ready(s);
+}
+
+static uint32_t get_be32(const uint8_t *b)
+{
+    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+}
+
+static void count(struct iperf3_stream *st, const struct pbuf *p)
+{
+    struct iperf3_session *s = st->session;
+    bool wide = s->params.wide_counters;
+    uint8_t h[IPERF3_UDP_HEADER_WIDE];
+    u16_t len = wide ? IPERF3_UDP_HEADER_WIDE : IPERF3_UDP_HEADER;
+
+    if (st->sends || s->state != IPERF3_RUNNING)
+        return; /* the rest of a test that is over */
+    if (pbuf_copy_partial(p, h, len, 0) != len) {
+        stray++;
+        return;
+    }
+    uint64_t number = get_be32(h + 8);
+    if (wide)
+        number = number << 32 | get_be32(h + 12);
+    uint64_t sent_ns = get_be32(h) * NS_PER_S + get_be32(h + 4) * NS_PER_US;
+    iperf3_order_count(&st->order, number, wide, sent_ns, time_ns());
+    st->sum.rx_bytes += p->tot_len;
+    st->sum.rx_packets++;
+    s->rx_gap.progress = true;
+}
+
+static void datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *addr,
+                     u16_t port)
+{
+    struct iperf3_stream *st = find(addr, port);
+
+    (void)arg, (void)pcb;
+    if (st != NULL && p->tot_len == IPERF3_UDP_HELLO_BYTES)
+        reply(addr, port);
+    else if (st != NULL)
+        count(st, p);
+    else if (p->tot_len == IPERF3_UDP_HELLO_BYTES && port != 0)
+        hello(addr, port);
+    else
+        stray++;
+    pbuf_free(p);
+}
+
+/* ---- sending ------------------------------------------------------------------------------- */
+
+static void put_be32(uint8_t *b, uint32_t v)
+{
+    b[0] = (uint8_t)(v >> 24);
+    b[1] = (uint8_t)(v >> 16);
+    b[2] = (uint8_t)(v >> 8);
+    b[3] = (uint8_t)v;
+}
+
+/* Time and number in a small pbuf of their own, the rest by address from the pattern. */
+static struct pbuf *make(const struct iperf3_stream *st)
+{
+    uint64_t now = time_ns();
+    const struct iperf3_params *params = &st->session->params;
+    u16_t len = params->wide_counters ? IPERF3_UDP_HEADER_WIDE : IPERF3_UDP_HEADER;
+    uint64_t number = st->sum.tx_packets + 1;
+    struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, len, PBUF_RAM);
+
+    if (p == NULL)
+        return NULL;
+    uint8_t *h = p->payload;
+    put_be32(h, (uint32_t)(now / NS_PER_S));
+    put_be32(h + 4, (uint32_t)(now % NS_PER_S / NS_PER_US));
+    if (params->wide_counters)
+        put_be32(h + 8, (uint32_t)(number >> 32));
+    put_be32(h + len - 4, (uint32_t)number);
+    if (params->len > len) {
+        struct pbuf *rest =
+            pbuf_alloc_reference((void *)(uintptr_t)pattern, (u16_t)(params->len - len), PBUF_ROM);
+        if (rest == NULL) {
+            pbuf_free(p);
+            return NULL;
+        }
+        pbuf_cat(p, rest);
+    }
+    return p;
+}
+
+static bool send_one(const struct iperf3_stream *st)
+{
+    struct pbuf *p = make(st);
+
+    if (p == NULL)
+        return false;
+    err_t err = udp_sendto_if_src(socket, p, &st->remote, st->port, st->session->netif, &st->local);
+    pbuf_free(p);
+    return err == ERR_OK;
+}
+
+unsigned iperf3_udp_send(struct iperf3_stream *st, uint64_t now, unsigned room)
+{
+    const struct iperf3_params *params = &st->session->params;
+    unsigned n = 0;
+
+    socket->tos = params->tos;
+    while (n < room && pace_due(&st->pace, now)) {
+        if (!send_one(st)) {
+            st->pace.next_ns = now + RETRY_NS;
+            break;
+        }
+        pace_sent(&st->pace);
+        st->sum.tx_packets++;
+        st->sum.tx_bytes += params->len;
+        st->sum.acked_bytes += params->len;
+        st->session->tx_gap.progress = true;
+        n++;
+    }
+    socket->tos = 0;
+    return n;
+}
+
+uint32_t iperf3_udp_len_max(const struct iperf3_session *s)
+{
+    if (IP_IS_V6_VAL(s->client))
+        return netif_mtu6(s->netif) - (uint32_t)(IP6_HLEN + UDP_HLEN);
+    return s->netif->mtu - (uint32_t)(IP_HLEN + UDP_HLEN);
+}
+
+bool iperf3_udp_start(void)
+{
+    socket = udp_new_ip_type(IPADDR_TYPE_ANY);
+    if (socket == NULL || udp_bind(socket, IP_ANY_TYPE, IPERF3_PORT) != ERR_OK) {
+        record_error("udp port %u cannot be bound", IPERF3_PORT);
+        return false;
+    }
+    udp_recv(socket, datagram, NULL);
+    return true;
+}
