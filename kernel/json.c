@@ -55,7 +55,7 @@ static void element(struct json *j, const char *key)
     }
 }
 
-static void open(struct json *j, const char *key, const char *bracket)
+static void begin(struct json *j, const char *key, const char *bracket)
 {
     element(j, key);
     if (j->depth == DEPTH_MAX) {
@@ -67,7 +67,7 @@ static void open(struct json *j, const char *key, const char *bracket)
     j->comma = false;
 }
 
-static void close(struct json *j, const char *bracket)
+static void end(struct json *j, const char *bracket)
 {
     if (j->depth == 0) {
         j->overflow = true; /* one too many: the text must not leave */
@@ -85,22 +85,22 @@ void json_init(struct json *j, char *buf, size_t cap)
 
 void json_object(struct json *j, const char *key)
 {
-    open(j, key, "{");
+    begin(j, key, "{");
 }
 
 void json_end_object(struct json *j)
 {
-    close(j, "}");
+    end(j, "}");
 }
 
 void json_array(struct json *j, const char *key)
 {
-    open(j, key, "[");
+    begin(j, key, "[");
 }
 
 void json_end_array(struct json *j)
 {
-    close(j, "]");
+    end(j, "]");
 }
 
 void json_u64(struct json *j, const char *key, uint64_t v)
