@@ -48,7 +48,7 @@
 #define CONFIG_ECHO_CONN     32
 #define CONFIG_BACKLOG       16
 #define CONFIG_TCP_SND_BUF   262144 /* bytes a connection may have queued and unacknowledged */
-#define CONFIG_TCP_SND_SEGS  72     /* the same in segments; 105 KB at a 1460-byte MSS */
+#define CONFIG_TCP_SND_SEGS  64     /* the same in segments; 93 KB at a 1460-byte MSS */
 #define CONFIG_TCP_WND       262144 /* receive window, bytes; a sink frees it within the callback */
 #define CONFIG_OOSEQ_SHARED  2048   /* out-of-order frames beyond each connection's own share */
 #define CONFIG_NEIGHBORS     32     /* ARP entries, and as many IPv6 neighbours */

@@ -70,19 +70,21 @@ static void rx_frame(struct ethif *e, const uint8_t *frame, uint32_t len)
         pbuf_free(p);
 }
 
+void ethif_follow_link(struct ethif *e)
+{
+    const bool up = vnet_link_up(e->vn);
+
+    if (up && !netif_is_link_up(&e->netif))
+        netif_set_link_up(&e->netif);
+    else if (!up && netif_is_link_up(&e->netif))
+        netif_set_link_down(&e->netif);
+}
+
 unsigned ethif_poll(struct ethif *e)
 {
     struct netbuf *frames[CONFIG_RX_BATCH];
-    const bool up = vnet_link_up(e->vn);
 
-    if (up != (bool)netif_is_link_up(&e->netif)) {
-        /* Up: lwIP announces its addresses and takes DHCP and router solicitation up again. */
-        if (up)
-            netif_set_link_up(&e->netif);
-        else
-            netif_set_link_down(&e->netif);
-    }
-
+    ethif_follow_link(e);
     const unsigned n = vnet_rx_poll(e->vn, frames, CONFIG_RX_BATCH);
     for (unsigned i = 0; i < n; i++) {
         rx_frame(e, netbuf_frame(frames[i]), frames[i]->len);

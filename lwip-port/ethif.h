@@ -32,6 +32,10 @@ struct ethif {
 /* Adds the interface of vn to lwIP, without addresses and down. */
 void ethif_init(struct ethif *e, struct vnet *vn);
 
+/* Tells lwIP if the link went up or down. Up announces the addresses by ARP and neighbour
+ * advertisement, and takes DHCP and router solicitation up again. */
+void ethif_follow_link(struct ethif *e);
+
 /* Receives at most CONFIG_RX_BATCH frames; follows the link's state. Returns the number of frames.
  */
 unsigned ethif_poll(struct ethif *e);

@@ -162,8 +162,10 @@ unsigned short netport_ooseq_limit(void);
 #define STACK_TCP_TX_SEGS (CONFIG_TCP_SND_SEGS + 2)
 #define MEMP_NUM_TCP_SEG  (CONFIG_TCP_CONN * STACK_TCP_TX_SEGS + STACK_OOSEQ)
 
-/* Payload references: all pbufs of a send queue but the header of its segment; one a UDP reply. */
-#define MEMP_NUM_PBUF (CONFIG_TCP_CONN * (TCP_SND_QUEUELEN - 1) + STACK_PENDING + 1)
+/* Payload references. A send queue is all of them but a header; splitting one of its segments needs
+ * as many again for a moment; and one segment may wait for a neighbour when its connection is gone.
+ */
+#define MEMP_NUM_PBUF ((CONFIG_TCP_CONN + 1 + STACK_PENDING) * TCP_SND_QUEUELEN)
 
 /* Headers of segments that are queued; packets without payload that wait for a neighbour; and the
  * few that exist during a call (a reply, an ARP request for it, its header). */
@@ -192,11 +194,12 @@ static_assert(CONFIG_TCP_WND <= (0xffff << TCP_RCV_SCALE), "the window field has
 /* ---- statistics: the evidence ------------------------------------------------------------------
  */
 
-#define LWIP_STATS         1
-#define LWIP_STATS_LARGE   1
-#define LWIP_STATS_DISPLAY 0
-#define MEM_STATS          0 /* its pools are counted one by one */
-#define MEMP_STATS         1
-#define MIB2_STATS         1
+#define LWIP_STATS          1
+#define LWIP_STAT_COUNTER   unsigned long long /* 64 bits */
+#define LWIP_STAT_COUNTER_F "llu"
+#define LWIP_STATS_DISPLAY  0
+#define MEM_STATS           0 /* its pools are counted one by one */
+#define MEMP_STATS          1
+#define MIB2_STATS          1
 
 #endif

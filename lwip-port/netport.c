@@ -15,6 +15,7 @@
 #include "config.h"
 #include "ethif.h"
 #include "netport_priv.h"
+#include "record.h"
 #include "string.h"
 #include "time.h"
 
@@ -50,7 +51,9 @@ static void start_ip4(struct ethif *e, struct dhcp *dhcp, const struct conf_net 
         break;
     case CONF_IP_AUTO:
         dhcp_set_struct(&e->netif, dhcp);
-        dhcp_start(&e->netif);
+        if (dhcp_start(&e->netif) != ERR_OK)
+            record_error("%s: DHCP needs an MTU of at least 576 bytes, this one is %u",
+                         vnet_name(e->vn), (unsigned)e->netif.mtu);
         break;
     case CONF_IP_STATIC:
         ip4_addr_set_u32(&ip, PP_HTONL(c->ip));
@@ -94,12 +97,10 @@ unsigned netport_init(const struct conf *c)
         ethif_init(e, vnet_get(k));
         if (k == 0)
             netif_set_default(&e->netif);
+        netif_set_up(&e->netif); /* with the link still down, so nothing is sent yet */
         start_ip6(e, &c->net[k]);
         start_ip4(e, &dhcps[k], &c->net[k]);
-        /* Up with the link up: this announces addresses and sends DHCP's first message. */
-        if (vnet_link_up(e->vn))
-            netif_set_link_up(&e->netif);
-        netif_set_up(&e->netif);
+        ethif_follow_link(e);
     }
     netport_flush();
     return nics;
