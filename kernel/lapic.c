@@ -121,10 +121,8 @@ void lapic_timer_set_hz(uint64_t hz)
 
 void lapic_timer_arm(uint64_t ns)
 {
-    uint64_t ticks = UINT32_MAX;
+    uint64_t ticks = (ns < NS_PER_S ? ns : NS_PER_S) * (timer_hz / 1000) / (NS_PER_S / 1000);
 
-    if (ns < NS_PER_S)
-        ticks = ns * (timer_hz / 1000) / NS_PER_MS;
     if (ticks > UINT32_MAX)
         ticks = UINT32_MAX;
     reg_write(REG_TIMER_INIT, ticks > 0 ? (uint32_t)ticks : 1);

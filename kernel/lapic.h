@@ -26,7 +26,7 @@ uint32_t lapic_timer_measure_ticks(void);
 /* What the calibration found. Before it, and after 0, arming takes the shortest delay. */
 void lapic_timer_set_hz(uint64_t hz);
 
-/* One interrupt after `ns` (at least one tick, at most the timer's range), instead of any armed
+/* One interrupt after `ns` (at least one tick, at most a second), instead of any armed
  * before. */
 void lapic_timer_arm(uint64_t ns);
 void lapic_timer_stop(void);

@@ -55,6 +55,11 @@ uint64_t paging_phys(uintptr_t addr)
     return addr - KERNEL_BASE + image_phys_base;
 }
 
+uint64_t paging_image_phys(void)
+{
+    return paging_phys((uintptr_t)image_start);
+}
+
 uint64_t paging_file_bytes(void)
 {
     return (uint64_t)(data_end - image_start);

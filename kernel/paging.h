@@ -14,6 +14,9 @@ void paging_init(uint64_t phys_base);
 /* Physical address of an address inside the image. */
 uint64_t paging_phys(uintptr_t addr);
 
+/* Where the image starts in physical memory. */
+uint64_t paging_image_phys(void);
+
 /* Bytes of the image: file contents, and everything with the static memory behind it. */
 uint64_t paging_file_bytes(void);
 uint64_t paging_image_bytes(void);

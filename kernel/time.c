@@ -151,25 +151,24 @@ void time_init(uint64_t entry_tsc)
     lapic_timer_measure_start();
 }
 
-void time_calibrate(void)
+bool time_calibrate(void)
 {
     struct sample second;
     uint64_t ns, ticks;
-
     uint32_t lapic_ticks;
 
-    while (ref_elapsed() - first.ref < INTERVAL_MIN_NS * ref.hz / NS_PER_S)
-        cpu_relax();
+    if (ref_elapsed() - first.ref < INTERVAL_MIN_NS * ref.hz / NS_PER_S)
+        return false;
     lapic_ticks = lapic_timer_measure_ticks();
     second = take_sample();
 
     ticks = second.tsc - first.tsc;
     ns = (second.ref - first.ref) * NS_PER_S / ref.hz;
-    ASSERT(ns > 0 && ns < 4 * NS_PER_S &&
-           ticks > ns / 100); /* a counter that stands still or nearly */
-    tsc_hz = ticks * NS_PER_S / ns;
+    ASSERT(ns < 4 * NS_PER_S && ticks > ns / 100); /* else the counter stands still, or nearly */
     ns_mult = (ns << 32) / ticks;
+    tsc_hz = ticks * NS_PER_S / ns;
     lapic_timer_set_hz(lapic_ticks * NS_PER_S / ns);
+    return true;
 }
 
 uint64_t time_ns(void)

@@ -6,6 +6,7 @@
 #ifndef KERNEL_TIME_H
 #define KERNEL_TIME_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define NS_PER_US 1000ull
@@ -19,8 +20,8 @@
  * counter at time 0. */
 void time_init(uint64_t entry_tsc);
 
-/* Ends the measurement; waits if the interval would be too short to be exact. */
-void time_calibrate(void);
+/* Ends the measurement. False: too early for an exact result, ask again. */
+bool time_calibrate(void);
 
 /* Until time_calibrate() the reference clock itself is read, which is slow. */
 uint64_t time_ns(void);
@@ -33,7 +34,7 @@ static inline uint64_t time_us(void)
 /* Name of the clock the counter was calibrated against: "acpi_pm", "hpet", "pit". */
 const char *time_source(void);
 
-/* Counter ticks per second as calibrated. */
+/* Counter ticks per second as calibrated; 0 before. */
 uint64_t time_tsc_hz(void);
 
 #endif
