@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How a run ends: QEMU's exit status and the last records."""
+
+import pytest
+
+from antifreeze import qemu
+
+PANICS = {  # kind: a word of its message
+    "assert": "assert",
+    "null": "page fault",
+    "write": "page fault",
+    "exec": "page fault",
+    "stack": "stack overflow",
+    "smash": "stack smashed",
+}
+
+
+def test_exit_after_a_time_powers_off_with_verdict_pass(boot):
+    guest = boot(append="exit=500ms")
+    assert guest.wait_exit() == qemu.STATUS_PASS
+    verdict = guest.find("verdict")[0]
+    assert verdict["status"] == "PASS"
+    assert all(criterion["ok"] for criterion in verdict["criteria"])
+    assert {"name", "limit", "value", "ok"} <= set(verdict["criteria"][0])
+    assert guest.records[-1] is verdict
+
+
+@pytest.mark.parametrize("kind", PANICS)
+def test_panic_is_a_record_with_registers_and_names_and_status_7(boot, kind):
+    guest = boot(append=f"fault=panic:{kind}@100ms", ready=False, healthy=False)
+    assert guest.wait_exit() == qemu.STATUS_PANIC
+    panic = guest.find("panic")[0]
+    assert PANICS[kind] in panic["message"].lower()
+    assert len(panic["backtrace"]) >= 2
+    assert any("kernel_main+0x" in place for place in panic["backtrace"]), panic["backtrace"]
+    if kind in ("null", "write", "exec", "stack"):
+        assert panic["registers"]["rip"].startswith("0x")
+    assert guest.records[-1] is panic
+    assert not guest.console.malformed
+
+
+def test_panic_under_uefi_has_the_same_record(boot):
+    guest = boot(boot="efi", memory_mib=256, append="fault=panic:null@100ms", ready=False, healthy=False)
+    assert guest.wait_exit(120) == qemu.STATUS_PANIC
+    assert any("kernel_main+0x" in place for place in guest.find("panic")[0]["backtrace"])
+
+
+@pytest.mark.parametrize("words,event", [("fault=panic:null", "panic"), ("mtu=1", "error")])
+def test_without_the_exit_device_the_guest_powers_off_after_the_record(boot, words, event):
+    guest = boot(append=words, ready=False, healthy=False, debug_exit=False)
+    assert guest.wait_exit() == 0
+    assert guest.records[-1]["event"] == event
