@@ -17,9 +17,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "netbuf.h"
+#include "config.h"
 #include "json.h"
-#include "pci.h"
+#include "netbuf.h"
 
 struct vnet; /* one NIC; all of its state is static */
 
@@ -36,7 +36,11 @@ unsigned vnet_probe(const struct vnet_options opt[CONFIG_NICS]);
 /* The k-th NIC of vnet_probe(). */
 struct vnet *vnet_get(unsigned index);
 
-/* "net0", … ; the MAC address (6 bytes); the largest IP packet in bytes. */
+/* Which of the NICs on the bus this is, counted from 0: the index of its options. Differs from that
+ * of vnet_get() where an earlier one does not work. */
+unsigned vnet_index(const struct vnet *vn);
+
+/* "net" and vnet_index(); the MAC address (6 bytes); the largest IP packet in bytes. */
 const char *vnet_name(const struct vnet *vn);
 const uint8_t *vnet_mac(const struct vnet *vn);
 uint32_t vnet_mtu(const struct vnet *vn);
@@ -89,8 +93,11 @@ bool vnet_check(const struct vnet *vn);
 /* Sum of failures over the NIC's pools that would break the promise. */
 uint64_t vnet_alloc_failures(const struct vnet *vn);
 
-/* Largest time without a received / a completed sent frame while traffic was due, ns. */
+/* Largest time without a received / a completed sent frame while traffic was due, ns. Completions
+ * are due while the device has frames to send; whether reception is, only the caller can know:
+ * vnet_rx_due(). */
 uint64_t vnet_gap_max_ns(const struct vnet *vn, bool tx);
+void vnet_rx_due(struct vnet *vn, bool due);
 
 /* Totals since boot. */
 struct vnet_totals {

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Pools and owners. See netbuf.h. A wrong transition is a bug of ours and ends the run.
+ */
+#include "netbuf.h"
+#include <stddef.h>
+#include "panic.h"
+
+static void move(struct netbuf_pool *p, struct netbuf *nb, enum netbuf_state from,
+                 enum netbuf_state to)
+{
+    ASSERT(nb->id < p->n && nb == &p->bufs[nb->id] && nb->state == from);
+    nb->state = (uint8_t)to;
+    p->count[from]--;
+    p->count[to]++;
+}
+
+void netbuf_pool_init(struct netbuf_pool *p, const char *name, void *arena, uint32_t arena_bytes,
+                      uint32_t buf_bytes, struct netbuf *bufs, uint16_t *ids, uint16_t max)
+{
+    uint32_t fit = arena_bytes / buf_bytes;
+
+    *p = (struct netbuf_pool){.name = name, .bufs = bufs, .free = ids};
+    p->n = fit < max ? (uint16_t)fit : max;
+    p->free_n = p->n;
+    p->count[NETBUF_FREE] = p->n;
+    for (uint16_t i = 0; i < p->n; i++) {
+        uint8_t *base = (uint8_t *)arena + (size_t)i * buf_bytes;
+        bufs[i] = (struct netbuf){.base = base,
+                                  .dma = dma_addr(base),
+                                  .cap = buf_bytes,
+                                  .offset = NETBUF_HEADROOM,
+                                  .id = i,
+                                  .state = NETBUF_FREE};
+        ids[i] = (uint16_t)(p->n - 1 - i);
+    }
+}
+
+struct netbuf *netbuf_get(struct netbuf_pool *p)
+{
+    struct netbuf *nb;
+    uint16_t used;
+
+    if (p->free_n == 0) {
+        p->failures++;
+        return NULL;
+    }
+    nb = &p->bufs[p->free[--p->free_n]];
+    move(p, nb, NETBUF_FREE, NETBUF_STACK);
+    used = (uint16_t)(p->n - p->free_n);
+    if (used > p->used_max)
+        p->used_max = used;
+    return nb;
+}
+
+void netbuf_put(struct netbuf_pool *p, struct netbuf *nb)
+{
+    move(p, nb, NETBUF_STACK, NETBUF_FREE);
+    p->free[p->free_n++] = nb->id;
+}
+
+void netbuf_to_device(struct netbuf_pool *p, struct netbuf *nb)
+{
+    move(p, nb, NETBUF_STACK, NETBUF_DEVICE);
+}
+
+void netbuf_from_device(struct netbuf_pool *p, struct netbuf *nb)
+{
+    move(p, nb, NETBUF_DEVICE, NETBUF_STACK);
+}
+
+bool netbuf_check(const struct netbuf_pool *p)
+{
+    uint16_t count[NETBUF_STATES] = {0};
+
+    for (uint16_t i = 0; i < p->n; i++) {
+        if (p->bufs[i].id != i || p->bufs[i].state >= NETBUF_STATES)
+            return false;
+        count[p->bufs[i].state]++;
+    }
+    for (uint16_t i = 0; i < p->free_n; i++)
+        if (p->free[i] >= p->n || p->bufs[p->free[i]].state != NETBUF_FREE)
+            return false;
+    for (unsigned s = 0; s < NETBUF_STATES; s++)
+        if (count[s] != p->count[s])
+            return false;
+    return count[NETBUF_FREE] == p->free_n &&
+           count[NETBUF_FREE] + count[NETBUF_STACK] + count[NETBUF_DEVICE] == p->n;
+}

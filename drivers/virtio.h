@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Constants and layouts of the virtio specification, and nothing else.
+ *
+ * Clause numbers throughout the drivers are those of virtio v1.3, cited as [virtio x.y]. Feature
+ * bits are masks. All fields are little-endian, as is this CPU.
+ */
+#ifndef DRIVERS_VIRTIO_H
+#define DRIVERS_VIRTIO_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Device status field [virtio 2.1] */
+#define VIRTIO_STATUS_ACKNOWLEDGE 0x01u
+#define VIRTIO_STATUS_DRIVER      0x02u
+#define VIRTIO_STATUS_DRIVER_OK   0x04u
+#define VIRTIO_STATUS_FEATURES_OK 0x08u
+#define VIRTIO_STATUS_NEEDS_RESET 0x40u
+#define VIRTIO_STATUS_FAILED      0x80u
+#define VIRTIO_STATUS_GONE        0xffu /* what a function that is no longer there reads as */
+
+/* Reserved feature bits [virtio 6] */
+#define VIRTIO_F_EVENT_IDX       (1ull << 29)
+#define VIRTIO_F_VERSION_1       (1ull << 32)
+#define VIRTIO_F_ACCESS_PLATFORM (1ull << 33)
+#define VIRTIO_F_ORDER_PLATFORM  (1ull << 36)
+
+/* Network device feature bits [virtio 5.1.3] */
+#define VIRTIO_NET_F_MTU    (1ull << 3)
+#define VIRTIO_NET_F_MAC    (1ull << 5)
+#define VIRTIO_NET_F_STATUS (1ull << 16)
+
+/* PCI identity [virtio 4.1.2] */
+#define VIRTIO_PCI_VENDOR           0x1af4u
+#define VIRTIO_PCI_NET              0x1041u
+#define VIRTIO_PCI_NET_TRANSITIONAL 0x1000u
+
+/* Capabilities that describe the structures of the modern interface [virtio 4.1.4] */
+enum virtio_pci_cfg_type {
+    VIRTIO_PCI_CAP_COMMON_CFG = 1,
+    VIRTIO_PCI_CAP_NOTIFY_CFG = 2,
+    VIRTIO_PCI_CAP_DEVICE_CFG = 4,
+};
+
+struct virtio_pci_cap {
+    uint8_t cap_vndr; /* 0x09 */
+    uint8_t cap_next;
+    uint8_t cap_len;
+    uint8_t cfg_type;
+    uint8_t bar;
+    uint8_t id;
+    uint8_t padding[2];
+    uint32_t offset; /* within the BAR */
+    uint32_t length;
+};
+static_assert(sizeof(struct virtio_pci_cap) == 16, "[virtio 4.1.4]");
+
+/* The notification capability has this behind it [virtio 4.1.4.4]. */
+#define VIRTIO_PCI_NOTIFY_MULTIPLIER 16u
+
+/* Common configuration structure [virtio 4.1.4.3]. 64-bit fields are accessed as two halves. */
+struct virtio_pci_common_cfg {
+    uint32_t device_feature_select;
+    uint32_t device_feature;
+    uint32_t driver_feature_select;
+    uint32_t driver_feature;
+    uint16_t config_msix_vector;
+    uint16_t num_queues;
+    uint8_t device_status;
+    uint8_t config_generation;
+    uint16_t queue_select;
+    uint16_t queue_size;
+    uint16_t queue_msix_vector;
+    uint16_t queue_enable;
+    uint16_t queue_notify_off;
+    uint32_t queue_desc[2];
+    uint32_t queue_driver[2];
+    uint32_t queue_device[2];
+};
+static_assert(sizeof(struct virtio_pci_common_cfg) == 56, "[virtio 4.1.4.3]");
+static_assert(offsetof(struct virtio_pci_common_cfg, device_status) == 20, "[virtio 4.1.4.3]");
+static_assert(offsetof(struct virtio_pci_common_cfg, queue_desc) == 32, "[virtio 4.1.4.3]");
+
+#define VIRTIO_MSI_NO_VECTOR 0xffffu /* [virtio 4.1.5.1.2.2] */
+
+/* Network device configuration [virtio 5.1.4]. Each field exists only with its feature. */
+struct virtio_net_config {
+    uint8_t mac[6];
+    uint16_t status;
+    uint16_t max_virtqueue_pairs;
+    uint16_t mtu;
+};
+static_assert(sizeof(struct virtio_net_config) == 12, "[virtio 5.1.4]");
+
+#define VIRTIO_NET_S_LINK_UP 1u
+
+/* Network queues of a device without VIRTIO_NET_F_MQ [virtio 5.1.2] */
+enum { VIRTIO_NET_RXQ = 0, VIRTIO_NET_TXQ = 1 };
+
+/* In front of every frame [virtio 5.1.6]. num_buffers is there with VERSION_1 even without
+ * VIRTIO_NET_F_MRG_RXBUF. */
+struct virtio_net_hdr {
+    uint8_t flags;
+    uint8_t gso_type;
+    uint16_t hdr_len;
+    uint16_t gso_size;
+    uint16_t csum_start;
+    uint16_t csum_offset;
+    uint16_t num_buffers;
+};
+static_assert(sizeof(struct virtio_net_hdr) == 12, "[virtio 5.1.6]");
+
+/* Split virtqueue [virtio 2.7] */
+#define VIRTQ_SIZE_MAX 32768u
+
+struct virtq_desc { /* 16-byte aligned */
+    uint64_t addr;
+    uint64_t len_flags_next; /* length in bits 0-31, flags in 32-47, next in 48-63 */
+};
+static_assert(sizeof(struct virtq_desc) == 16, "[virtio 2.7.5]");
+#define VIRTQ_DESC_F_WRITE     2ull
+#define VIRTQ_DESC(len, flags) ((uint64_t)(len) | (uint64_t)(flags) << 32)
+
+struct virtq_avail { /* 2-byte aligned; one more uint16_t behind the ring: used_event */
+    uint16_t flags;
+    uint16_t idx;
+    uint16_t ring[];
+};
+#define VIRTQ_AVAIL_F_NO_INTERRUPT 1u
+
+struct virtq_used_elem {
+    uint32_t id;
+    uint32_t len;
+};
+static_assert(sizeof(struct virtq_used_elem) == 8, "[virtio 2.7.8]");
+
+struct virtq_used { /* 4-byte aligned; one uint16_t behind the ring: avail_event */
+    uint16_t flags;
+    uint16_t idx;
+    struct virtq_used_elem ring[];
+};
+#define VIRTQ_USED_F_NO_NOTIFY 1u
+
+#endif

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The data path: post, poll, send, reclaim, and the heartbeat that keeps them going.
+ *
+ * One descriptor per frame: the device's header and the frame lie in one buffer, one behind the
+ * other. No offload is negotiated, so what a device writes into the header means nothing here and
+ * is not read [virtio 5.1.6.4.2].
+ *
+ * Interrupts are asked for only while the loop sleeps. Doorbells are rung once per batch, when the
+ * device wants them, and every CONFIG_HEARTBEAT_MS when it did not react: a device has to bear that
+ * [virtio 2.7.10.2], and it ends every freeze that a lost doorbell starts.
+ */
+#include "virtio_net.h"
+#include <stddef.h>
+#include "irq.h"
+#include "panic.h"
+#include "time.h"
+#include "virtio_net_state.h"
+
+#define ETH_HEADER 14u
+#define VLAN_TAG   4u
+
+/* Without interrupts the loop comes back this soon: short against a round trip on a real network,
+ * long against the cost of one look. */
+#define POLL_SLEEP_NS (250 * NS_PER_US)
+
+static_assert(NETBUF_HEADROOM >= sizeof(struct virtio_net_hdr), "room for the device's header");
+static_assert(CONFIG_BUF_BYTES_STD >= 1526, "[virtio 5.1.6.3.1]");
+
+void vnet_kick(struct vnet *vn, struct vnet_queue *q, uint16_t index)
+{
+    q->kicks++;
+    vpci_notify(&vn->vpci, index);
+}
+
+static void publish(struct vnet *vn, struct vnet_queue *q, uint16_t index)
+{
+    if (vq_publish(&q->vq))
+        vnet_kick(vn, q, index);
+}
+
+/* ---- receive ----------------------------------------------------------------------------------
+ */
+
+static struct vq_buf rx_post(struct vnet *vn, struct netbuf *nb)
+{
+    netbuf_to_device(&vn->rx_pool, nb);
+    return (struct vq_buf){.addr = nb->dma, .len = nb->cap, .token = nb};
+}
+
+void vnet_rx_fill(struct vnet *vn)
+{
+    struct vq_buf bufs[VNET_BATCH];
+    unsigned n;
+
+    do {
+        unsigned room = vq_room(&vn->rx.vq);
+        for (n = 0; n < room && n < VNET_BATCH && vn->rx_pool.free_n > 0; n++)
+            bufs[n] = rx_post(vn, netbuf_get(&vn->rx_pool));
+        vq_add(&vn->rx.vq, bufs, n);
+    } while (n == VNET_BATCH);
+}
+
+/* Swap or recycle: returns the buffer that takes this one's place in the ring. Either it comes from
+ * the pool and *up is the frame, or it is the same buffer, *up is NULL and the frame is lost. */
+static struct netbuf *swap(struct vnet *vn, const struct vq_done *done, struct netbuf **up)
+{
+    struct netbuf *nb = done->token, *spare;
+
+    *up = NULL;
+    netbuf_from_device(&vn->rx_pool, nb);
+    if (done->len < nb->offset + ETH_HEADER) {
+        vn->rx_drops[VNET_RX_RUNT]++;
+        return nb;
+    }
+    spare = netbuf_get(&vn->rx_pool);
+    if (spare == NULL) {
+        vn->rx_drops[VNET_RX_NO_BUFFER]++;
+        return nb;
+    }
+    nb->len = done->len - nb->offset;
+    vn->rx.packets++;
+    vn->rx.bytes += nb->len;
+    *up = nb;
+    return spare;
+}
+
+/* Takes at most `max` completions and puts as many buffers back. Returns completions; *n counts
+ * frames. */
+static unsigned rx_batch(struct vnet *vn, struct netbuf **out, unsigned *n, unsigned max)
+{
+    struct vq_done done[VNET_BATCH];
+    struct vq_buf bufs[VNET_BATCH];
+    unsigned taken = vq_take(&vn->rx.vq, done, max);
+    unsigned posted = vq_outstanding(&vn->rx.vq);
+
+    if (taken == 0)
+        return 0;
+    if (posted < vn->rx.posted_min)
+        vn->rx.posted_min = (uint16_t)posted;
+    vn->rx.completions += taken;
+    for (unsigned i = 0; i < taken; i++) {
+        struct netbuf *up;
+        bufs[i] = rx_post(vn, swap(vn, &done[i], &up));
+        if (up != NULL)
+            out[(*n)++] = up;
+    }
+    vq_add(&vn->rx.vq, bufs, taken);
+    publish(vn, &vn->rx, VIRTIO_NET_RXQ);
+    return taken;
+}
+
+unsigned vnet_rx_poll(struct vnet *vn, struct netbuf **out, unsigned max)
+{
+    unsigned n = 0;
+
+    if (vn->up != VNET_UP)
+        return 0;
+    while (max > 0) {
+        unsigned want = max < vn->rx_batch ? max : vn->rx_batch;
+        unsigned taken = rx_batch(vn, out, &n, want);
+        max -= taken;
+        if (taken < want)
+            break;
+    }
+    if (vn->rx.vq.broken != NULL)
+        vnet_break(vn, vn->rx.vq.broken, vn->rx.vq.evidence);
+    return n;
+}
+
+void vnet_rx_release(struct vnet *vn, struct netbuf *nb)
+{
+    netbuf_put(&vn->rx_pool, nb);
+}
+
+/* ---- transmit ---------------------------------------------------------------------------------
+ */
+
+unsigned vnet_tx_reclaim(struct vnet *vn)
+{
+    struct vq_done done[VNET_BATCH];
+    unsigned n, total = 0;
+
+    if (vn->up != VNET_UP)
+        return 0;
+    do {
+        n = vq_take(&vn->tx.vq, done, VNET_BATCH);
+        for (unsigned i = 0; i < n; i++) {
+            struct netbuf *nb = done[i].token;
+            vn->tx.bytes += nb->len;
+            netbuf_from_device(&vn->tx_pool, nb);
+            netbuf_put(&vn->tx_pool, nb);
+        }
+        total += n;
+    } while (n == VNET_BATCH && total < CONFIG_TX_BUFS);
+    vn->tx.packets += total;
+    vn->tx.completions += total;
+    if (vn->tx.vq.broken != NULL)
+        vnet_break(vn, vn->tx.vq.broken, vn->tx.vq.evidence);
+    return total;
+}
+
+struct netbuf *vnet_tx_get(struct vnet *vn, bool bulk)
+{
+    /* Completions first, capacity after: the other order stops a sender for ever whose last frame
+     * was the one that filled the ring. */
+    if (vn->tx_pool.free_n <= vn->tx_reserve)
+        vnet_tx_reclaim(vn);
+    if (vn->tx_pool.free_n <= (bulk ? vn->tx_reserve : 0)) {
+        vn->tx_drops[VNET_TX_FULL]++;
+        return NULL;
+    }
+    return netbuf_get(&vn->tx_pool);
+}
+
+bool vnet_tx(struct vnet *vn, struct netbuf *nb)
+{
+    struct vq_buf buf = {.addr = nb->dma, .len = nb->offset + nb->len, .token = nb};
+
+    ASSERT(nb->len >= ETH_HEADER && nb->len <= vn->mtu + ETH_HEADER + VLAN_TAG);
+    if (vn->up != VNET_UP) {
+        vn->tx_drops[VNET_TX_DOWN]++;
+        return false;
+    }
+    if (vq_room(&vn->tx.vq) == 0) {
+        vn->tx_drops[VNET_TX_FULL]++;
+        return false;
+    }
+    /* All zero: no offload, and num_buffers must be 0 [virtio 5.1.6.2.1]. */
+    *(struct virtio_net_hdr *)nb->base = (struct virtio_net_hdr){0};
+    netbuf_to_device(&vn->tx_pool, nb);
+    vq_add(&vn->tx.vq, &buf, 1);
+    return true;
+}
+
+void vnet_tx_put(struct vnet *vn, struct netbuf *nb)
+{
+    netbuf_put(&vn->tx_pool, nb);
+}
+
+void vnet_tx_flush(struct vnet *vn)
+{
+    if (vn->up == VNET_UP)
+        publish(vn, &vn->tx, VIRTIO_NET_TXQ);
+}
+
+unsigned vnet_tx_room(const struct vnet *vn)
+{
+    unsigned free = vn->tx_pool.free_n;
+
+    return free > vn->tx_reserve ? free - vn->tx_reserve : 0;
+}
+
+/* ---- keeping it going -------------------------------------------------------------------------
+ */
+
+/* The gap runs from the last turn with progress, or without need of it, to this one. */
+static void measure_gap(struct vnet_queue *q, bool due, uint64_t now)
+{
+    bool progress = q->completions != q->gap_mark;
+    uint64_t gap = now - q->progress_ns;
+
+    if ((due || progress) && gap > q->gap_max_ns)
+        q->gap_max_ns = gap;
+    if (!due || progress)
+        q->progress_ns = now;
+    q->gap_mark = q->completions;
+}
+
+/* The doorbell of a queue on which nothing happened since the last beat although the device has
+ * buffers of it. */
+static void beat(struct vnet *vn, struct vnet_queue *q, uint16_t index)
+{
+    if (q->completions == q->beat_mark && vq_outstanding(&q->vq) > 0) {
+        vq_publish(&q->vq);
+        vnet_kick(vn, q, index);
+    }
+    q->beat_mark = q->completions;
+}
+
+void vnet_heartbeat(struct vnet *vn, uint64_t now_ns)
+{
+    vn->now_ns = now_ns;
+    measure_gap(&vn->tx, vn->up == VNET_RESETTING || vq_outstanding(&vn->tx.vq) > 0, now_ns);
+    measure_gap(&vn->rx, vn->rx_due, now_ns);
+    if (vn->up == VNET_RESETTING) {
+        vnet_recover(vn);
+        return;
+    }
+    if (vn->config_vector != 0 && irq_count(vn->config_vector) != vn->config_mark)
+        vnet_refresh(vn);
+    if (now_ns - vn->beat_ns < CONFIG_HEARTBEAT_MS * NS_PER_MS)
+        return;
+    vn->beat_ns = now_ns;
+    vnet_refresh(vn); /* an interrupt for it may be lost as well */
+    if (vn->up == VNET_UP) {
+        beat(vn, &vn->rx, VIRTIO_NET_RXQ);
+        beat(vn, &vn->tx, VIRTIO_NET_TXQ);
+    }
+}
+
+bool vnet_may_sleep(struct vnet *vn)
+{
+    uint16_t half = (uint16_t)((vq_outstanding(&vn->tx.vq) + 1) / 2);
+    bool sleep;
+
+    if (vn->up != VNET_UP)
+        return true; /* vnet_sleep_max_ns() bounds it */
+    if (vn->vectors == 0)
+        return !vq_pending(&vn->rx.vq) && !vq_pending(&vn->tx.vq);
+    /* Any frame received wakes; of those sent, half: enough for a blocked sender, and fewer
+     * interrupts. */
+    sleep = vq_irq_on(&vn->rx.vq, 1);
+    sleep = vq_irq_on(&vn->tx.vq, half > 0 ? half : 1) && sleep;
+    if (!sleep)
+        vnet_awake(vn);
+    return sleep;
+}
+
+void vnet_awake(struct vnet *vn)
+{
+    if (vn->up != VNET_UP || vn->vectors == 0)
+        return;
+    vq_irq_off(&vn->rx.vq);
+    vq_irq_off(&vn->tx.vq);
+}
+
+uint64_t vnet_sleep_max_ns(const struct vnet *vn)
+{
+    return vn->vectors == 0 ? POLL_SLEEP_NS : CONFIG_SLEEP_MAX_MS * NS_PER_MS;
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The state of one NIC, shared by the three files of the driver: virtio_net.c (data path),
+ * virtio_net_up.c (probe, bring-up, recovery), virtio_net_stats.c (what it says about itself).
+ */
+#ifndef DRIVERS_VIRTIO_NET_STATE_H
+#define DRIVERS_VIRTIO_NET_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "config.h"
+#include "virtio_net.h"
+#include "virtio_pci.h"
+#include "virtqueue.h"
+
+/* Frames taken from or given to a ring in one go; bounds the arrays on the stack. */
+#define VNET_BATCH CONFIG_RX_BATCH
+
+/* Receive ring where buffers hold jumbo frames; see CONFIG_RX_BUFS_JUMBO. */
+#define VNET_RX_RING_JUMBO (CONFIG_RX_RING < 256 ? CONFIG_RX_RING : 256)
+
+#define VNET_RX_BUFS       (CONFIG_RX_RING + CONFIG_RX_BATCH)
+
+enum vnet_up {
+    VNET_DOWN,      /* not brought up yet, or given up: reset */
+    VNET_UP,        /* DRIVER_OK */
+    VNET_RESETTING, /* the device did something wrong; waiting for its reset, then for the next try
+                     */
+};
+
+enum vnet_rx_drop { VNET_RX_NO_BUFFER, VNET_RX_RUNT, VNET_RX_DROPS };
+enum vnet_tx_drop { VNET_TX_FULL, VNET_TX_DOWN, VNET_TX_RESET, VNET_TX_DROPS };
+
+struct vnet_queue {
+    struct vq vq;
+    uint8_t vector;       /* CPU vector, 0 = none; set at probe */
+    uint16_t posted_min;  /* fewest descriptors the device ever had, since the first bring-up */
+    uint64_t packets;     /* received and handed up; sent and completed */
+    uint64_t bytes;       /* of these, frame bytes without FCS */
+    uint64_t kicks;       /* doorbells rung */
+    uint64_t completions; /* taken from the ring, dropped frames included */
+    uint64_t beat_mark;   /* completions at the last heartbeat */
+    uint64_t gap_mark;    /* completions at the last turn */
+    uint64_t progress_ns; /* last turn that saw completions, or in which none was due */
+    uint64_t gap_max_ns;
+};
+
+struct vnet {
+    struct vpci vpci;
+    enum vnet_up up;
+    struct vnet_queue rx, tx;
+    struct netbuf_pool rx_pool, tx_pool;
+    uint16_t rx_batch;   /* frames of one batch: the ring never gets emptier than by these */
+    uint16_t tx_reserve; /* buffers that bulk frames leave alone */
+
+    struct vnet_options opt;
+    unsigned index; /* in bus order */
+    char name[8];
+    bool known; /* what follows was read from the device, at the first bring-up, and stays */
+    uint8_t mac[6];
+    uint16_t mtu;
+    uint16_t rx_ring, tx_ring; /* entries; a later bring-up does with fewer, never with more */
+
+    uint16_t vectors;      /* MSI-X table entries in use: 3, 1, 0 = polling */
+    uint8_t config_vector; /* CPU vector of configuration changes alone, 0 = none */
+    uint64_t config_mark;  /* its count when the configuration was last read */
+    bool link;             /* as the device last said */
+    bool rx_due;           /* see vnet_rx_due() */
+    uint64_t now_ns;       /* start of this turn */
+    uint64_t beat_ns;      /* last heartbeat */
+    uint64_t up_ns;        /* last bring-up */
+    uint64_t reset_ns;     /* last reset asked for */
+    uint64_t retry_ns;     /* not before this comes the next bring-up */
+    uint64_t error_ns;     /* last `error` record */
+    bool reclaimed;        /* while RESETTING: the reset is complete, all buffers are ours again */
+    uint64_t resets;       /* since boot, the first one not counted */
+    const char *first_why; /* the first of their reasons */
+    uint32_t first_evidence;
+
+    uint64_t rx_drops[VNET_RX_DROPS];
+    uint64_t tx_drops[VNET_TX_DROPS];
+
+    struct vq_slot rx_slots[CONFIG_RX_RING], tx_slots[CONFIG_TX_RING];
+    uint16_t rx_free_ids[CONFIG_RX_RING], tx_free_ids[CONFIG_TX_RING];
+    struct netbuf rx_bufs[VNET_RX_BUFS], tx_bufs[CONFIG_TX_BUFS];
+    uint16_t rx_buf_ids[VNET_RX_BUFS], tx_buf_ids[CONFIG_TX_BUFS];
+};
+
+/* Gives the device buffers until the receive ring is full. */
+void vnet_rx_fill(struct vnet *vn);
+
+/* Rings a doorbell. */
+void vnet_kick(struct vnet *vn, struct vnet_queue *q, uint16_t index);
+
+/* The device did something wrong: stops it, keeps and reports why, lets vnet_recover() do the rest.
+ */
+void vnet_break(struct vnet *vn, const char *why, uint32_t evidence);
+
+/* One step of the way back up; for each turn while RESETTING. */
+void vnet_recover(struct vnet *vn);
+
+/* Reads what can change at any time: status, link. Breaks the device if it asks for that. */
+void vnet_refresh(struct vnet *vn);
+
+/* Emits the `nic` record. */
+void vnet_record(const struct vnet *vn);
+
+#endif

@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Bring-up and recovery, which are the same: a device that did something wrong is reset, every
+ * buffer comes back by our own table, and bring_up() runs again as it did at boot.
+ *
+ * Recovery never waits and never gives up: each turn takes one step of it, two tries are at least
+ * RETRY_NS apart, and what a device says first about itself (MAC, MTU, ring sizes) stays, because
+ * the stack and the buffers were made for it.
+ */
+#include <stddef.h>
+#include "console.h"
+#include "cpu.h"
+#include "irq.h"
+#include "panic.h"
+#include "rand.h"
+#include "record.h"
+#include "time.h"
+#include "virtio_net_state.h"
+#include "virtqueue_split.h"
+
+/* How long a reset may take at boot, where there is nothing else to do than to wait for it. */
+#define RESET_BOOT_NS NS_PER_S
+
+/* From one try to the next: traffic is back within a second after a fault has ended. */
+#define RETRY_NS (500 * NS_PER_MS)
+
+/* One `error` record a device and this time; all resets are counted. */
+#define ERROR_PERIOD_NS (10 * NS_PER_S)
+
+/* Reads of the configuration until two generations agree. */
+#define CONFIG_TRIES 16
+
+#define ETH_MTU      1500u
+#define MTU_MIN      68u
+
+#define NOINIT       __attribute__((section(".noinit"), aligned(4096)))
+
+#define REQUIRED     VIRTIO_F_VERSION_1
+/* Without a choice once offered: addresses are physical either way, since no IOMMU is switched on,
+ * and the barriers are those that real devices need as well [virtio 6.1]. */
+#define PLATFORM        (VIRTIO_F_ACCESS_PLATFORM | VIRTIO_F_ORDER_PLATFORM)
+#define OPTIONAL        (VIRTIO_F_EVENT_IDX | VIRTIO_NET_F_MTU | VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS)
+
+#define CONFIG_FIELD(f) (uint32_t) offsetof(struct virtio_net_config, f)
+
+static struct vnet nics[CONFIG_NICS];
+static unsigned working[CONFIG_NICS], working_n;
+
+static uint8_t rx_arena[CONFIG_NICS][VQ_PAGES(CONFIG_RX_ARENA)] NOINIT;
+static uint8_t tx_arena[CONFIG_NICS][VQ_PAGES(CONFIG_TX_ARENA)] NOINIT;
+static uint8_t rx_ring[CONFIG_NICS][VQ_SPLIT_BYTES(CONFIG_RX_RING)] NOINIT;
+static uint8_t tx_ring[CONFIG_NICS][VQ_SPLIT_BYTES(CONFIG_TX_RING)] NOINIT;
+
+static_assert(CONFIG_RX_ARENA >= VNET_RX_BUFS * CONFIG_BUF_BYTES_STD, "ring and spares");
+static_assert(CONFIG_BUF_BYTES_MAX == CONFIG_BUF_BYTES_STD ||
+                  CONFIG_RX_ARENA >= (VNET_RX_RING_JUMBO + CONFIG_RX_BATCH) * CONFIG_BUF_BYTES_MAX,
+              "ring and spares, jumbo frames");
+
+/* ---- what the device says about itself --------------------------------------------------------
+ */
+
+static bool has_field(const struct vnet *vn, uint32_t offset, uint32_t bytes)
+{
+    return offset + bytes <= vn->vpci.config_bytes;
+}
+
+/* Of the offer: what we know, what is not masked, and only if the field that comes with it exists.
+ */
+static uint64_t choose(const struct vnet *vn, uint64_t offered)
+{
+    uint64_t off = vn->opt.features_off;
+
+    if (!has_field(vn, CONFIG_FIELD(mac), 6))
+        off |= VIRTIO_NET_F_MAC;
+    if (!has_field(vn, CONFIG_FIELD(status), 2))
+        off |= VIRTIO_NET_F_STATUS;
+    if (!has_field(vn, CONFIG_FIELD(mtu), 2))
+        off |= VIRTIO_NET_F_MTU;
+    return offered & (REQUIRED | PLATFORM | (OPTIONAL & ~off));
+}
+
+/* A locally administered unicast address of our own [virtio 5.1.4.2]. */
+static void invent_mac(uint8_t mac[6])
+{
+    uint64_t r = rand_u64();
+
+    for (unsigned i = 0; i < 6; i++)
+        mac[i] = (uint8_t)(r >> 8 * i);
+    mac[0] = (uint8_t)((mac[0] & 0xfe) | 0x02);
+}
+
+/* All six bytes of one generation [virtio 2.5.1]. False: the device does not settle, or what it
+ * says is no address of a station. */
+static bool read_mac(struct vnet *vn, uint8_t mac[6])
+{
+    uint8_t any = 0;
+
+    for (unsigned attempt = 0; attempt < CONFIG_TRIES; attempt++) {
+        uint8_t before = vpci_generation(&vn->vpci);
+        for (uint32_t i = 0; i < 6; i++) {
+            mac[i] = vpci_config8(&vn->vpci, CONFIG_FIELD(mac) + i);
+            any |= mac[i];
+        }
+        if (vpci_generation(&vn->vpci) == before)
+            return any != 0 && !(mac[0] & 1);
+    }
+    return false;
+}
+
+/* The largest IP packet the device wants to see; ETH_MTU where it does not say anything sensible.
+ */
+static uint16_t device_mtu(struct vnet *vn, uint64_t features)
+{
+    uint16_t mtu;
+
+    if (!(features & VIRTIO_NET_F_MTU))
+        return ETH_MTU;
+    mtu = vpci_config16(&vn->vpci, CONFIG_FIELD(mtu));
+    return mtu < MTU_MIN ? ETH_MTU : mtu;
+}
+
+/* Buffers for this NIC's frames, once: the stack relies on the MTU. */
+static void carve(struct vnet *vn)
+{
+    uint32_t bytes = CONFIG_BUF_BYTES_STD;
+
+    vn->rx_ring = CONFIG_RX_RING;
+    vn->tx_ring = CONFIG_TX_RING;
+    if (CONFIG_FRAME_BYTES(vn->mtu) > CONFIG_BUF_BYTES_STD) {
+        bytes = CONFIG_BUF_BYTES_MAX;
+        vn->rx_ring = VNET_RX_RING_JUMBO;
+    }
+    vn->rx_ring = vpci_queue_size(&vn->vpci, VIRTIO_NET_RXQ, vn->rx_ring);
+    vn->tx_ring = vpci_queue_size(&vn->vpci, VIRTIO_NET_TXQ, vn->tx_ring);
+    netbuf_pool_init(&vn->rx_pool, "rx", rx_arena[vn->index], sizeof(rx_arena[0]), bytes,
+                     vn->rx_bufs, vn->rx_buf_ids, (uint16_t)(vn->rx_ring + CONFIG_RX_BATCH));
+    netbuf_pool_init(&vn->tx_pool, "tx", tx_arena[vn->index], sizeof(tx_arena[0]), bytes,
+                     vn->tx_bufs, vn->tx_buf_ids, vn->tx_ring);
+    vn->tx_reserve = vn->tx_ring / 4 < CONFIG_TX_RESERVE ? vn->tx_ring / 4 : CONFIG_TX_RESERVE;
+}
+
+/* What the stack builds on: read at the first bring-up only. */
+static void get_to_know(struct vnet *vn)
+{
+    uint64_t features = vn->vpci.features;
+    uint32_t limit = vn->opt.mtu_max != 0 ? vn->opt.mtu_max : CONFIG_MTU_MAX;
+    uint16_t mtu = device_mtu(vn, features);
+
+    if (vn->known)
+        return;
+    vn->mtu = mtu < limit ? mtu : (uint16_t)limit;
+    if (!(features & VIRTIO_NET_F_MAC) || !read_mac(vn, vn->mac))
+        invent_mac(vn->mac);
+    carve(vn);
+    vn->known = true;
+}
+
+void vnet_refresh(struct vnet *vn)
+{
+    if (vn->config_vector != 0)
+        vn->config_mark =
+            irq_count(vn->config_vector); /* before the reads: a later change counts */
+    if (!vpci_alive(&vn->vpci)) {
+        uint8_t status = vpci_status(&vn->vpci);
+        vnet_break(vn,
+                   status == VIRTIO_STATUS_GONE         ? "it does not answer any more"
+                   : status & VIRTIO_STATUS_NEEDS_RESET ? "it asks for a reset"
+                                                        : "it changed its status by itself",
+                   status);
+        return;
+    }
+    /* Two bytes are read in one access; without the feature the link is up [virtio 5.1.4.2]. */
+    vn->link = !(vn->vpci.features & VIRTIO_NET_F_STATUS) ||
+               (vpci_config16(&vn->vpci, CONFIG_FIELD(status)) & VIRTIO_NET_S_LINK_UP);
+}
+
+/* ---- interrupts -------------------------------------------------------------------------------
+ */
+
+/* Allocates CPU vectors and fills the table, once: entry 0 receive, 1 transmit, 2 configuration, or
+ * entry 0 for everything. */
+static void prepare_vectors(struct vnet *vn)
+{
+    struct pci_msix *msix = &vn->vpci.msix;
+    uint8_t vector[3] = {0};
+    uint16_t n = msix->cap == 0 ? 0 : msix->n >= 3 ? 3 : 1;
+
+    for (uint16_t i = 0; i < n; i++) {
+        uint64_t addr;
+        uint32_t data;
+
+        vector[i] = irq_vector_alloc();
+        if (vector[i] == 0) {
+            n = i > 0 ? 1 : 0;
+            break;
+        }
+        irq_msi_message(vector[i], &addr, &data);
+        pci_msix_set(msix, i, addr, data);
+    }
+    vn->vectors = n;
+    vn->rx.vector = vector[0];
+    vn->tx.vector = n == 3 ? vector[1] : vector[0];
+    vn->config_vector = n == 3 ? vector[2] : 0;
+}
+
+/* Assigns them to the queues. A device may refuse [virtio 4.1.5.1.2.2]: then one for all, then
+ * none. */
+static void assign_vectors(struct vnet *vn)
+{
+    static const uint16_t each[VPCI_QUEUES] = {0, 1}, one[VPCI_QUEUES] = {0, 0};
+    static const uint16_t none[VPCI_QUEUES] = {VIRTIO_MSI_NO_VECTOR, VIRTIO_MSI_NO_VECTOR};
+
+    if (vn->vectors == 0)
+        return;
+    pci_msix_enable(&vn->vpci.pci, &vn->vpci.msix, true);
+    if (vn->vectors == 3 && vpci_set_vectors(&vn->vpci, each, 2))
+        return;
+    vn->config_vector = 0;
+    vn->tx.vector = vn->rx.vector;
+    vn->vectors = 1;
+    if (vpci_set_vectors(&vn->vpci, one, 0))
+        return;
+    vn->vectors = 0;
+    vn->rx.vector = vn->tx.vector = 0;
+    vpci_set_vectors(&vn->vpci, none, VIRTIO_MSI_NO_VECTOR);
+    pci_msix_enable(&vn->vpci.pci, &vn->vpci.msix, false);
+}
+
+/* ---- bring-up ---------------------------------------------------------------------------------
+ */
+
+/* One queue, with what is left of its ring size if the device offers less than before. */
+static const char *start_queue(struct vnet *vn, struct vnet_queue *q, uint16_t index, uint16_t max)
+{
+    uint16_t size = max == 0 ? 0 : vpci_queue_size(&vn->vpci, index, max);
+
+    if (size == 0)
+        return index == VIRTIO_NET_RXQ ? "it has no receive queue" : "it has no transmit queue";
+    vq_start(&q->vq, size, vn->vpci.features & VIRTIO_F_EVENT_IDX);
+    return vpci_queue_set(&vn->vpci, index, &q->vq);
+}
+
+/* From a completed reset to DRIVER_OK, in the order of [virtio 3.1.1]. */
+static const char *bring_up(struct vnet *vn)
+{
+    struct vpci *vp = &vn->vpci;
+    uint64_t offered = vpci_offer(vp), features = choose(vn, offered);
+    const char *why;
+
+    if (!(offered & REQUIRED))
+        return "it does not offer VIRTIO_F_VERSION_1";
+    /* Who accepts an MTU must have room for packets of that size [virtio 5.1.4.2]. */
+    if (CONFIG_FRAME_BYTES(device_mtu(vn, features)) > CONFIG_BUF_BYTES_MAX)
+        features &= ~VIRTIO_NET_F_MTU;
+    why = vpci_accept(vp, features);
+    if (why != NULL)
+        return why;
+    get_to_know(vn);
+    assign_vectors(vn);
+    why = start_queue(vn, &vn->rx, VIRTIO_NET_RXQ, vn->rx_ring);
+    if (why == NULL)
+        why = start_queue(vn, &vn->tx, VIRTIO_NET_TXQ, vn->tx_ring);
+    if (why != NULL)
+        return why;
+
+    vn->rx_batch = vn->rx.vq.size / 2 < VNET_BATCH ? vn->rx.vq.size / 2 : VNET_BATCH;
+    if (vn->rx_batch == 0)
+        vn->rx_batch = 1;
+    vnet_rx_fill(vn);
+    vq_publish(&vn->rx.vq);
+    vpci_driver_ok(vp);
+    vn->up = VNET_UP;
+    vnet_kick(vn, &vn->rx, VIRTIO_NET_RXQ); /* it could not be told earlier */
+    vnet_refresh(vn);
+    return NULL;
+}
+
+static bool wait_reset(struct vnet *vn)
+{
+    uint64_t end = time_ns() + RESET_BOOT_NS;
+
+    while (!vpci_reset_done(&vn->vpci)) {
+        if (time_ns() > end)
+            return false;
+        cpu_relax();
+    }
+    return true;
+}
+
+static bool start(struct vnet *vn, const struct pci_dev *dev)
+{
+    const char *why = vpci_probe(&vn->vpci, dev);
+
+    if (why == NULL) {
+        vq_init(&vn->rx.vq, &vq_split, rx_ring[vn->index], vn->rx_slots, vn->rx_free_ids, true);
+        vq_init(&vn->tx.vq, &vq_split, tx_ring[vn->index], vn->tx_slots, vn->tx_free_ids, false);
+        vpci_reset_begin(&vn->vpci);
+        why = wait_reset(vn) ? NULL : "it does not complete a reset";
+    }
+    if (why == NULL) {
+        prepare_vectors(vn);
+        why = bring_up(vn);
+        if (why != NULL)
+            vpci_fail(&vn->vpci);
+    }
+    if (why != NULL) {
+        vn->up = VNET_DOWN;
+        record_error("%s: the virtio-net device at %02x:%02x.%x cannot be used: %s", vn->name,
+                     dev->bus, dev->slot, dev->fn, why);
+        return false;
+    }
+    vn->rx.posted_min = vn->rx.vq.size;
+    vn->now_ns = vn->up_ns = vn->beat_ns = time_ns();
+    vn->rx.progress_ns = vn->tx.progress_ns = vn->now_ns;
+    vnet_record(vn);
+    return true;
+}
+
+/* ---- recovery ---------------------------------------------------------------------------------
+ */
+
+void vnet_break(struct vnet *vn, const char *why, uint32_t evidence)
+{
+    if (vn->up != VNET_UP)
+        return;
+    vn->up = VNET_RESETTING;
+    vn->reclaimed = false;
+    vn->reset_ns = vn->now_ns;
+    vn->retry_ns = vn->up_ns + RETRY_NS;
+    vpci_reset_begin(&vn->vpci);
+    if (vn->resets++ == 0) {
+        vn->first_why = why;
+        vn->first_evidence = evidence;
+    }
+    if (vn->resets == 1 || vn->now_ns - vn->error_ns >= ERROR_PERIOD_NS) {
+        vn->error_ns = vn->now_ns;
+        record_error("%s: the device breaks the rules: %s (%u); it is reset, for the %lluth time",
+                     vn->name, why, evidence, (unsigned long long)vn->resets);
+    }
+}
+
+/* The queues are dead: what the device had is ours again [virtio 3.3.1]. */
+static void reclaim(struct vnet *vn)
+{
+    unsigned cursor = 0;
+    struct netbuf *nb;
+
+    while ((nb = vq_reclaim(&vn->rx.vq, &cursor)) != NULL) {
+        netbuf_from_device(&vn->rx_pool, nb);
+        netbuf_put(&vn->rx_pool, nb);
+    }
+    cursor = 0;
+    while ((nb = vq_reclaim(&vn->tx.vq, &cursor)) != NULL) {
+        vn->tx_drops[VNET_TX_RESET]++;
+        netbuf_from_device(&vn->tx_pool, nb);
+        netbuf_put(&vn->tx_pool, nb);
+    }
+    vn->reclaimed = true;
+}
+
+void vnet_recover(struct vnet *vn)
+{
+    if (!vpci_reset_done(&vn->vpci)) {
+        if (vn->now_ns - vn->reset_ns >= RETRY_NS) {
+            vn->reset_ns = vn->now_ns;
+            vpci_reset_begin(&vn->vpci);
+        }
+        return;
+    }
+    if (!vn->reclaimed)
+        reclaim(vn);
+    if (vn->now_ns < vn->retry_ns)
+        return;
+    vn->up_ns = vn->now_ns;
+    if (bring_up(vn) == NULL) {
+        kprintf("%s: up again %llu us after the reset", vn->name,
+                (unsigned long long)((vn->now_ns - vn->reset_ns) / NS_PER_US));
+        return;
+    }
+    vn->reset_ns = vn->now_ns;
+    vn->retry_ns = vn->now_ns + RETRY_NS;
+    vpci_fail(&vn->vpci);
+}
+
+/* ---- the NICs there are -----------------------------------------------------------------------
+ */
+
+static bool is_net(uint16_t device)
+{
+    return device == VIRTIO_PCI_NET || device == VIRTIO_PCI_NET_TRANSITIONAL;
+}
+
+unsigned vnet_probe(const struct vnet_options opt[CONFIG_NICS])
+{
+    struct pci_dev found[CONFIG_NICS];
+    unsigned n = pci_find(VIRTIO_PCI_VENDOR, is_net, found, CONFIG_NICS);
+
+    working_n = 0;
+    for (unsigned k = 0; k < n; k++) {
+        struct vnet *vn = &nics[k];
+
+        *vn = (struct vnet){.opt = opt[k], .index = k, .name = "net0"};
+        vn->name[3] = (char)('0' + k);
+        if (start(vn, &found[k]))
+            working[working_n++] = k;
+    }
+    return working_n;
+}
+
+struct vnet *vnet_get(unsigned index)
+{
+    ASSERT(index < working_n);
+    return &nics[working[index]];
+}

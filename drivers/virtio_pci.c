@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The order of bring-up, common to every interface. See virtio_pci.h.
+ */
+#include "virtio_pci.h"
+#include <stddef.h>
+#include "panic.h"
+#include "virtio_pci_modern.h"
+
+static void add_status(struct vpci *vp, uint8_t bit)
+{
+    vp->status |= bit; /* bits are only ever added, a reset clears all [virtio 2.1.1] */
+    vp->ops->set_status(vp, vp->status);
+}
+
+const char *vpci_probe(struct vpci *vp, const struct pci_dev *dev)
+{
+    struct pci_bar bars[PCI_BARS];
+    const char *why;
+
+    *vp = (struct vpci){.pci = *dev};
+    pci_read_bars(dev, bars);
+    pci_enable(dev, false);
+    why = vpci_modern_probe(vp, bars);
+    if (why == NULL)
+        pci_msix_find(dev, bars, &vp->msix);
+    return why;
+}
+
+void vpci_reset_begin(struct vpci *vp)
+{
+    vp->status = 0;
+    vp->features = 0;
+    vp->ops->set_status(vp, 0);
+    pci_enable(&vp->pci, false);
+}
+
+bool vpci_reset_done(struct vpci *vp)
+{
+    return vp->ops->status(vp) == 0;
+}
+
+uint64_t vpci_offer(struct vpci *vp)
+{
+    ASSERT(vp->status == 0);
+    pci_enable(&vp->pci, true);
+    add_status(vp, VIRTIO_STATUS_ACKNOWLEDGE);
+    add_status(vp, VIRTIO_STATUS_DRIVER);
+    return vp->ops->offered(vp);
+}
+
+const char *vpci_accept(struct vpci *vp, uint64_t features)
+{
+    ASSERT(vp->status == (VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER));
+    vp->features = features;
+    vp->ops->accept(vp, features);
+    add_status(vp, VIRTIO_STATUS_FEATURES_OK);
+    /* The device may take it back: then it does not work with this subset [virtio 3.1.1]. */
+    if (!(vp->ops->status(vp) & VIRTIO_STATUS_FEATURES_OK))
+        return "it refuses the features that were accepted of its offer";
+    return NULL;
+}
+
+uint16_t vpci_queue_size(struct vpci *vp, uint16_t index, uint16_t max)
+{
+    uint16_t offered = vp->ops->queue_max(vp, index), size = max;
+
+    ASSERT(max > 0 && (max & (max - 1)) == 0);
+    while (size > offered)
+        size >>= 1;
+    return size;
+}
+
+bool vpci_set_vectors(struct vpci *vp, const uint16_t queue[VPCI_QUEUES], uint16_t config)
+{
+    bool ok = vp->ops->config_vector(vp, config) == config;
+
+    for (uint16_t i = 0; i < VPCI_QUEUES; i++)
+        ok = vp->ops->queue_vector(vp, i, queue[i]) == queue[i] && ok;
+    return ok;
+}
+
+const char *vpci_queue_set(struct vpci *vp, uint16_t index, const struct vq *vq)
+{
+    ASSERT(index < VPCI_QUEUES && (vp->status & VIRTIO_STATUS_FEATURES_OK) &&
+           !(vp->status & VIRTIO_STATUS_DRIVER_OK));
+    return vp->ops->queue_enable(vp, index, vq);
+}
+
+void vpci_driver_ok(struct vpci *vp)
+{
+    add_status(vp, VIRTIO_STATUS_DRIVER_OK);
+}
+
+void vpci_fail(struct vpci *vp)
+{
+    add_status(vp, VIRTIO_STATUS_FAILED);
+    vpci_reset_begin(vp);
+}
+
+void vpci_notify(struct vpci *vp, uint16_t index)
+{
+    ASSERT(vp->status & VIRTIO_STATUS_DRIVER_OK); /* [virtio 3.1.1] */
+    vp->ops->notify(vp, index);
+}
+
+uint8_t vpci_status(struct vpci *vp)
+{
+    return vp->ops->status(vp);
+}
+
+bool vpci_alive(struct vpci *vp)
+{
+    return vp->ops->status(vp) == vp->status;
+}
+
+uint8_t vpci_config8(struct vpci *vp, uint32_t offset)
+{
+    ASSERT(offset < vp->config_bytes);
+    return vp->ops->config8(vp, offset);
+}
+
+uint16_t vpci_config16(struct vpci *vp, uint32_t offset)
+{
+    ASSERT(offset + 2 <= vp->config_bytes);
+    return vp->ops->config16(vp, offset);
+}
+
+uint8_t vpci_generation(struct vpci *vp)
+{
+    return vp->ops->generation(vp);
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The transport: how a virtio device on PCI is reset, asked, set up and notified [virtio 4.1].
+ *
+ *     vpci_probe -> vpci_reset_begin, vpci_reset_done -> vpci_offer,
+ *     vpci_accept -> vpci_queue_set … -> vpci_driver_ok
+ *
+ * Everything but the first is repeated after each reset; the order is checked here, so a doorbell
+ * before DRIVER_OK, for instance, is an assertion and not a device in doubt. The interface behind
+ * is chosen once, at probe: struct vpci_ops holds what differs between them.
+ *
+ * Functions that can fail for a reason return it as a sentence, or NULL for success.
+ */
+#ifndef DRIVERS_VIRTIO_PCI_H
+#define DRIVERS_VIRTIO_PCI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "pci.h"
+#include "virtio.h"
+#include "virtqueue.h"
+
+#define VPCI_QUEUES 2
+
+struct vpci;
+
+struct vpci_ops {
+    const char *name; /* as in the `nic` record */
+
+    uint8_t (*status)(struct vpci *vp);
+    void (*set_status)(struct vpci *vp, uint8_t status);
+    uint64_t (*offered)(struct vpci *vp);
+    void (*accept)(struct vpci *vp, uint64_t features);
+    /* Entries the device can have in this queue at most, 0 = there is no such queue. */
+    uint16_t (*queue_max)(struct vpci *vp, uint16_t index);
+    /* Writes the vector and returns what the device made of it. */
+    uint16_t (*queue_vector)(struct vpci *vp, uint16_t index, uint16_t vector);
+    uint16_t (*config_vector)(struct vpci *vp, uint16_t vector);
+    /* Tells the device where the ring is and finds the doorbell. */
+    const char *(*queue_enable)(struct vpci *vp, uint16_t index, const struct vq *vq);
+    void (*notify)(struct vpci *vp, uint16_t index);
+    uint8_t (*generation)(struct vpci *vp);
+    uint8_t (*config8)(struct vpci *vp, uint32_t offset);
+    uint16_t (*config16)(struct vpci *vp, uint32_t offset);
+};
+
+struct vpci {
+    const struct vpci_ops *ops;
+    struct pci_dev pci;
+    struct pci_msix msix;
+    uint8_t status;        /* bits we have set since the last reset */
+    uint64_t features;     /* accepted since the last reset */
+    uint32_t config_bytes; /* device-specific configuration there is */
+
+    /* Of the modern interface: its structures, mapped, and the doorbell of each queue. */
+    volatile struct virtio_pci_common_cfg *common;
+    volatile uint8_t *config, *notify;
+    uint32_t notify_bytes, notify_multiplier;
+    volatile uint8_t *doorbell[VPCI_QUEUES];
+};
+
+/* Finds and maps the device's structures; switches decoding on. Changes nothing in the device
+ * itself. */
+const char *vpci_probe(struct vpci *vp, const struct pci_dev *dev);
+
+/* Asks for a reset; it is complete once vpci_reset_done() is true [virtio 2.4.2, 4.1.4.3.2]. The
+ * device touches no buffer from then on. Bus mastering is off in between. */
+void vpci_reset_begin(struct vpci *vp);
+bool vpci_reset_done(struct vpci *vp);
+
+/* After a reset: bus mastering on, ACKNOWLEDGE, DRIVER. Returns what the device offers.
+ * Configuration may be read from here on, to decide what to accept. */
+uint64_t vpci_offer(struct vpci *vp);
+
+/* Accepts `features`, all of which were offered; FEATURES_OK. The result is vp->features. */
+const char *vpci_accept(struct vpci *vp, uint64_t features);
+
+/* Entries of queue `index`: the largest power of two that neither the device's maximum nor `max`
+ * exceeds; 0 = no such queue. */
+uint16_t vpci_queue_size(struct vpci *vp, uint16_t index, uint16_t max);
+
+/* Assigns MSI-X table entries to queue 0, queue 1 and configuration changes. False: the device
+ * refuses one of them [virtio 4.1.5.1.2.2]. */
+bool vpci_set_vectors(struct vpci *vp, const uint16_t queue[VPCI_QUEUES], uint16_t config);
+
+/* Hands a started ring to the device. */
+const char *vpci_queue_set(struct vpci *vp, uint16_t index, const struct vq *vq);
+
+/* The device runs from here on. */
+void vpci_driver_ok(struct vpci *vp);
+
+/* Tells the device that we gave up on it, then resets it. */
+void vpci_fail(struct vpci *vp);
+
+/* The doorbell [virtio 4.1.5.2]. */
+void vpci_notify(struct vpci *vp, uint16_t index);
+
+/* Status as the device has it now. */
+uint8_t vpci_status(struct vpci *vp);
+
+/* True while the device does what it was told: nothing that asks for a reset. */
+bool vpci_alive(struct vpci *vp);
+
+/* A field of the device-specific configuration. It must lie within config_bytes. Consistent with
+ * another only if the generation did not change meanwhile [virtio 2.5.1]. */
+uint8_t vpci_config8(struct vpci *vp, uint32_t offset);
+uint16_t vpci_config16(struct vpci *vp, uint32_t offset);
+uint8_t vpci_generation(struct vpci *vp);
+
+#endif

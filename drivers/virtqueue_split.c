@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The split ring. Indices run freely modulo 65,536; a position in a ring is index & mask.
+ *
+ * Two places store one index and then load one that the device writes: behind each stands a full
+ * barrier, because a store may otherwise overtake the load and both sides would wait for each
+ * other. Elsewhere x86 keeps the order that is needed, and the barriers only bind the compiler.
+ */
+#include "virtqueue_split.h"
+#include <stddef.h>
+#include "cpu.h"
+#include "mmio.h"
+#include "string.h"
+
+static volatile struct virtq_desc *desc_of(const struct vq *vq)
+{
+    return (volatile struct virtq_desc *)vq->mem;
+}
+
+static volatile struct virtq_avail *avail_of(const struct vq *vq)
+{
+    return vq->area_driver;
+}
+
+static volatile struct virtq_used *used_of(const struct vq *vq)
+{
+    return vq->area_device;
+}
+
+/* Behind the available ring: the completion after which the device interrupts [virtio 2.7.7]. */
+static volatile uint16_t *used_event(const struct vq *vq)
+{
+    return &avail_of(vq)->ring[vq->size];
+}
+
+/* Behind the used ring: the entry after which the device wants a doorbell [virtio 2.7.10]. */
+static const volatile uint16_t *avail_event(const struct vq *vq)
+{
+    return (const volatile uint16_t *)&used_of(vq)->ring[vq->size];
+}
+
+static void split_start(struct vq *vq)
+{
+    uint32_t used_offset = VQ_SPLIT_USED(vq->size);
+
+    memset(vq->mem, 0, VQ_SPLIT_BYTES(vq->size)); /* [virtio 2.7.10.1, 4.1.5.1.3] */
+    vq->area_driver = vq->mem + sizeof(struct virtq_desc) * vq->size;
+    vq->area_device = vq->mem + used_offset;
+    vq->desc = dma_addr(vq->mem);
+    vq->driver = dma_addr(vq->area_driver);
+    vq->device = dma_addr(vq->area_device);
+    vq->ops->irq_off(vq);
+}
+
+static unsigned split_add(struct vq *vq, const struct vq_buf *bufs, unsigned n)
+{
+    volatile struct virtq_desc *desc = desc_of(vq);
+    volatile struct virtq_avail *avail = avail_of(vq);
+    uint64_t flags = vq->device_writes ? VIRTQ_DESC_F_WRITE : 0;
+
+    if (n > vq->free_n)
+        n = vq->free_n;
+    for (unsigned i = 0; i < n; i++) {
+        uint16_t id = vq->free[--vq->free_n];
+        vq->slots[id] = (struct vq_slot){bufs[i].token, bufs[i].len};
+        shm_write64(&desc[id].addr, bufs[i].addr);
+        shm_write64(&desc[id].len_flags_next, VIRTQ_DESC(bufs[i].len, flags));
+        shm_write16(&avail->ring[vq->added_idx & vq->mask], id);
+        vq->added_idx++;
+    }
+    return n;
+}
+
+static void expose(struct vq *vq)
+{
+    if (vq->published_idx == vq->added_idx)
+        return;
+    /* Descriptors and ring entries before the index that exposes them [virtio 2.7.13.3.1]. */
+    cpu_wmb();
+    shm_write16(&avail_of(vq)->idx, vq->added_idx);
+    vq->published_idx = vq->added_idx;
+}
+
+static bool split_publish(struct vq *vq)
+{
+    uint16_t before = vq->kick_idx;
+
+    expose(vq);
+    if (before == vq->published_idx)
+        return false;
+    vq->kick_idx = vq->published_idx;
+    /* Our index before the device's wish: it writes the wish and then reads the index, so one of us
+     * sees the other [virtio 2.7.13.4.1]. */
+    cpu_mb();
+    if (vq->event_idx)
+        return vq_passed(shm_read16(avail_event(vq)), vq->kick_idx, before);
+    return !(shm_read16(&used_of(vq)->flags) & VIRTQ_USED_F_NO_NOTIFY);
+}
+
+static unsigned split_take(struct vq *vq, struct vq_done *done, unsigned max)
+{
+    volatile struct virtq_used *used = used_of(vq);
+    uint16_t pending;
+    unsigned n;
+
+    if (vq->broken != NULL)
+        return 0;
+    expose(vq);
+    pending = vq_ahead(shm_read16(&used->idx), vq->seen_idx);
+    if (pending > vq_outstanding(vq)) {
+        vq_break(vq, "more completions than buffers", pending);
+        return 0;
+    }
+    /* The index before the entries it covers [virtio 2.7.14]. */
+    cpu_rmb();
+    for (n = 0; n < pending && n < max; n++) {
+        volatile struct virtq_used_elem *elem = &used->ring[vq->seen_idx & vq->mask];
+        uint32_t id = shm_read32(&elem->id), len = shm_read32(&elem->len);
+        struct vq_slot *slot;
+
+        if (id >= vq->size) {
+            vq_break(vq, "completion of a descriptor that does not exist", id);
+            return n;
+        }
+        slot = &vq->slots[id];
+        if (slot->token == NULL) {
+            vq_break(vq, "completion of a descriptor it does not have", id);
+            return n;
+        }
+        if (vq->device_writes && len > slot->len) {
+            vq_break(vq, "more bytes written than offered", len);
+            return n;
+        }
+        done[n] = (struct vq_done){slot->token, len};
+        slot->token = NULL;
+        vq->free[vq->free_n++] = (uint16_t)id;
+        vq->seen_idx++;
+    }
+    return n;
+}
+
+static uint16_t split_used_idx(const struct vq *vq)
+{
+    return shm_read16(&used_of(vq)->idx);
+}
+
+static bool split_pending(const struct vq *vq)
+{
+    return split_used_idx(vq) != vq->seen_idx;
+}
+
+/* With EVENT_IDX the flags stay 0 and the event is put where the device has already been: it passes
+ * there again only after 65,535 more completions [virtio 2.7.7.1]. */
+static void split_irq_off(struct vq *vq)
+{
+    if (vq->event_idx)
+        shm_write16(used_event(vq), (uint16_t)(vq->seen_idx - 1));
+    else
+        shm_write16(&avail_of(vq)->flags, VIRTQ_AVAIL_F_NO_INTERRUPT);
+}
+
+static bool split_irq_on(struct vq *vq, uint16_t after)
+{
+    if (vq->event_idx) {
+        shm_write16(used_event(vq), (uint16_t)(vq->seen_idx + after - 1));
+    } else {
+        shm_write16(&avail_of(vq)->flags, 0);
+        after = 1;
+    }
+    /* Our wish before the device's index: what it completed before it saw the wish raises no
+     * interrupt, so that must be seen here [virtio 2.7.14]. */
+    cpu_mb();
+    return vq_ahead(split_used_idx(vq), vq->seen_idx) < after;
+}
+
+const struct vq_ops vq_split = {
+    .name = "split",
+    .start = split_start,
+    .add = split_add,
+    .publish = split_publish,
+    .take = split_take,
+    .pending = split_pending,
+    .used_idx = split_used_idx,
+    .irq_off = split_irq_off,
+    .irq_on = split_irq_on,
+};
