@@ -9,6 +9,7 @@ B     := $(BUILD)$(if $(LEAN),/lean)
 LWIP  := $(BUILD)/lwip
 Q     := $(if $(V),,@)
 QEMU  ?= qemu-system-x86_64
+MAKEFLAGS += -r # no built-in rules
 export V QEMU ACCEL LWIP_DIR LEAN CI
 
 # ---- what there is ------------------------------------------------------------------------------
@@ -52,8 +53,10 @@ LD      := ld
 OBJCOPY := objcopy
 NM      := nm
 
-# No SSE, no red zone: an interrupt may come at any `hlt` and saves the general registers only.
-MACHINE  := -m64 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie
+# No SSE, no red zone: an interrupt may come at any `hlt` and saves the general registers only. No
+# `rep movs/stos` inline either: emulators run them byte by byte.
+MACHINE  := -m64 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -mstringop-strategy=libcall \
+            -fno-pic -fno-pie
 COMMON   := -std=c11 -ffreestanding -O2 -g -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
             -fstack-protector-strong -mstack-protector-guard=global \
             -ffunction-sections -fdata-sections -MMD -MP $(if $(LEAN),-DLEAN)
@@ -85,7 +88,7 @@ deps: ## install missing Debian packages, unpack lwIP
 	$(Q)BUILD=$(BUILD) tools/lwip-source
 
 $(OBJ): Makefile | deps
-$(LWIP)/src/%: | deps ;
+$(LWIP)/src/%.c: | deps ;
 
 $(B)/obj/%.c.o: %.c
 	@mkdir -p $(@D)

@@ -1,21 +1,49 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Boot order, then the loop.
+ * The composition root: boot order as a list of calls, then the one loop.
+ *
+ * Every turn looks at everything, whatever interrupts say, and each part of it is bounded. When a
+ * turn finds nothing to do the CPU sleeps until an interrupt, at most until the next deadline.
  */
 #include "main.h"
 
 #include "acpi.h"
+#include "app.h"
+#include "conf.h"
 #include "config.h"
 #include "console.h"
+#include "cpu.h"
+#include "framebuffer.h"
+#include "fw_cfg.h"
 #include "irq.h"
+#include "lapic.h"
+#include "netport.h"
 #include "paging.h"
 #include "panic.h"
+#include "provoke.h"
+#include "rand.h"
 #include "record.h"
 #include "serial.h"
 #include "time.h"
 #include "trap.h"
 
+/* Bytes of log a turn hands to the serial port. Under emulation a byte costs about a microsecond,
+ * so this keeps the log's share of a turn below half a millisecond. */
+#define DRAIN_BYTES 256
+
+/* A UART at 115200 baud takes 16 more bytes after 1.4 ms: no use in looking sooner. */
+#define DRAIN_WAIT_NS (1400 * NS_PER_US)
+
+/* Going to sleep and waking up costs some microseconds: below this, look again instead. */
+#define SLEEP_MIN_NS    (20 * NS_PER_US)
+
+#define CHECK_PERIOD_NS NS_PER_S
+
 static struct boot_info boot;
+static struct conf conf;
+
+/* ---- boot --------------------------------------------------------------------------------------
+ */
 
 static void record_boot(void)
 {
@@ -34,19 +62,170 @@ static void record_boot(void)
     record_end();
 }
 
-__attribute__((optimize("no-stack-protector"))) void kernel_main(const struct boot_info *from)
+/* PVH loads the image without asking whether there is memory under all of it. */
+static void check_memory(void)
 {
-    boot = *from;
+    uint64_t start = paging_image_phys(), end = start + paging_image_bytes();
+    bool fits = boot.mem_n == 0; /* no map: nothing to check against */
+
+    for (uint32_t i = 0; i < boot.mem_n; i++) {
+        const struct boot_mem *m = &boot.mem[i];
+        if (m->usable && m->base <= start && m->base + m->len >= end)
+            fits = true;
+    }
+    if (!fits) {
+        record_error("not enough memory: the image needs RAM from %lu KiB to %lu KiB; give the "
+                     "machine more (-m), or build with LEAN=1",
+                     start / 1024, end / 1024);
+        machine_exit(EXIT_FAIL);
+    }
+}
+
+static void parse_or_stop(const char *source, const char *text, bool truncated)
+{
+    if (truncated)
+        record_error("%s: longer than the %u bytes that are accepted", source, BOOT_TEXT_MAX - 1);
+    if (truncated || !conf_parse(&conf, source, text))
+        machine_exit(EXIT_FAIL_CONFIG);
+}
+
+static void configure(void)
+{
+    static char text[BOOT_TEXT_MAX]; /* the device writes to it */
+    uint32_t len = fw_cfg_read("opt/antifreeze/config", text, sizeof(text) - 1);
+
+    conf_init(&conf);
+    parse_or_stop("antifreeze.conf", boot.conf, boot.conf_truncated);
+    parse_or_stop("fw_cfg", text, len > sizeof(text) - 1);
+    parse_or_stop("cmdline", boot.cmdline, boot.cmdline_truncated);
+    if (!conf_check(&conf))
+        machine_exit(EXIT_FAIL_CONFIG);
+    console_set_level(conf.log);
+    if (conf.panic_kind != CONF_PANIC_NONE) {
+        struct json *j = record_begin("fault");
+        json_str(j, "fault", "panic");
+        json_u64(j, "at_us", conf.panic_at_ns / NS_PER_US);
+        record_end();
+    }
+}
+
+static void boot_machine(void)
+{
     panic_init();
     serial_init();
     paging_init(boot.phys_base);
     trap_init();
     acpi_init(boot.rsdp);
     if (!irq_init())
-        panic("no local APIC");
+        panic("this CPU has no local APIC");
     time_init(boot.entry_tsc);
+    framebuffer_init(&boot.fb);
     record_boot();
-    time_calibrate();
-    kprintf("tsc %lu Hz by %s", time_tsc_hz(), time_source());
-    machine_exit(EXIT_PASS);
+    check_memory();
+}
+
+static void boot_services(void)
+{
+    rand_init(conf.seed);
+    pattern_init(conf.seed);
+    if (netport_init(&conf) == 0) {
+        record_error("no virtio network device works; add one, e.g. -device "
+                     "virtio-net-pci,netdev=…");
+        machine_exit(EXIT_FAIL);
+    }
+    if (!apps_start(&conf))
+        machine_exit(EXIT_FAIL);
+}
+
+/* ---- the loop ----------------------------------------------------------------------------------
+ */
+
+static void record_ready(void)
+{
+    struct json *j = record_begin("ready");
+
+    json_str(j, "ip", netport_ip(0));
+    json_str(j, "ip6", netport_ip6(0));
+    json_array(j, "services");
+    apps_json_services(j);
+    json_end_array(j);
+    record_end();
+}
+
+static _Noreturn void finish(void)
+{
+    bool pass;
+
+    apps_stats_record();
+    pass = verdict_record();
+    machine_exit(pass ? EXIT_PASS : EXIT_FAIL);
+}
+
+/* What happens once, or once in a while. */
+static void check_clock(uint64_t now)
+{
+    static bool calibrated, ready;
+    static uint64_t next_check_ns = CHECK_PERIOD_NS;
+
+    if (!calibrated && time_calibrate()) {
+        calibrated = true;
+        kprintf("time: %lu kHz by %s; random numbers: %s", time_tsc_hz() / 1000, time_source(),
+                rand_source());
+    }
+    if (!ready && netport_ready()) {
+        ready = true;
+        record_ready();
+    }
+    if (now >= next_check_ns) {
+        next_check_ns = now + CHECK_PERIOD_NS;
+        ASSERT(netport_check());
+    }
+    if (conf.panic_kind != CONF_PANIC_NONE && now >= conf.panic_at_ns)
+        provoke_panic(conf.panic_kind);
+    if (conf.exit_ns != 0 && now >= conf.exit_ns)
+        finish();
+}
+
+static void sleep(uint64_t now)
+{
+    uint64_t due = apps_deadline();
+    uint64_t ns = CONFIG_SLEEP_MAX_MS * NS_PER_MS;
+
+    if (console_pending())
+        ns = DRAIN_WAIT_NS;
+    if (due <= now)
+        return;
+    if (due - now < ns)
+        ns = due - now;
+    if (ns < SLEEP_MIN_NS || time_tsc_hz() == 0) /* the timer is calibrated with the counter */
+        return;
+    if (!netport_may_sleep(&ns))
+        return;
+    lapic_timer_arm(ns);
+    cpu_wait_irq();
+    netport_awake();
+}
+
+static _Noreturn void loop(void)
+{
+    for (;;) {
+        uint64_t now = time_ns();
+        unsigned done = netport_poll(now);
+
+        done += apps_poll(now);
+        netport_flush();
+        done += console_drain(DRAIN_BYTES);
+        check_clock(now);
+        if (done == 0)
+            sleep(now);
+    }
+}
+
+void kernel_main(const struct boot_info *from)
+{
+    boot = *from;
+    boot_machine();
+    configure();
+    boot_services();
+    loop();
 }

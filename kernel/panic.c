@@ -22,6 +22,7 @@
 #include "string.h"
 #include "symbols.h"
 #include "sysreg.h"
+#include "time.h"
 #include "trap.h"
 
 #define DEBUG_EXIT_PORT 0xf4
@@ -62,6 +63,10 @@ _Noreturn void machine_exit(enum exit_code code)
     if (code != EXIT_PASS)
         cpu_out8(DEBUG_EXIT_PORT, (uint8_t)code);
     acpi_power_off();
+    for (uint64_t now = time_ns(), give_up = now + NS_PER_S; now < give_up; now = time_ns())
+        cpu_relax(); /* it may take a moment */
+    kprintf("this machine has no power switch that we know of: halted");
+    console_flush();
     for (;;)
         __asm__ volatile("cli; hlt");
 }
