@@ -54,6 +54,7 @@ struct iperf3_stream {
     bool blocked;        /* TCP sender: its queue is full, an acknowledgement will tell */
     uint32_t offset;     /* TCP sender: where in the pattern the next byte is */
     uint32_t unit;       /* TCP sender with a rate: bytes that go out at once */
+    bool finished;       /* TCP sender: FIN is queued */
     struct tcp_pcb *pcb; /* TCP: the connection, NULL before and after */
 
     struct iperf3_stream *chain; /* UDP: next with the same hash */
@@ -184,6 +185,9 @@ void iperf3_tcp_attach(struct iperf3_stream *st, struct tcp_pcb *pcb);
 
 /* Sends as the schedule and the connection's queue allow. Returns work done. */
 unsigned iperf3_tcp_send(struct iperf3_stream *st, uint64_t now);
+
+/* The test is over: a sender's FIN. */
+void iperf3_tcp_finish(struct iperf3_stream *st);
 
 /* Aborts the connection if it is still there. */
 void iperf3_tcp_release(struct iperf3_stream *st);

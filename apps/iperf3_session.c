@@ -155,6 +155,10 @@ void iperf3_session_stop(struct iperf3_session *s, uint64_t now)
     s->stop_ns = now;
     iperf3_gap_interval_ns(&s->rx_gap, now);
     iperf3_gap_interval_ns(&s->tx_gap, now);
+    for (struct iperf3_stream *st = s->streams; st != NULL; st = st->next) {
+        if (!s->params.udp)
+            iperf3_tcp_finish(st);
+    }
 }
 
 static void end_warm_up(struct iperf3_session *s)

@@ -7,7 +7,11 @@
  * sender without a rate is driven by acknowledgements alone; one with a rate by its schedule.
  *
  * A connection that the client closes or resets is left as it is until the session ends: what the
- * test comes to is decided on the control connection.
+ * test comes to is decided on the control connection. At the end of a test a sender says FIN behind
+ * what is queued: in reverse mode the client goes on reading in whole blocks, with reads that wait,
+ * and would not look at its control connection before the last one is complete or closed. A
+ * receiver stays open: the client takes an RST, even one after its end of the test, for a failed
+ * test.
  */
 #include "iperf3.h"
 
@@ -132,8 +136,12 @@ static err_t data_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err
     struct iperf3_stream *st = arg;
 
     (void)err;
-    if (p == NULL)
-        return ERR_OK; /* half closed: later data is simply missing */
+    if (p == NULL) {
+        if (!st->finished)
+            return ERR_OK;
+        st->pcb = NULL; /* closed by both: from here on the stack needs nobody */
+        return conn_close(pcb);
+    }
     if (iperf3_stream_counts(st) && !st->sends) {
         st->sum.rx_bytes += p->tot_len;
         st->sum.rx_packets++;
@@ -176,6 +184,14 @@ void iperf3_tcp_attach(struct iperf3_stream *st, struct tcp_pcb *pcb)
     tcp_sent(pcb, data_sent);
     tcp_poll(pcb, data_poll, POLL_INTERVAL);
     tcp_err(pcb, data_err);
+}
+
+void iperf3_tcp_finish(struct iperf3_stream *st)
+{
+    if (!st->sends || st->pcb == NULL || st->finished)
+        return;
+    st->finished = true;
+    tcp_shutdown(st->pcb, 0, 1);
 }
 
 void iperf3_tcp_release(struct iperf3_stream *st)
