@@ -18,7 +18,8 @@
 #define STR2(x)         #x
 #define STR(x)          STR2(x)
 
-#define MTU_MIN         68 /* RFC 791: every link carries that much */
+#define MTU_MIN         68   /* RFC 791: every link carries that much */
+#define MTU_MIN_IP6     1280 /* RFC 8200 section 5 */
 #define INTERVAL_MIN_NS (100 * NS_PER_MS)
 #define INTERVAL_MAX_NS (3600 * NS_PER_S)
 #define EXIT_MAX_NS     (8760ull * 3600 * NS_PER_S) /* a year; also keeps sums far from overflow */
@@ -392,19 +393,18 @@ void conf_refuse(const char *source, const char *key, const char *value, const c
            accepted);
 }
 
-/* "netN.name" or "name" -> the row of the table and the NIC. */
-static const struct key *find_key(struct value name, unsigned *nic)
+/* "netN.name" or "name" -> the row of the table, the NIC, and whether it was named. */
+static const struct key *find_key(struct value name, unsigned *nic, bool *named)
 {
-    bool prefixed = false;
-
     *nic = 0;
+    *named = false;
     if (name.n > 5 && memcmp(name.s, "net", 3) == 0 && name.s[4] == '.' && digit(name.s[3]) <= 9) {
         *nic = (unsigned)digit(name.s[3]);
-        prefixed = true;
+        *named = true;
         name = (struct value){name.s + 5, name.n - 5};
     }
     for (size_t i = 0; i < COUNT(keys); i++)
-        if (is(name, keys[i].name) && *nic < CONFIG_NICS && (!prefixed || keys[i].per_nic))
+        if (is(name, keys[i].name) && *nic < CONFIG_NICS && (!*named || keys[i].per_nic))
             return &keys[i];
     return NULL;
 }
@@ -420,12 +420,13 @@ static bool apply(struct conf *c, const char *source, struct value token)
     const char *equals = memchr(token.s, '=', token.n);
     struct value key = token, val = {"", 0};
     unsigned nic;
+    bool named;
 
     if (equals != NULL) {
         key.n = (size_t)(equals - token.s);
         val = (struct value){equals + 1, token.n - key.n - 1};
     }
-    const struct key *k = find_key(key, &nic);
+    const struct key *k = find_key(key, &nic, &named);
     if (k == NULL) {
         refuse(source, key, val, known);
         return false;
@@ -434,6 +435,8 @@ static bool apply(struct conf *c, const char *source, struct value token)
         refuse(source, key, val, k->accepted);
         return false;
     }
+    if (named && c->nics_named <= nic)
+        c->nics_named = nic + 1;
     return true;
 }
 
@@ -461,27 +464,55 @@ bool conf_parse(struct conf *c, const char *source, const char *text)
     }
 }
 
+static bool refuse_nic(unsigned nic, const char *name, const char *value, const char *accepted)
+{
+    char key[16];
+
+    format(key, sizeof(key), "net%u.%s", nic, name);
+    conf_refuse("configuration", key, value, accepted);
+    return false;
+}
+
+static bool check_mtu(unsigned nic, const struct conf_net *net)
+{
+    char mtu[16];
+
+    if (net->ip6_mode != CONF_IP_STATIC || net->mtu == 0 || net->mtu >= MTU_MIN_IP6)
+        return true;
+    format(mtu, sizeof(mtu), "%u", net->mtu);
+    return refuse_nic(nic, "mtu", mtu, STR(MTU_MIN_IP6) " or more where ip6 is an address");
+}
+
+static bool check_gw(unsigned nic, const struct conf_net *net)
+{
+    uint32_t gw = net->gw;
+    char text[16];
+
+    format(text, sizeof(text), "%u.%u.%u.%u", gw >> 24, gw >> 16 & 255, gw >> 8 & 255, gw & 255);
+    if (gw == 0)
+        return true;
+    if (net->ip_mode != CONF_IP_STATIC)
+        return refuse_nic(nic, "gw", text, "none, unless ip is an address: DHCP brings its own");
+    if (((gw ^ net->ip) & ipaddr_mask4(net->ip_bits)) != 0 || gw == net->ip ||
+        !ipaddr_is_host4(gw, net->ip_bits))
+        return refuse_nic(nic, "gw", text, "another host's address in the subnet that ip names");
+    return true;
+}
+
 bool conf_check(const struct conf *c)
 {
-    for (unsigned i = 0; i < CONFIG_NICS; i++) {
-        const struct conf_net *net = &c->net[i];
-        char key[16], gw[16];
-        const char *accepted = NULL;
-
-        if (net->gw == 0)
-            continue;
-        if (net->ip_mode != CONF_IP_STATIC)
-            accepted = "a gateway only beside a static ip (DHCP brings its own)";
-        else if (((net->gw ^ net->ip) & ipaddr_mask4(net->ip_bits)) != 0 ||
-                 !ipaddr_is_host4(net->gw, net->ip_bits) || net->gw == net->ip)
-            accepted = "the address of another host in the subnet that ip= names";
-        if (accepted != NULL) {
-            format(key, sizeof(key), "net%u.gw", i);
-            format(gw, sizeof(gw), "%u.%u.%u.%u", net->gw >> 24, net->gw >> 16 & 255,
-                   net->gw >> 8 & 255, net->gw & 255);
-            conf_refuse("configuration", key, gw, accepted);
+    for (unsigned nic = 0; nic < CONFIG_NICS; nic++)
+        if (!check_mtu(nic, &c->net[nic]) || !check_gw(nic, &c->net[nic]))
             return false;
-        }
-    }
     return true;
+}
+
+bool conf_check_nics(const struct conf *c, unsigned nics)
+{
+    char accepted[64];
+
+    if (c->nics_named <= nics)
+        return true;
+    format(accepted, sizeof(accepted), "keys of a NIC that is there and works; there are %u", nics);
+    return refuse_nic(c->nics_named - 1, "*", "", accepted);
 }

@@ -53,6 +53,7 @@ struct conf_net {
 
 struct conf {
     struct conf_net net[CONFIG_NICS];
+    unsigned nics_named;   /* 1 + the highest N of a netN key that was given; 0 = none was */
     uint32_t services;     /* SERVICE_* */
     uint64_t features_off; /* virtio feature bits masked by `features=` */
     uint64_t seed;         /* 0 = from the hardware */
@@ -74,6 +75,9 @@ bool conf_parse(struct conf *c, const char *source, const char *text);
 /* Checks what one key says against what others say (a gateway outside its subnet), after the last
  * source was applied. False as above. */
 bool conf_check(const struct conf *c);
+
+/* Checks what keys say about NICs against the number there is. False as above. */
+bool conf_check_nics(const struct conf *c, unsigned nics);
 
 /* Writes that `error` record. */
 void conf_refuse(const char *source, const char *key, const char *value, const char *accepted);

@@ -13,6 +13,7 @@
 #include "config.h"
 #include "console.h"
 #include "cpu.h"
+#include "format.h"
 #include "framebuffer.h"
 #include "fw_cfg.h"
 #include "irq.h"
@@ -39,6 +40,11 @@
 
 #define CHECK_PERIOD_NS NS_PER_S
 
+/* Of the command line in the `boot` record: fits a record even if every byte is escaped to six. */
+#define CMDLINE_SHOWN 2048
+static_assert(6 * CMDLINE_SHOWN + 512 < CONFIG_RECORD_MAX,
+              "else `boot` could be too long to be sent");
+
 static struct boot_info boot;
 static struct conf conf;
 
@@ -49,6 +55,7 @@ static void record_boot(void)
 {
     struct json *j = record_begin("boot");
     uint64_t usable = 0;
+    char cmdline[CMDLINE_SHOWN];
 
     for (uint32_t i = 0; i < boot.mem_n; i++)
         if (boot.mem[i].usable)
@@ -58,7 +65,8 @@ static void record_boot(void)
     json_u64(j, "mem_kb", usable / 1024);
     json_u64(j, "image_kb", paging_file_bytes() / 1024);
     json_u64(j, "static_kb", paging_image_bytes() / 1024);
-    json_str(j, "cmdline", boot.cmdline);
+    format(cmdline, sizeof(cmdline), "%s", boot.cmdline);
+    json_str(j, "cmdline", cmdline);
     record_end();
 }
 
@@ -126,13 +134,18 @@ static void boot_machine(void)
 
 static void boot_services(void)
 {
+    unsigned nics;
+
     rand_init(conf.seed);
     pattern_init(conf.seed);
-    if (netport_init(&conf) == 0) {
+    nics = netport_init(&conf);
+    if (nics == 0) {
         record_error("no virtio network device works; add one, e.g. -device "
                      "virtio-net-pci,netdev=…");
         machine_exit(EXIT_FAIL);
     }
+    if (!conf_check_nics(&conf, nics))
+        machine_exit(EXIT_FAIL_CONFIG);
     if (!apps_start(&conf))
         machine_exit(EXIT_FAIL);
 }

@@ -351,7 +351,7 @@ static void the_edges_of_every_range_are_accepted(void **state)
     accept("ip=223.255.255.254/24");
     accept("ip6=2001:db8::/1");
     accept("ip6=fd00::1/128");
-    accept("mtu=68");
+    accept("ip6=auto mtu=68");
     accept("mtu=9000");
     accept("seed=18446744073709551615");
     assert_int_equal(c.seed, UINT64_MAX);
@@ -394,6 +394,31 @@ static void a_gateway_must_be_a_neighbour(void **state)
     }
     defaults(NULL);
     accept("gw=10.0.0.1 net1.gw=10.9.9.9 ip=10.0.0.2/24 net1.ip=10.9.9.8/31"); /* any order */
+}
+
+static void ip6_needs_links_of_1280_bytes(void **state)
+{
+    (void)state;
+    accept("mtu=1280 ip6=fd00::1/64");
+    accept("mtu=600 ip6=auto"); /* then there is no IPv6 on that link */
+    assert_true(parse("net1.ip6=fd00::1/64 net1.mtu=1279"));
+    assert_false(conf_check(&c));
+    assert_string_equal(json_member(record, "key"), "net1.mtu");
+    assert_string_equal(json_member(record, "value"), "1279");
+}
+
+static void a_nic_that_is_named_must_be_there(void **state)
+{
+    (void)state;
+    accept("ip=10.0.0.1/8 mtu=900");
+    assert_true(conf_check_nics(&c, 0)); /* that there is none at all is said elsewhere */
+    accept("net1.ip=off net0.mtu=1000");
+    assert_true(conf_check_nics(&c, 2));
+    assert_true(conf_check_nics(&c, 4));
+    assert_false(conf_check_nics(&c, 1));
+    assert_int_equal(records_n, 1);
+    assert_string_equal(json_member(record, "event"), "error");
+    assert_string_equal(json_member(record, "key"), "net1.*");
 }
 
 static void an_error_is_a_whole_record_however_long_the_token(void **state)
@@ -555,6 +580,8 @@ int main(void)
         cmocka_unit_test_setup(values_out_of_range_or_malformed_are_refused, defaults),
         cmocka_unit_test_setup(the_edges_of_every_range_are_accepted, defaults),
         cmocka_unit_test_setup(a_gateway_must_be_a_neighbour, defaults),
+        cmocka_unit_test_setup(ip6_needs_links_of_1280_bytes, defaults),
+        cmocka_unit_test_setup(a_nic_that_is_named_must_be_there, defaults),
         cmocka_unit_test_setup(an_error_is_a_whole_record_however_long_the_token, defaults),
         cmocka_unit_test_setup(others_refuse_the_same_way, defaults),
         cmocka_unit_test_setup(mutations_never_get_through, defaults),
