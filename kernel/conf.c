@@ -198,11 +198,11 @@ static bool set_ip6(struct conf *c, struct conf_net *net, struct value v)
         net->ip6_mode = is(v, "off") ? CONF_IP_OFF : CONF_IP_AUTO;
         return true;
     }
-    if (!ipaddr_parse6_prefix(v.s, v.n, ip, &bits) || bits == 0 || !ipaddr_is_host6(ip))
+    /* The stack takes every subnet to be a /64, so any other length would be a lie. */
+    if (!ipaddr_parse6_prefix(v.s, v.n, ip, &bits) || bits != 64 || !ipaddr_is_host6(ip))
         return false;
     net->ip6_mode = CONF_IP_STATIC;
     memcpy(net->ip6, ip, sizeof(ip));
-    net->ip6_bits = bits;
     return true;
 }
 
@@ -326,8 +326,7 @@ static const struct key keys[] = {
     {"ip", true, set_ip,
      "dhcp, off, or A.B.C.D/N: a host's address and the bits of its network, 0 to 32"},
     {"gw", true, set_gw, "none, or A.B.C.D"},
-    {"ip6", true, set_ip6,
-     "auto, off, or ADDRESS/N: a unicast address that is not link-local, N from 1 to 128"},
+    {"ip6", true, set_ip6, "auto, off, or ADDRESS/64: a unicast address that is not link-local"},
     {"mtu", true, set_mtu,
      "device, or a number of bytes from " STR(MTU_MIN) " to " STR(CONFIG_MTU_MAX)},
     {"run", false, set_run, "serve, none"},

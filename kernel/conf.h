@@ -46,9 +46,8 @@ struct conf_net {
     uint8_t ip_bits; /* prefix length */
     uint32_t gw;     /* host byte order, 0 = none */
     enum conf_ip_mode ip6_mode;
-    uint8_t ip6[16]; /* network byte order */
-    uint8_t ip6_bits;
-    uint32_t mtu; /* 0 = the device's */
+    uint8_t ip6[16]; /* network byte order; its subnet is a /64 */
+    uint32_t mtu;    /* 0 = the device's */
 };
 
 struct conf {
