@@ -100,7 +100,7 @@ def log_dir(request):
 
 def check_health(guest):
     """What holds of every guest at every moment of an ordinary test."""
-    assert not guest.console.malformed, f"not a record: {guest.console.malformed[0]}"
+    assert not guest.console.malformed, f"not a record: {guest.console.malformed[0]!r}"
     for event in ("panic", "error"):
         assert not guest.find(event), guest.error(f"the guest reports: {guest.find(event)[0]}")
     assert guest.alive(), guest.error("the guest has ended")
@@ -143,6 +143,7 @@ def boot(request, net, log_dir):
     yield start
     try:
         for guest in guests:
+            assert not guest.console.malformed, f"not a record: {guest.console.malformed[0]!r}"
             if guest not in unhealthy and guest.alive():
                 check_health(guest)
     finally:

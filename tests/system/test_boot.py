@@ -69,7 +69,8 @@ def test_ready_is_said_once_and_names_addresses_and_services(boot, net):
     ready = guest.find("ready")[0]
     if net.kind == "tap":
         assert ready["ip"] == f"{net.guest4}/{net.prefix4}"
-        assert not net.has_ipv6 or ready["ip6"] == f"{net.guest6}/{net.prefix6}"
+        # IPv4 is enough to be ready; an IPv6 address is named once nobody else turned out to have it
+        assert ready["ip6"] in ("", f"{net.guest6}/{net.prefix6}")
     assert ready["services"] == SERVICES
     assert guest.wait_exit(60) == qemu.STATUS_PASS
     assert len(guest.find("ready")) == 1
@@ -91,7 +92,8 @@ def test_reset_from_outside_boots_again(boot):
 
 def test_too_little_memory_is_said_in_one_sentence(boot):
     guest = boot(memory_mib=8, ready=False, healthy=False)
-    assert guest.wait_exit(60) == qemu.STATUS_FAIL_CONFIG or guest.find("panic") or guest.find("error")
+    assert guest.wait_exit(60) == qemu.STATUS_FAIL
+    assert "memory" in guest.find("error")[0]["message"]
 
 
 @pytest.mark.parametrize(

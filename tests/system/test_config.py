@@ -124,9 +124,9 @@ def test_error_in_the_losing_source_is_still_refused(boot):
 
 @pytest.fixture
 def disk_with(log_dir):
-    """disk_with(text): a copy of the disk image whose antifreeze.conf says this."""
+    """disk_with(text, folder): a copy of the disk image whose only antifreeze.conf says this."""
 
-    def make(text):
+    def make(text, folder="EFI/BOOT"):
         log_dir.mkdir(parents=True, exist_ok=True)
         image, conf = log_dir / "disk.img", log_dir / "antifreeze.conf"
         shutil.copyfile(qemu.image_path("disk"), image)
@@ -134,7 +134,9 @@ def disk_with(log_dir):
         table = subprocess.run(["sgdisk", "-i", "1", image], capture_output=True, text=True, check=True)
         first = next(line for line in table.stdout.splitlines() if line.startswith("First sector"))
         offset = int(first.split()[2]) * 512
-        subprocess.run(["mcopy", "-o", "-i", f"{image}@@{offset}", conf, "::/antifreeze.conf"], check=True)
+        file_system = ["-i", f"{image}@@{offset}"]
+        subprocess.run(["mdel", *file_system, "::/EFI/BOOT/antifreeze.conf"], check=True)
+        subprocess.run(["mcopy", *file_system, conf, f"::/{folder}/antifreeze.conf"], check=True)
         return image
 
     return make
@@ -149,9 +151,12 @@ def test_fw_cfg_wins_over_the_file_on_the_disk(boot, disk_with, net):
 
 
 @pytest.mark.limit(240)
-def test_bad_file_on_the_disk_is_named_as_the_source(boot, disk_with):
-    image = disk_with("log=info\nservices=gopher # no longer\n")
-    guest = boot(boot="disk", image=image, memory_mib=256, fw_cfg="log=info", ready=False, healthy=False)
+@pytest.mark.parametrize("folder", ["EFI/BOOT", ""], ids=["beside the application", "on the root"])
+def test_bad_file_on_the_disk_is_named_as_the_source(boot, disk_with, folder):
+    image = disk_with("log=info\nservices=gopher # no longer\n", folder)
+    guest = boot(
+        boot="disk", image=image, memory_mib=256, fw_cfg="log=info", ready=False, healthy=False
+    )
     assert guest.wait_exit(120) == qemu.STATUS_FAIL_CONFIG
     error = guest.find("error")[0]
     assert (error["source"], error["key"], error["value"]) == ("antifreeze.conf", "services", "gopher")

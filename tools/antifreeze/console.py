@@ -57,9 +57,10 @@ class Console:
             return self._changed.wait_for(lambda: self.closed, timeout)
 
     def tail(self, n=12):
-        """The last n lines, for error messages."""
+        """The last n lines, for error messages; what cannot be printed is shown as an escape."""
         with self._changed:
-            return "\n".join("    | " + line[:400] for line in self.lines[-n:])
+            last = [line[:400] for line in self.lines[-n:]]
+        return "\n".join("    | " + re.sub(r"[^\x20-\x7e\xa0-\uffff]", lambda c: ascii(c[0])[1:-1], line) for line in last)
 
     def close(self):
         """Ends the thread; the other side has gone or is of no interest any more."""
