@@ -54,6 +54,7 @@ static struct conf conf;
 static void record_boot(void)
 {
     struct json *j = record_begin("boot");
+    const char *entry = boot.entry == BOOT_PVH ? "pvh" : "uefi";
     uint64_t usable = 0;
     char cmdline[CMDLINE_SHOWN];
 
@@ -61,13 +62,15 @@ static void record_boot(void)
         if (boot.mem[i].usable)
             usable += boot.mem[i].len;
     json_str(j, "version", CONFIG_VERSION);
-    json_str(j, "entry", boot.entry == BOOT_PVH ? "pvh" : "uefi");
+    json_str(j, "entry", entry);
     json_u64(j, "mem_kb", usable / 1024);
     json_u64(j, "image_kb", paging_file_bytes() / 1024);
     json_u64(j, "static_kb", paging_image_bytes() / 1024);
     format(cmdline, sizeof(cmdline), "%s", boot.cmdline);
     json_str(j, "cmdline", cmdline);
     record_end();
+    kprintf("Antifreeze %s, entered by %s, %lu MiB", CONFIG_VERSION, entry, usable >> 20);
+    console_drain(CONFIG_CONSOLE_RING); /* out, before anything can go wrong */
 }
 
 /* PVH loads the image without asking whether there is memory under all of it. */
@@ -163,6 +166,7 @@ static void record_ready(void)
     apps_json_services(j);
     json_end_array(j);
     record_end();
+    kprintf("ready: %s %s", netport_ip(0), netport_ip6(0));
 }
 
 static _Noreturn void finish(void)
