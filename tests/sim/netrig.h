@@ -53,7 +53,9 @@ struct rig {
     struct conf conf;                  /* what netport_init() got: static IPv4, IPv6 auto */
     uint64_t now_ns;                   /* the guest's clock */
     unsigned (*poll)(uint64_t now_ns); /* called each turn, e.g. apps_poll; NULL = nothing */
-    bool arp_silent; /* the peer does not answer ARP and neighbour solicitations */
+    bool arp_silent;   /* the peer does not answer ARP and neighbour solicitations */
+    bool impersonated; /* the test forges segments of the peer's connections: numbers prove nothing
+                        */
     bool (*filter)(const uint8_t *frame, uint32_t len); /* true: the frame from the guest is lost */
     uint64_t guest_frames;                              /* frames the guest sent */
 

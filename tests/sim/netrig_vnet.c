@@ -153,6 +153,12 @@ struct vnet *vnet_get(unsigned index)
     return &nic;
 }
 
+unsigned vnet_index(const struct vnet *vn)
+{
+    (void)vn;
+    return 0;
+}
+
 const char *vnet_name(const struct vnet *vn)
 {
     (void)vn;
@@ -302,6 +308,12 @@ uint64_t vnet_gap_max_ns(const struct vnet *vn, bool tx)
     (void)vn;
     (void)tx;
     return 0;
+}
+
+void vnet_rx_due(struct vnet *vn, bool due)
+{
+    (void)vn;
+    (void)due;
 }
 
 void vnet_totals(const struct vnet *vn, struct vnet_totals *t)

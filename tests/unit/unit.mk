@@ -52,10 +52,19 @@ UNIT_TESTS += test_http_parse
 UNIT_SRC_test_http_parse := tests/unit/test_http_parse.c apps/http_parse.c \
     $(LLHTTP)/api.c $(LLHTTP)/http.c $(LLHTTP)/llhttp.c
 
-UNIT_TESTS += test_netport
+UNIT_TESTS += test_netport test_hostile
 UNIT_SRC_test_netport   := tests/unit/test_netport.c $(UNIT_NETRIG)
 UNIT_LIBS_test_netport  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_netport := $(UNIT_NETRIG_NEEDS)
+UNIT_SRC_test_hostile   := tests/unit/test_hostile.c $(UNIT_NETRIG)
+UNIT_LIBS_test_hostile  := $(UNIT_NETRIG_LIBS)
+UNIT_NEEDS_test_hostile := $(UNIT_NETRIG_NEEDS)
+
+UNIT_TESTS += test_small
+UNIT_SRC_test_small   := tests/unit/test_small.c apps/conn.c apps/small.c apps/echo.c apps/discard.c \
+    apps/chargen.c apps/refused.c $(UNIT_NETRIG)
+UNIT_LIBS_test_small  := $(UNIT_NETRIG_LIBS)
+UNIT_NEEDS_test_small := $(UNIT_NETRIG_NEEDS)
 
 # ---- rules --------------------------------------------------------------------------------------
 
