@@ -26,8 +26,9 @@
 
 static_assert((CONFIG_CONSOLE_RING & RING_MASK) == 0, "the ring's indices are masked");
 
+static char ring[CONFIG_CONSOLE_RING];
+
 static struct {
-    char ring[CONFIG_CONSOLE_RING];
     uint32_t head, tail; /* free-running; written at head, drained at tail */
     uint64_t dropped;
     enum log_level level;
@@ -47,8 +48,8 @@ static bool enqueue(const char *s, size_t len, size_t leave)
     size_t first = CONFIG_CONSOLE_RING - slot;
     if (first > len)
         first = len;
-    memcpy(con.ring + slot, s, first);
-    memcpy(con.ring, s + first, len - first);
+    memcpy(ring + slot, s, first);
+    memcpy(ring, s + first, len - first);
     con.head += (uint32_t)len;
     return true;
 }
@@ -80,8 +81,8 @@ unsigned console_drain(unsigned budget)
             n = CONFIG_CONSOLE_RING - slot;
         if (n > budget - done)
             n = budget - done;
-        unsigned taken = serial_put(con.ring + slot, n);
-        show(con.ring + slot, taken);
+        unsigned taken = serial_put(ring + slot, n);
+        show(ring + slot, taken);
         con.tail += taken;
         done += taken;
         if (taken < n)
