@@ -80,6 +80,7 @@ OBJ        := $(KERNEL_OBJ) $(STACK_OBJ) $(LWIP_OBJ) $(LLHTTP_OBJ)
 
 .PHONY: all deps run test check check-layers debug help clean
 .DELETE_ON_ERROR:
+.SECONDARY:
 
 all: $(B)/antifreeze.elf $(B)/antifreeze.efi $(B)/antifreeze.img ## every artifact (default)
 
@@ -178,7 +179,7 @@ check: all ## format, layers, static analysis, scripts, documents, machine code
 	$(Q)tools/check
 
 check-layers: ## who may include whom
-	$(Q)tools/check-layers
+	$(Q)tools/check layers
 
 debug: all ## QEMU paused with a gdb stub on port 1234
 	@echo "gdb -ex 'target remote :1234' -ex 'hbreak kernel_main' $(B)/antifreeze.sym.elf"

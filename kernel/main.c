@@ -166,7 +166,7 @@ static void record_ready(void)
     apps_json_services(j);
     json_end_array(j);
     record_end();
-    kprintf("ready: %s %s", netport_ip(0), netport_ip6(0));
+    kprintf("ready: ip %s, ip6 %s", netport_ip(0), netport_ip6(0));
 }
 
 static _Noreturn void finish(void)
