@@ -109,14 +109,40 @@ unsigned netport_init(const struct conf *c)
 /* ---- one turn ----------------------------------------------------------------------------------
  */
 
+static bool blocked_again(void)
+{
+    for (unsigned k = 0; k < nics; k++) {
+        if (ethifs[k].tx_blocked)
+            return true;
+    }
+    return false;
+}
+
 /* Lets every connection send what it could not: segments that found no buffer, and acknowledgements
- * likewise. lwIP by itself would come back to them at the next timer tick. */
+ * likewise. lwIP by itself would come back to them at the next timer tick. Each time the next one
+ * begins where the ring was full again, or the head of lwIP's list would take all there is. The
+ * pointer is only compared: that connection may be gone. */
 static void wake_senders(void)
 {
-    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
+    static const struct tcp_pcb *turn;
+    struct tcp_pcb *first = tcp_active_pcbs;
+
+    while (first != NULL && first != turn)
+        first = first->next;
+    if (first == NULL)
+        first = tcp_active_pcbs;
+    for (struct tcp_pcb *pcb = first; pcb != NULL;) {
         if ((pcb->flags & (TF_NAGLEMEMERR | TF_ACK_NOW)) != 0)
             tcp_output(pcb);
+        if (blocked_again()) {
+            turn = pcb;
+            return;
+        }
+        pcb = pcb->next != NULL ? pcb->next : tcp_active_pcbs;
+        if (pcb == first)
+            break;
     }
+    turn = NULL;
 }
 
 unsigned netport_poll(uint64_t now_ns)
@@ -137,7 +163,6 @@ unsigned netport_poll(uint64_t now_ns)
     }
     sys_check_timeouts();
     if (room) {
-        tcp_txnow();
         wake_senders();
         done++;
     }
