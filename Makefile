@@ -181,10 +181,11 @@ check: all ## format, layers, static analysis, scripts, documents, machine code
 check-layers: ## who may include whom
 	$(Q)tools/check layers
 
-debug: all ## QEMU paused with a gdb stub on port 1234
+debug: all ## QEMU paused with a gdb stub on port 1234; APPEND= is its command line
 	@echo "gdb -ex 'target remote :1234' -ex 'hbreak kernel_main' $(B)/antifreeze.sym.elf"
 	$(Q)$(QEMU) -machine q35 -m 64 -nodefaults -display none -serial stdio -no-reboot -S -s \
-	    -netdev user,id=n0 -device virtio-net-pci,netdev=n0 -kernel $(B)/antifreeze.elf
+	    -netdev user,id=n0 -device virtio-net-pci,netdev=n0 \
+	    -kernel $(B)/antifreeze.elf -append '$(APPEND)'
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  \1\t/p' Makefile tests/unit/unit.mk | expand -t 16

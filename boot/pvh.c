@@ -86,6 +86,10 @@ void pvh_main(uint64_t start_paddr, uint64_t entry_tsc)
         info.rsdp = start->rsdp_paddr;
         read_memmap(start);
         read_cmdline(start);
+    } else {
+        /* QEMU's option ROM copies a command line that is larger than its buffer, 4096 bytes, over
+         * the start info. Nothing else is known to spoil it. */
+        info.cmdline_truncated = 1;
     }
     kernel_main(&info);
 }

@@ -61,6 +61,27 @@ static EFI_STATUS fail(const CHAR16 *why, EFI_STATUS status)
     return status;
 }
 
+/* The same with a number of MiB where the text has a '#'. */
+static EFI_STATUS fail_mib(const CHAR16 *why, UINT64 bytes, EFI_STATUS status)
+{
+    CHAR16 text[128];
+    UINT64 mib = (bytes + 0xfffff) >> 20, unit = 1;
+    UINTN n = 0;
+
+    while (mib / unit >= 10)
+        unit *= 10;
+    for (; *why != 0 && n < 100; why++) {
+        if (*why != '#') {
+            text[n++] = *why;
+            continue;
+        }
+        for (; unit > 0; unit /= 10)
+            text[n++] = (CHAR16)('0' + mib / unit % 10);
+    }
+    text[n] = 0;
+    return fail(text, status);
+}
+
 static void copy(void *to, const void *from, UINTN n)
 {
     bs->CopyMem(to, (void *)from, n);
@@ -249,7 +270,8 @@ static EFI_STATUS load_kernel(struct handoff *h)
     status = bs->AllocatePages(AllocateAnyPages, EfiLoaderData, (end - start + BLOCK) / PAGE + 1,
                                &pages);
     if (EFI_ERROR(status))
-        return status;
+        return fail_mib(L"needs # MiB of memory in one piece; please give the machine more",
+                        end - start + BLOCK, status);
     shift = (start - pages) % BLOCK; /* from the allocation's start to the image's */
     h->info.phys_base = pages + shift - (start - KERNEL_BASE);
     for (unsigned i = 0; i < eh->e_phnum; i++) {
@@ -376,7 +398,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
     read_conf(li, &h->info);
     status = load_kernel(h);
     if (EFI_ERROR(status))
-        return fail(L"not enough memory for the kernel; please give the machine more", status);
+        return status;
     build_tables(h);
 
     status = exit_boot_services(image, &map);

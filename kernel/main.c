@@ -77,7 +77,8 @@ static void record_boot(void)
 static void check_memory(void)
 {
     uint64_t start = paging_image_phys(), end = start + paging_image_bytes();
-    bool fits = boot.mem_n == 0; /* no map: nothing to check against */
+    /* UEFI allocated it; and without a map there is nothing to check against. */
+    bool fits = boot.entry != BOOT_PVH || boot.mem_n == 0;
 
     for (uint32_t i = 0; i < boot.mem_n; i++) {
         const struct boot_mem *m = &boot.mem[i];
@@ -144,7 +145,7 @@ static void boot_services(void)
     nics = netport_init(&conf);
     if (nics == 0) {
         record_error("no virtio network device works; add one, e.g. -device "
-                     "virtio-net-pci,netdev=…");
+                     "virtio-net-pci,netdev=n0");
         machine_exit(EXIT_FAIL);
     }
     if (!conf_check_nics(&conf, nics))

@@ -15,7 +15,6 @@
 #include "cpu.h"
 #include "lapic.h"
 #include "mmio.h"
-#include "panic.h"
 #include "paging.h"
 
 /* A sample is good to about half a microsecond; 100 ppm of this is 0.8 us. */
@@ -164,7 +163,10 @@ bool time_calibrate(void)
 
     ticks = second.tsc - first.tsc;
     ns = (second.ref - first.ref) * NS_PER_S / ref.hz;
-    ASSERT(ns < 4 * NS_PER_S && ticks > ns / 100); /* else the counter stands still, or nearly */
+    if (ticks <= ns / 100) /* it stands still, or nearly: the reference has to do for good */
+        return false;
+    for (; ns >= 4 * NS_PER_S; ns /= 2, lapic_ticks /= 2)
+        ticks /= 2; /* (ns << 32) has to fit 64 bits */
     ns_mult = (ns << 32) / ticks;
     tsc_hz = ticks * NS_PER_S / ns;
     lapic_timer_set_hz(lapic_ticks * NS_PER_S / ns);
