@@ -335,10 +335,24 @@ int rig_udp_recv(uint16_t port, void *data, uint32_t cap)
 
 #define PEER_SCALE 7
 
+/* The window field, and the right edge that it grants. */
+static uint16_t announce(struct rig_tcp *t, bool syn, uint32_t ack)
+{
+    const uint32_t room = t->wnd > t->rx_len ? t->wnd - (uint32_t)t->rx_len : 0;
+    const unsigned scale = syn ? 0 : PEER_SCALE;
+    const uint16_t field = (uint16_t)(room >> scale > 0xffff ? 0xffff : room >> scale);
+    const uint32_t edge = ack + ((uint32_t)field << scale);
+
+    if (syn || (int32_t)(edge - t->rcv_edge) > 0)
+        t->rcv_edge = edge;
+    return field;
+}
+
 void rig_tcp_segment(struct rig_tcp *t, uint8_t flags, uint32_t seq, uint32_t ack, const void *data,
                      uint32_t len)
 {
-    uint8_t frame[RIG_FRAME_MAX], *tcp = malloc(28 + len);
+    uint8_t frame[RIG_FRAME_MAX], *tcp = calloc(1, 28 + len);
+    const bool syn = (flags & RIG_SYN) != 0;
     uint32_t hlen = 20;
 
     put16(tcp, t->lport);
@@ -346,18 +360,14 @@ void rig_tcp_segment(struct rig_tcp *t, uint8_t flags, uint32_t seq, uint32_t ac
     put32(tcp + 4, seq);
     put32(tcp + 8, (flags & RIG_ACK) != 0 ? ack : 0);
     tcp[13] = flags;
-    put32(tcp + 14, 0);
-    put16(tcp + 18, 0);
-    if ((flags & RIG_SYN) != 0) {
-        const uint16_t mtu = (uint16_t)(rig.mtu != 0 ? rig.mtu : 1500);
+    put16(tcp + 14, announce(t, syn, ack));
+    if (syn) {
+        const uint32_t mtu = rig.mtu != 0 ? rig.mtu : 1500;
 
-        put16(tcp + 14, t->wnd > 0xffff ? 0xffff : t->wnd);
         put16(tcp + 20, 0x0204);
-        put16(tcp + 22, (uint32_t)mtu - (t->v6 ? 60 : 40));
+        put16(tcp + 22, mtu - (t->v6 ? 60 : 40));
         put32(tcp + 24, 0x01030300 | PEER_SCALE);
         hlen = 28;
-    } else {
-        put16(tcp + 14, t->wnd >> PEER_SCALE);
     }
     tcp[12] = (uint8_t)(hlen / 4 << 4);
     if (len > 0)
@@ -391,20 +401,21 @@ static void take_payload(struct rig_tcp *t, uint32_t seq, const uint8_t *data, u
             send_ack(t);
         return;
     }
-    if (len == 1 && t->wnd == 0) { /* a probe of the closed window: it has not opened */
+    if (len > 0 && (int32_t)(seq + len - t->rcv_edge) > 0) {
+        /* Beyond the window. One byte is a probe of a closed one: it has not opened. */
+        assert_true(len == 1 || rig.impersonated);
         send_ack(t);
         return;
     }
     if (len > 0) {
-        assert_true(len <= t->wnd ||
                     rig.impersonated); /* the guest keeps within the peer's window */
-        if (t->rx_len + len > t->rx_cap) {
-            t->rx_cap = (t->rx_len + len) * 2;
-            t->rx = realloc(t->rx, t->rx_cap);
-        }
-        memcpy(t->rx + t->rx_len, data, len);
-        t->rx_len += len;
-        t->rcv_nxt += len;
+                    if (t->rx_len + len > t->rx_cap) {
+                        t->rx_cap = (t->rx_len + len) * 2;
+                        t->rx = realloc(t->rx, t->rx_cap);
+                    }
+                    memcpy(t->rx + t->rx_len, data, len);
+                    t->rx_len += len;
+                    t->rcv_nxt += len;
     }
     if (fin) {
         t->rcv_nxt++;
@@ -443,6 +454,7 @@ static bool take_tcp(uint8_t *frame)
         if (!t->established) {
             syn_options(t, tcp);
             t->rcv_nxt = get32(tcp + 4) + 1;
+            t->rcv_edge += t->rcv_nxt; /* the SYN granted it without knowing where we begin */
             t->established = true;
         }
         send_ack(t);
@@ -548,6 +560,8 @@ size_t rig_tcp_recv(struct rig_tcp *t, void *data, size_t len, uint64_t timeout_
         memcpy(data, t->rx, len);
         t->rx_len -= len;
         memmove(t->rx, t->rx + len, t->rx_len);
+        if (!t->manual_ack && !t->got_rst)
+            send_ack(t); /* the window is larger again */
     }
     return len;
 }

@@ -33,7 +33,8 @@ UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_kernel.c netrig_mem.
                      kernel/json.c kernel/format.c $(UNIT_LWIP)
 UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc
 UNIT_NETRIG_NEEDS := build/lwip/src/include/lwip/init.h
-UNIT_SIM    := tests/sim/sim.c tests/sim/sim_kernel.c kernel/json.c kernel/format.c
+UNIT_SIM    := tests/sim/sim_pci.c tests/sim/sim_nic.c tests/sim/sim_ring.c tests/sim/sim_kernel.c \
+               kernel/json.c kernel/format.c
 
 # ---- the programs -------------------------------------------------------------------------------
 
@@ -65,6 +66,12 @@ UNIT_SRC_test_small   := tests/unit/test_small.c apps/conn.c apps/small.c apps/e
     apps/chargen.c apps/refused.c $(UNIT_NETRIG)
 UNIT_LIBS_test_small  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_small := $(UNIT_NETRIG_NEEDS)
+
+UNIT_DRIVER := drivers/netbuf.c drivers/pci.c drivers/virtqueue.c drivers/virtqueue_split.c drivers/virtio_pci.c \
+               drivers/virtio_pci_modern.c drivers/virtio_net.c drivers/virtio_net_up.c drivers/virtio_net_stats.c
+UNIT_TESTS += test_netbuf test_virtqueue
+UNIT_SRC_test_netbuf    := tests/unit/test_netbuf.c drivers/netbuf.c $(UNIT_SIM)
+UNIT_SRC_test_virtqueue := tests/unit/test_virtqueue.c drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
 
 # ---- rules --------------------------------------------------------------------------------------
 
