@@ -73,6 +73,12 @@ UNIT_TESTS += test_netbuf test_virtqueue
 UNIT_SRC_test_netbuf    := tests/unit/test_netbuf.c drivers/netbuf.c $(UNIT_SIM)
 UNIT_SRC_test_virtqueue := tests/unit/test_virtqueue.c drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
 
+UNIT_TESTS += test_http
+UNIT_SRC_test_http   := tests/unit/test_http.c apps/conn.c apps/http.c apps/http_parse.c apps/http_route.c \
+    apps/pattern.c apps/refused.c $(LLHTTP)/api.c $(LLHTTP)/http.c $(LLHTTP)/llhttp.c $(UNIT_NETRIG)
+UNIT_LIBS_test_http  := $(UNIT_NETRIG_LIBS)
+UNIT_NEEDS_test_http := $(UNIT_NETRIG_NEEDS)
+
 # ---- rules --------------------------------------------------------------------------------------
 
 unit_obj_dir = build/unit/$(if $(UNIT_CFLAGS_$(1)),$(1).o,obj)

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * A simulated machine: a PCI bus with virtio network devices on it, made from the specification
+ * and not from the driver.
+ *
+ *     sim_pci.c     ports 0xcf8/0xcfc, configuration space, BARs, the window that registers are mapped into
+ *     sim_nic.c     the device's registers and their rules     sim_ring.c  its rings and theirs
+ *     sim_kernel.c  the few kernel functions that drivers call
+ *
+ * The device enforces: every access is compared with what the specification allows (checklist clauses
+ * are cited), and the first breach fails the running test, or is kept in sim_violation while
+ * sim_collect is set. Buffers that the device owns are poisoned with AddressSanitizer, so that merely
+ * reading one ends the program. Like a real one it works on a queue only after a doorbell, stops when the
+ * queue is empty, and asks for the next doorbell as the negotiated features say.
+ *
+ * And it can misbehave, in every way the fields of struct sim_nic allow.
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "cpu.h"
+
+/* ---- the machine ------------------------------------------------------------------------------
+ */
+
+struct sim_nic;
+
+struct sim_fn { /* a PCI function */
+    uint8_t bus, slot, fn;
+    uint8_t cfg[256];
+    uint32_t bar_bits[6]; /* bits of each BAR that can change; 0: none */
+    struct sim_nic *nic;  /* NULL: nothing behind its BARs */
+    bool bars_sized;      /* all ones were written to one of them */
+};
+
+/* Everything as after power-on, without any function. Call it in each test's set-up. */
+void sim_power_on(void);
+
+/* Forgets everything. Fails if a violation was collected and not looked at. */
+void sim_power_off(void);
+
+struct sim_fn *sim_add_fn(uint8_t bus, uint8_t slot, uint8_t fn, uint16_t vendor, uint16_t device);
+
+/* A bridge at this place, to bus `secondary`. */
+struct sim_fn *sim_add_bridge(uint8_t bus, uint8_t slot, uint8_t secondary);
+
+/* Appends a capability of `len` bytes to the list; returns its offset. Behind 0xff the space is full. */
+uint8_t sim_add_cap(struct sim_fn *f, const uint8_t *cap, uint8_t len);
+
+void sim_put16(uint8_t *p, uint16_t v);
+void sim_put32(uint8_t *p, uint32_t v);
+uint16_t sim_get16(const uint8_t *p);
+uint32_t sim_get32(const uint8_t *p);
+
+extern uint64_t sim_now_ns; /* each look at the clock moves it 100 ns */
+extern bool sim_collect;    /* true: a violation is kept instead of failing the test */
+extern char sim_violation[256];
+extern unsigned sim_pci_accesses;  /* accesses to configuration space */
+extern unsigned sim_vectors_left;  /* CPU vectors that irq_vector_alloc() still has */
+extern uint64_t sim_irqs[256];     /* taken, by CPU vector */
+extern bool sim_mmio_map_fails;
+
+/* The driver broke a rule. `clause` as in CONFORMANCE.md. */
+void sim_breach(const char *clause, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* True if the collected violation is one of this clause; forgets it. */
+bool sim_breached(const char *clause);
+
+/* The last record of this event as text, or NULL; how many there were. */
+const char *sim_record(const char *event);
+unsigned sim_records(const char *event);
+
+/* ---- a virtio network device ------------------------------------------------------------------
+ */
+
+enum { SIM_RXQ, SIM_TXQ, SIM_QUEUES };
+
+#define SIM_F_MTU             (1ull << 3)
+#define SIM_F_MAC             (1ull << 5)
+#define SIM_F_STATUS          (1ull << 16)
+#define SIM_F_EVENT_IDX       (1ull << 29)
+#define SIM_F_VERSION_1       (1ull << 32)
+#define SIM_F_ACCESS_PLATFORM (1ull << 33)
+#define SIM_F_RING_PACKED     (1ull << 34)
+#define SIM_F_ORDER_PLATFORM  (1ull << 36)
+
+struct sim_entry { /* what the driver exposed under one descriptor id */
+    bool exposed;
+    uint64_t addr;
+    uint32_t len;
+    uint16_t flags;
+};
+
+struct sim_queue {
+    uint16_t max;        /* offered queue size */
+    uint16_t notify_off; /* offered place of the doorbell */
+
+    /* Registers */
+    uint16_t size, vector;
+    bool enabled;
+    uint64_t desc, driver, device;
+    unsigned fields_written; /* bits: size, desc, driver, device, both halves each */
+    bool vector_unread;
+
+    /* The device's side of the ring */
+    uint16_t last_avail; /* entries taken from the available ring */
+    uint16_t used_idx;   /* completions published */
+    uint16_t signalled;  /* used_idx when an interrupt was last considered */
+    bool awake;          /* a doorbell came and the queue was not found empty since */
+    unsigned doorbells;  /* that came */
+    unsigned interrupts; /* that were sent */
+    struct sim_entry *entries;
+
+    /* The monitor's */
+    uint16_t avail_idx;   /* as the driver last wrote it */
+    uint16_t weighed;     /* avail_idx when it last looked whether to ring the doorbell */
+    uint16_t taken;       /* used entries the driver has read */
+    uint16_t used_read;   /* used.idx as the driver last read it */
+    unsigned exposed_n;
+    bool need_wmb;        /* ring or descriptor written since the last write barrier */
+    bool need_mb_kick;    /* avail.idx written, no full barrier since */
+    bool need_mb_sleep;   /* interrupts asked for, no full barrier since */
+    bool need_rmb;        /* used.idx read, no read barrier since */
+    bool kick_due;        /* the driver looked whether to ring the doorbell and has to */
+};
+
+struct sim_nic {
+    struct sim_fn *fn;
+
+    /* What it offers. Change before the driver starts. */
+    uint64_t offer;
+    uint64_t refuse;         /* accepting any of these makes it take FEATURES_OK back */
+    uint16_t num_queues;
+    uint32_t notify_multiplier;
+    uint16_t msix_n;         /* entries of the table; 0: no MSI-X */
+    uint16_t vectors_ok;     /* so many vectors can be assigned at a time; more: NO_VECTOR */
+    uint8_t mac[6];
+    uint16_t link_status, mtu;
+    uint32_t config_len;     /* bytes of device configuration it announces */
+
+    /* How it misbehaves */
+    unsigned reset_reads;    /* a reset completes after so many reads of the status */
+    bool reset_never;
+    bool generation_moves;   /* at every read */
+    bool gone;               /* all ones from everywhere */
+    bool interrupts_lost;
+    bool doorbells_lost;
+    uint8_t hdr_junk;        /* fills the header of frames it delivers */
+    uint64_t (*shm_hook)(struct sim_nic *, const volatile void *p, unsigned width, uint64_t v);
+
+    /* Registers and state */
+    uint8_t status, generation;
+    bool resetting, reset_read, was_reset;
+    unsigned reset_left;
+    bool features_ok_read;
+    uint32_t device_feature_select, driver_feature_select;
+    uint64_t accepted;
+    uint16_t queue_select, config_vector;
+    bool config_vector_unread;
+    unsigned vectors_used;
+    unsigned resets;         /* completed */
+    struct sim_queue q[SIM_QUEUES];
+    uint8_t msix_table[2048 * 16];
+
+    /* What it sent */
+    uint64_t tx_frames, tx_bytes;
+    uint8_t tx_last[65536];
+    uint32_t tx_last_len;
+};
+
+/* Places of the structures in BAR 4, and of the MSI-X table in BAR 1. */
+enum {
+    SIM_COMMON = 0x0000,
+    SIM_COMMON_LEN = 0x40,
+    SIM_CONFIG = 0x1000,
+    SIM_NOTIFY = 0x2000,
+    SIM_NOTIFY_LEN = 0x4000,
+    SIM_BAR_BYTES = 0x8000,
+};
+
+/* A device at bus 0, this slot, with everything in order: 256 entries a queue, all features a driver
+ * like ours can want, three vectors. The second form places no capabilities: tests that lie in them. */
+struct sim_nic *sim_add_nic(uint8_t slot);
+struct sim_nic *sim_add_bare_nic(uint8_t slot);
+
+/* Capabilities with the true values (the notification one has the multiplier behind it). */
+uint8_t sim_cap_common(struct sim_nic *n);
+uint8_t sim_cap_notify(struct sim_nic *n);
+uint8_t sim_cap_config(struct sim_nic *n);
+uint8_t sim_cap_msix(struct sim_nic *n);
+/* And with any. */
+uint8_t sim_cap_virtio(struct sim_nic *n, uint8_t type, uint8_t bar, uint32_t offset, uint32_t len);
+
+/* ---- what the device does ---------------------------------------------------------------------
+ */
+
+/* Takes the next available buffer. False: it has not been told of one. */
+bool sim_take(struct sim_nic *n, unsigned q, uint16_t *id);
+
+/* Gives a buffer back, in order: used entry, index, interrupt. */
+void sim_use(struct sim_nic *n, unsigned q, uint32_t id, uint32_t len);
+
+/* The same without the checks a correct device makes: anything can be written. */
+void sim_use_raw(struct sim_nic *n, unsigned q, uint32_t id, uint32_t len);
+void sim_used_jump(struct sim_nic *n, unsigned q, uint16_t idx);
+
+/* A frame arrives: into the next buffer, which is filled to its end. False: no buffer (the frame is lost). */
+bool sim_rx(struct sim_nic *n, const void *frame, uint32_t len);
+
+/* Sends at most max frames and completes them; returns how many. */
+unsigned sim_tx(struct sim_nic *n, unsigned max);
+
+/* Raises the interrupt of a queue or, with SIM_QUEUES, of a configuration change. */
+void sim_interrupt(struct sim_nic *n, unsigned q);
+
+/* Sets DEVICE_NEEDS_RESET; stops working. */
+void sim_needs_reset(struct sim_nic *n);
+
+/* Fails unless every rule that is about an end was kept as well: no doorbell is owed. */
+void sim_settled(struct sim_nic *n);
+
+/* ---- between the files of the simulation ------------------------------------------------------
+ */
+
+uint32_t sim_nic_read(struct sim_nic *n, unsigned bar, uint64_t offset, unsigned width);
+void sim_nic_write(struct sim_nic *n, unsigned bar, uint64_t offset, unsigned width, uint32_t v);
+void sim_queue_enable(struct sim_nic *n, unsigned q);
+void sim_queue_reset(struct sim_nic *n, unsigned q);
+void sim_doorbell(struct sim_nic *n, unsigned q);
+bool sim_fn_decodes(const struct sim_fn *f);
+bool sim_fn_masters(const struct sim_fn *f);
+struct sim_nic *sim_nics(unsigned i);
+void sim_forget_nics(void);
+void sim_forget_records(void);
+
+#endif
