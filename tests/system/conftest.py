@@ -85,14 +85,14 @@ def pytest_runtest_makereport(item):
             report.sections.append((f"guest {guest.log_dir}", guest.console.tail(25)))
 
 
-def _directory(node):
+def log_directory(node):
     name = re.sub(r"[^\w.\[\]=-]+", "_", node.nodeid.split("/")[-1])
     return LOGS / name
 
 
 @pytest.fixture
 def log_dir(request):
-    return _directory(request.node)
+    return log_directory(request.node)
 
 
 # ---- guests -------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ class _Shared:
 
 @pytest.fixture(scope="module")
 def _shared(request):
-    shared = _Shared(_directory(request.node))
+    shared = _Shared(log_directory(request.node))
     yield shared
     shared.drop()
     shared.net.close()

@@ -123,6 +123,11 @@ class RawPeer:
         """True if the guest answers with the same payload."""
         return self.echo_reply(self.send_echo(payload, family), timeout, family) == payload
 
+    def wait_reachable(self, family, seconds=60):
+        """True as soon as the guest answers. Asks once a second, as an address may not be in use yet: an IPv6
+        one is first checked for duplicates."""
+        return any(self.ping(timeout=1, family=family) for _ in range(seconds))
+
     def _read(self):
         stream = self._ours.makefile("rb")
         try:

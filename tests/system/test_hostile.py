@@ -10,33 +10,24 @@ import time
 import pytest
 
 import hostile
-from antifreeze import net as networks
-from conftest import BOOT_SECONDS, check_health
+from conftest import check_health
 from peer import RawPeer
 
 SEED = 20240607
 NOISE = 20000
 
 
-@pytest.fixture(scope="module")
-def wired(request, tmp_path_factory):
-    """(guest, peer), shared by the tests of this file."""
-    from conftest import _directory
-
-    with networks.best() as net, RawPeer() as peer:
-        words = f"{peer.config('net1')}"
-        with networks.NetGuest(net, _directory(request.node), words, more_nics=[peer.nic()]) as guest:
-            guest.wait("ready", BOOT_SECONDS)
-            assert peer.ping(), "the guest does not answer before anything was done to it"
-            yield guest, peer
+@pytest.fixture
+def wired(boot):
+    """(guest, peer): the guest's net1 is wired to the peer."""
+    with RawPeer() as peer:
+        guest = boot(append=peer.config("net1"), more_nics=[peer.nic()])
+        for family in (4, 6):
+            assert peer.wait_reachable(family), "no answer before anything was done to it"
+        yield guest, peer
 
 
-@pytest.fixture(autouse=True)
-def attach(request, wired):
-    request.node.guests = [wired[0]]
-
-
-def settled(guest, baseline, seconds):
+def settled(guest, baseline, seconds=120):
     """Waits until every pool is at its idle level again; {} or {pool: (idle, now)} of those that are not."""
     deadline = time.monotonic() + seconds
     while True:
@@ -76,7 +67,7 @@ def test_hostile_frames_are_dropped_and_counted(wired, family):
     after = guest.stats()
     assert drops(after) > drops(before), "nothing was counted"
     assert after["alloc_failures"] == 0
-    over = settled(guest, used(before), 120)
+    over = settled(guest, used(before))
     assert not over, f"not given back (idle, now): {over}"
     check_health(guest)
 
@@ -94,7 +85,7 @@ def test_changed_and_random_frames_do_no_harm(wired):
             assert guest.alive(), guest.error(f"one of these: {[frame.hex() for frame in last]}")
             peer.forget()
     assert peer.ping(), "no answer after noise"
-    over = settled(guest, used(before), 120)
+    over = settled(guest, used(before))
     assert not over, f"not given back (idle, now): {over}"
     assert guest.stats()["alloc_failures"] == 0
     check_health(guest)
