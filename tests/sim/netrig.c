@@ -408,14 +408,13 @@ static void take_payload(struct rig_tcp *t, uint32_t seq, const uint8_t *data, u
         return;
     }
     if (len > 0) {
-                    rig.impersonated); /* the guest keeps within the peer's window */
-                    if (t->rx_len + len > t->rx_cap) {
-                        t->rx_cap = (t->rx_len + len) * 2;
-                        t->rx = realloc(t->rx, t->rx_cap);
-                    }
-                    memcpy(t->rx + t->rx_len, data, len);
-                    t->rx_len += len;
-                    t->rcv_nxt += len;
+        if (t->rx_len + len > t->rx_cap) {
+            t->rx_cap = (t->rx_len + len) * 2;
+            t->rx = realloc(t->rx, t->rx_cap);
+        }
+        memcpy(t->rx + t->rx_len, data, len);
+        t->rx_len += len;
+        t->rcv_nxt += len;
     }
     if (fin) {
         t->rcv_nxt++;

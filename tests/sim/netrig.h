@@ -122,17 +122,19 @@ int rig_udp_recv(uint16_t port, void *data, uint32_t cap);
 /* ---- the peer's TCP -----------------------------------------------------------------------------
  */
 
-/* A well-behaved endpoint on a lossless link: receives in order, acknowledges at once, retransmits
- * what the guest dropped. A test that wants something rude sends segments by rig_tcp_segment(). */
+/* A well-behaved endpoint with a window of a megabyte on a lossless link: receives in order,
+ * acknowledges at once, retransmits what the guest dropped. A test that wants something rude sends
+ * segments by rig_tcp_segment(). */
 struct rig_tcp {
     bool v6;
     uint16_t lport, rport; /* the peer's, the guest's */
     uint32_t snd_una, snd_nxt, rcv_nxt;
     uint32_t guest_wnd; /* bytes the guest accepts beyond snd_una */
     uint8_t guest_scale;
-    uint16_t mss;    /* what the guest announced */
-    uint32_t wnd;    /* what the peer announces, bytes; may be changed at any time */
-    bool manual_ack; /* received data is not acknowledged by itself */
+    uint16_t mss;      /* what the guest announced */
+    uint32_t wnd;      /* what the peer takes in before the test reads, bytes; may be changed */
+    uint32_t rcv_edge; /* how far the guest may send */
+    bool manual_ack;   /* received data is not acknowledged by itself */
     bool established, got_fin, got_rst, sent_fin;
     uint8_t *rx; /* received in order, not yet taken by rig_tcp_recv() */
     size_t rx_len, rx_cap;

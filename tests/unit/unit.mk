@@ -48,6 +48,12 @@ UNIT_SRC_test_rand    := tests/unit/test_rand.c
 UNIT_SRC_test_ipaddr  := tests/unit/test_ipaddr.c kernel/ipaddr.c
 UNIT_SRC_test_conf    := tests/unit/test_conf.c kernel/conf.c kernel/ipaddr.c kernel/record.c kernel/json.c kernel/format.c
 
+UNIT_TESTS += test_acpi test_fw_cfg test_symbols test_time
+UNIT_SRC_test_acpi    := tests/unit/test_acpi.c
+UNIT_SRC_test_fw_cfg  := tests/unit/test_fw_cfg.c
+UNIT_SRC_test_symbols := tests/unit/test_symbols.c
+UNIT_SRC_test_time    := tests/unit/test_time.c
+
 LLHTTP ?= /usr/share/llhttp
 UNIT_TESTS += test_http_parse
 UNIT_SRC_test_http_parse := tests/unit/test_http_parse.c apps/http_parse.c \
@@ -69,9 +75,12 @@ UNIT_NEEDS_test_small := $(UNIT_NETRIG_NEEDS)
 
 UNIT_DRIVER := drivers/netbuf.c drivers/pci.c drivers/virtqueue.c drivers/virtqueue_split.c drivers/virtio_pci.c \
                drivers/virtio_pci_modern.c drivers/virtio_net.c drivers/virtio_net_up.c drivers/virtio_net_stats.c
-UNIT_TESTS += test_netbuf test_virtqueue
+UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci
 UNIT_SRC_test_netbuf    := tests/unit/test_netbuf.c drivers/netbuf.c $(UNIT_SIM)
 UNIT_SRC_test_virtqueue := tests/unit/test_virtqueue.c drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
+UNIT_SRC_test_pci        := tests/unit/test_pci.c drivers/pci.c $(UNIT_SIM)
+UNIT_SRC_test_virtio_pci := tests/unit/test_virtio_pci.c drivers/pci.c drivers/virtio_pci.c drivers/virtio_pci_modern.c \
+                            drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
 
 UNIT_TESTS += test_http
 UNIT_SRC_test_http   := tests/unit/test_http.c apps/conn.c apps/http.c apps/http_parse.c apps/http_route.c \
