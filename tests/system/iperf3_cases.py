@@ -53,7 +53,7 @@ CASES = [
     # TCP: when it ends
     Case("tcp-bytes", "-n 10M", moved=9_000_000),
     Case("tcp-bytes-reverse", "-n 10M -R", moved=9_000_000),
-    Case("tcp-blocks", "-k 100", moved=12_000_000),
+    Case("tcp-blocks", "-k 100", moved=11_000_000),
     Case("tcp-blocks-reverse", "-k 100 -R"),
     Case("tcp-warm-up", "-t 1 -O 1"),
     Case("tcp-warm-up-reverse", "-t 1 -O 1 -R"),
