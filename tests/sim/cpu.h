@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * kernel/cpu.h for drivers under test: ports lead to the simulated machine, barriers to its monitor.
+ * kernel/cpu.h for drivers under test: ports lead to the simulated machine, barriers to its
+ * monitor.
  */
 #ifndef SIM_CPU_H
 #define SIM_CPU_H

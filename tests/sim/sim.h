@@ -3,15 +3,16 @@
  * A simulated machine: a PCI bus with virtio network devices on it, made from the specification
  * and not from the driver.
  *
- *     sim_pci.c     ports 0xcf8/0xcfc, configuration space, BARs, the window that registers are mapped into
- *     sim_nic.c     the device's registers and their rules     sim_ring.c  its rings and theirs
- *     sim_kernel.c  the few kernel functions that drivers call
+ *     sim_pci.c     ports 0xcf8/0xcfc, configuration space, BARs, the window that registers are
+ * mapped into sim_nic.c     the device's registers and their rules     sim_ring.c  its rings and
+ * theirs sim_kernel.c  the few kernel functions that drivers call
  *
- * The device enforces: every access is compared with what the specification allows (checklist clauses
- * are cited), and the first breach fails the running test, or is kept in sim_violation while
- * sim_collect is set. Buffers that the device owns are poisoned with AddressSanitizer, so that merely
- * reading one ends the program. Like a real one it works on a queue only after a doorbell, stops when the
- * queue is empty, and asks for the next doorbell as the negotiated features say.
+ * The device enforces: every access is compared with what the specification allows (checklist
+ * clauses are cited), and the first breach fails the running test, or is kept in sim_violation
+ * while sim_collect is set. Buffers that the device owns are poisoned with AddressSanitizer, so
+ * that merely reading one ends the program. Like a real one it works on a queue only after a
+ * doorbell, stops when the queue is empty, and asks for the next doorbell as the negotiated
+ * features say.
  *
  * And it can misbehave, in every way the fields of struct sim_nic allow.
  */
@@ -47,7 +48,8 @@ struct sim_fn *sim_add_fn(uint8_t bus, uint8_t slot, uint8_t fn, uint16_t vendor
 /* A bridge at this place, to bus `secondary`. */
 struct sim_fn *sim_add_bridge(uint8_t bus, uint8_t slot, uint8_t secondary);
 
-/* Appends a capability of `len` bytes to the list; returns its offset. Behind 0xff the space is full. */
+/* Appends a capability of `len` bytes to the list; returns its offset. Behind 0xff the space is
+ * full. */
 uint8_t sim_add_cap(struct sim_fn *f, const uint8_t *cap, uint8_t len);
 
 void sim_put16(uint8_t *p, uint16_t v);
@@ -58,9 +60,9 @@ uint32_t sim_get32(const uint8_t *p);
 extern uint64_t sim_now_ns; /* each look at the clock moves it 100 ns */
 extern bool sim_collect;    /* true: a violation is kept instead of failing the test */
 extern char sim_violation[256];
-extern unsigned sim_pci_accesses;  /* accesses to configuration space */
-extern unsigned sim_vectors_left;  /* CPU vectors that irq_vector_alloc() still has */
-extern uint64_t sim_irqs[256];     /* taken, by CPU vector */
+extern unsigned sim_pci_accesses; /* accesses to configuration space */
+extern unsigned sim_vectors_left; /* CPU vectors that irq_vector_alloc() still has */
+extern uint64_t sim_irqs[256];    /* taken, by CPU vector */
 extern bool sim_mmio_map_fails;
 
 /* The driver broke a rule. `clause` as in CONFORMANCE.md. */
@@ -115,16 +117,16 @@ struct sim_queue {
     struct sim_entry *entries;
 
     /* The monitor's */
-    uint16_t avail_idx;   /* as the driver last wrote it */
-    uint16_t weighed;     /* avail_idx when it last looked whether to ring the doorbell */
-    uint16_t taken;       /* used entries the driver has read */
-    uint16_t used_read;   /* used.idx as the driver last read it */
+    uint16_t avail_idx; /* as the driver last wrote it */
+    uint16_t weighed;   /* avail_idx when it last looked whether to ring the doorbell */
+    uint16_t taken;     /* used entries the driver has read */
+    uint16_t used_read; /* used.idx as the driver last read it */
     unsigned exposed_n;
-    bool need_wmb;        /* ring or descriptor written since the last write barrier */
-    bool need_mb_kick;    /* avail.idx written, no full barrier since */
-    bool need_mb_sleep;   /* interrupts asked for, no full barrier since */
-    bool need_rmb;        /* used.idx read, no read barrier since */
-    bool kick_due;        /* the driver looked whether to ring the doorbell and has to */
+    bool need_wmb;      /* ring or descriptor written since the last write barrier */
+    bool need_mb_kick;  /* avail.idx written, no full barrier since */
+    bool need_mb_sleep; /* interrupts asked for, no full barrier since */
+    bool need_rmb;      /* used.idx read, no read barrier since */
+    bool kick_due;      /* the driver looked whether to ring the doorbell and has to */
 };
 
 struct sim_nic {
@@ -132,23 +134,23 @@ struct sim_nic {
 
     /* What it offers. Change before the driver starts. */
     uint64_t offer;
-    uint64_t refuse;         /* accepting any of these makes it take FEATURES_OK back */
+    uint64_t refuse; /* accepting any of these makes it take FEATURES_OK back */
     uint16_t num_queues;
     uint32_t notify_multiplier;
-    uint16_t msix_n;         /* entries of the table; 0: no MSI-X */
-    uint16_t vectors_ok;     /* so many vectors can be assigned at a time; more: NO_VECTOR */
+    uint16_t msix_n;     /* entries of the table; 0: no MSI-X */
+    uint16_t vectors_ok; /* so many vectors can be assigned at a time; more: NO_VECTOR */
     uint8_t mac[6];
     uint16_t link_status, mtu;
-    uint32_t config_len;     /* bytes of device configuration it announces */
+    uint32_t config_len; /* bytes of device configuration it announces */
 
     /* How it misbehaves */
-    unsigned reset_reads;    /* a reset completes after so many reads of the status */
+    unsigned reset_reads; /* a reset completes after so many reads of the status */
     bool reset_never;
-    bool generation_moves;   /* at every read */
-    bool gone;               /* all ones from everywhere */
+    bool generation_moves; /* at every read */
+    bool gone;             /* all ones from everywhere */
     bool interrupts_lost;
     bool doorbells_lost;
-    uint8_t hdr_junk;        /* fills the header of frames it delivers */
+    uint8_t hdr_junk; /* fills the header of frames it delivers */
     uint64_t (*shm_hook)(struct sim_nic *, const volatile void *p, unsigned width, uint64_t v);
 
     /* Registers and state */
@@ -161,7 +163,7 @@ struct sim_nic {
     uint16_t queue_select, config_vector;
     bool config_vector_unread;
     unsigned vectors_used;
-    unsigned resets;         /* completed */
+    unsigned resets; /* completed */
     struct sim_queue q[SIM_QUEUES];
     uint8_t msix_table[2048 * 16];
 
@@ -181,8 +183,9 @@ enum {
     SIM_BAR_BYTES = 0x8000,
 };
 
-/* A device at bus 0, this slot, with everything in order: 256 entries a queue, all features a driver
- * like ours can want, three vectors. The second form places no capabilities: tests that lie in them. */
+/* A device at bus 0, this slot, with everything in order: 256 entries a queue, all features a
+ * driver like ours can want, three vectors. The second form places no capabilities: tests that lie
+ * in them. */
 struct sim_nic *sim_add_nic(uint8_t slot);
 struct sim_nic *sim_add_bare_nic(uint8_t slot);
 
@@ -207,7 +210,8 @@ void sim_use(struct sim_nic *n, unsigned q, uint32_t id, uint32_t len);
 void sim_use_raw(struct sim_nic *n, unsigned q, uint32_t id, uint32_t len);
 void sim_used_jump(struct sim_nic *n, unsigned q, uint16_t idx);
 
-/* A frame arrives: into the next buffer, which is filled to its end. False: no buffer (the frame is lost). */
+/* A frame arrives: into the next buffer, which is filled to its end. False: no buffer (the frame is
+ * lost). */
 bool sim_rx(struct sim_nic *n, const void *frame, uint32_t len);
 
 /* Sends at most max frames and completes them; returns how many. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The kernel as drivers under test see it: a clock that moves when it is looked at, records that are kept,
- * vectors that are counted, addresses that are their own DMA addresses.
+ * The kernel as drivers under test see it: a clock that moves when it is looked at, records that
+ * are kept, vectors that are counted, addresses that are their own DMA addresses.
  */
 #include "sim.h"
 

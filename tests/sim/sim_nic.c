@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The registers of a virtio network device behind the modern PCI interface, and the rules that a driver
- * has to keep when it touches them. Written from the specification's text: offsets and clauses are those
- * of virtio 1.3, and nothing here includes the driver's headers.
+ * The registers of a virtio network device behind the modern PCI interface, and the rules that a
+ * driver has to keep when it touches them. Written from the specification's text: offsets and
+ * clauses are those of virtio 1.3, and nothing here includes the driver's headers.
  */
 #include "sim.h"
 
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#define NICS 8
+#define NICS        8
 
 #define ACKNOWLEDGE 0x01
 #define DRIVER      0x02
@@ -21,7 +21,7 @@
 #define NEEDS_RESET 0x40
 #define FAILED      0x80
 
-#define NO_VECTOR 0xffff
+#define NO_VECTOR   0xffff
 
 /* Common configuration structure [4.1.4.3] */
 enum {
@@ -206,9 +206,9 @@ static void check_ready(struct sim_nic *n)
 /* Which bits must be set before each [3.1.1]. */
 static void check_order(struct sim_nic *n, uint8_t added)
 {
-    static const uint8_t before[][2] = {
-        {DRIVER, ACKNOWLEDGE}, {FEATURES_OK, ACKNOWLEDGE | DRIVER},
-        {DRIVER_OK, ACKNOWLEDGE | DRIVER | FEATURES_OK}};
+    static const uint8_t before[][2] = {{DRIVER, ACKNOWLEDGE},
+                                        {FEATURES_OK, ACKNOWLEDGE | DRIVER},
+                                        {DRIVER_OK, ACKNOWLEDGE | DRIVER | FEATURES_OK}};
 
     if ((added & (added - 1)) != 0)
         sim_breach("3.1.1", "two steps at once: 0x%02x", added);
@@ -259,9 +259,8 @@ static void write_feature(struct sim_nic *n, uint32_t v)
 
 static struct sim_queue *selected(struct sim_nic *n)
 {
-    return n->queue_select < SIM_QUEUES && n->queue_select < n->num_queues
-               ? &n->q[n->queue_select]
-               : NULL;
+    return n->queue_select < SIM_QUEUES && n->queue_select < n->num_queues ? &n->q[n->queue_select]
+                                                                           : NULL;
 }
 
 static uint16_t assign_vector(struct sim_nic *n, uint16_t v)
@@ -370,9 +369,8 @@ static uint32_t read_common(struct sim_nic *n, uint32_t at, unsigned width)
     check_width(at, width);
     switch (at) {
     case R_DEVICE_FEATURE:
-        return n->device_feature_select < 2
-                   ? (uint32_t)(n->offer >> 32 * n->device_feature_select)
-                   : 0;
+        return n->device_feature_select < 2 ? (uint32_t)(n->offer >> 32 * n->device_feature_select)
+                                            : 0;
     case R_CONFIG_VECTOR:
         n->config_vector_unread = false;
         return n->config_vector;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * The bus: functions with 256 bytes of configuration space, reached through configuration mechanism
- * #1, and a window of addresses without memory that registers are mapped into, so that an access that
- * does not go through mmio.h ends the program.
+ * #1, and a window of addresses without memory that registers are mapped into, so that an access
+ * that does not go through mmio.h ends the program.
  */
 #include "sim.h"
 
@@ -16,10 +16,10 @@
 #include "mmio.h"
 #include "paging.h"
 
-#define FN_MAX     64
-#define MAP_MAX    4096
-#define WINDOW     (64ul << 20)
-#define WINDOW_PAGE 4096ul
+#define FN_MAX         64
+#define MAP_MAX        4096
+#define WINDOW         (64ul << 20)
+#define WINDOW_PAGE    4096ul
 
 #define REG_COMMAND    0x04u
 #define REG_BAR0       0x10u
@@ -219,7 +219,8 @@ static void write_bar(struct sim_fn *f, unsigned i, uint32_t v)
     sim_put32(reg, (sim_get32(reg) & ~f->bar_bits[i]) | (v & f->bar_bits[i]));
 }
 
-/* Exactly three things may be written; a capability of virtio's is none of them [virtio 4.1.4.1]. */
+/* Exactly three things may be written; a capability of virtio's is none of them [virtio 4.1.4.1].
+ */
 static void write_config(struct sim_fn *f, unsigned at, unsigned width, uint32_t v)
 {
     if (at == REG_COMMAND && width == 2) {
@@ -251,8 +252,8 @@ void *mmio_map(uint64_t phys, uint64_t len)
     uint64_t offset = phys % WINDOW_PAGE;
     uintptr_t virt = window_next + offset;
 
-    if (sim_mmio_map_fails || len == 0 || len > WINDOW ||
-        virt + len > (uintptr_t)window + WINDOW || map_n == MAP_MAX)
+    if (sim_mmio_map_fails || len == 0 || len > WINDOW || virt + len > (uintptr_t)window + WINDOW ||
+        map_n == MAP_MAX)
         return NULL;
     maps[map_n++] = (struct mapping){phys, len, virt};
     window_next = (virt + len + WINDOW_PAGE - 1) / WINDOW_PAGE * WINDOW_PAGE;

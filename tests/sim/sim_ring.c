@@ -2,8 +2,9 @@
 /*
  * The device's side of the split ring [2.7], and the rules of the driver's side.
  *
- * The monitor sees each access to shared memory that goes through mmio.h. Buffers are poisoned from the
- * moment the available index covers them until a used entry gives them back or a reset completes.
+ * The monitor sees each access to shared memory that goes through mmio.h. Buffers are poisoned from
+ * the moment the available index covers them until a used entry gives them back or a reset
+ * completes.
  */
 #include "sim.h"
 
@@ -15,14 +16,14 @@
 #include <cmocka.h>
 #include "mmio.h"
 
-#define DRIVER_OK   0x04
-#define NEEDS_RESET 0x40
+#define DRIVER_OK    0x04
+#define NEEDS_RESET  0x40
 
-#define DESC_WRITE       2
-#define NO_INTERRUPT     1
-#define NO_NOTIFY        1
-#define HEADER           12u
-#define RX_MIN           1526u /* [5.1.6.3.1] */
+#define DESC_WRITE   2
+#define NO_INTERRUPT 1
+#define NO_NOTIFY    1
+#define HEADER       12u
+#define RX_MIN       1526u /* [5.1.6.3.1] */
 
 static uint8_t *desc_at(const struct sim_queue *q, unsigned i)
 {
@@ -59,7 +60,8 @@ static uint64_t desc_addr(const uint8_t *d)
     return sim_get32(d) | (uint64_t)sim_get32(d + 4) << 32;
 }
 
-/* Does the step from `before` to `now` cover the wish `event`? Both sides have this rule [2.7.7, 2.7.10]. */
+/* Does the step from `before` to `now` cover the wish `event`? Both sides have this rule
+ * [2.7.7, 2.7.10]. */
 static bool covers(uint16_t event, uint16_t before, uint16_t now)
 {
     for (uint32_t i = before; i != before + (uint32_t)(uint16_t)(now - before); i++)

@@ -167,4 +167,3 @@ class RawPeer:
         except OSError:
             pass
         return True
-

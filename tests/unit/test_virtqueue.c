@@ -84,7 +84,8 @@ static int take(uint32_t *len)
 
 static void passed_agrees_with_a_model_at_every_corner(void **state)
 {
-    static const uint16_t steps[] = {0, 1, 2, 3, 63, 64, 255, 256, 1024, 32767, 32768, 65534, 65535};
+    static const uint16_t steps[] = {0,   1,    2,     3,     63,    64,   255,
+                                     256, 1024, 32767, 32768, 65534, 65535};
     static const uint16_t starts[] = {0, 1, 2, 100, 32766, 32767, 32768, 65530, 65534, 65535};
 
     (void)state;
@@ -196,7 +197,7 @@ static void doorbell_follows_avail_event(void **state)
 {
     (void)state;
     add(0);
-    assert_true(vq_publish(&vq)); /* avail_event 0: wants to hear of entry 0 */
+    assert_true(vq_publish(&vq));  /* avail_event 0: wants to hear of entry 0 */
     assert_false(vq_publish(&vq)); /* nothing new */
     add(1);
     assert_false(vq_publish(&vq)); /* entry 0 has passed */
