@@ -240,7 +240,7 @@ static void enable_acpi_mode(void)
 
 static void power_off_hw_reduced(uint8_t typ)
 {
-    uint8_t value = (uint8_t)(typ << 2 | SLEEP_EN);
+    uint8_t value = (uint8_t)((unsigned)typ << 2 | SLEEP_EN);
 
     if (sleep_control.space == SPACE_IO) {
         cpu_out8((uint16_t)sleep_control.address, value);
@@ -264,7 +264,7 @@ void acpi_power_off(void)
     if (pm1a_cnt == 0)
         return;
     enable_acpi_mode();
-    cpu_out16(pm1a_cnt, (uint16_t)((typ_a & 7) << 10 | PM1_SLP_EN));
+    cpu_out16(pm1a_cnt, (uint16_t)((typ_a & 7u) << 10 | PM1_SLP_EN));
     if (pm1b_cnt != 0)
-        cpu_out16(pm1b_cnt, (uint16_t)((typ_b & 7) << 10 | PM1_SLP_EN));
+        cpu_out16(pm1b_cnt, (uint16_t)((typ_b & 7u) << 10 | PM1_SLP_EN));
 }

@@ -158,8 +158,8 @@ bool time_calibrate(void)
 
     if (ref_elapsed() - first.ref < INTERVAL_MIN_NS * ref.hz / NS_PER_S)
         return false;
-    lapic_ticks = lapic_timer_measure_ticks();
     second = take_sample();
+    lapic_ticks = lapic_timer_measure_ticks();
 
     ticks = second.tsc - first.tsc;
     ns = (second.ref - first.ref) * NS_PER_S / ref.hz;
