@@ -88,6 +88,10 @@ UNIT_SRC_test_http   := tests/unit/test_http.c apps/conn.c apps/http.c apps/http
 UNIT_LIBS_test_http  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_http := $(UNIT_NETRIG_NEEDS)
 
+UNIT_TESTS += test_iperf3_json test_iperf3_count
+UNIT_SRC_test_iperf3_json  := tests/unit/test_iperf3_json.c apps/iperf3_json.c kernel/json.c kernel/format.c
+UNIT_SRC_test_iperf3_count := tests/unit/test_iperf3_count.c apps/iperf3_count.c
+
 # ---- rules --------------------------------------------------------------------------------------
 
 unit_obj_dir = build/unit/$(if $(UNIT_CFLAGS_$(1)),$(1).o,obj)
