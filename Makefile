@@ -182,6 +182,7 @@ check-layers: ## who may include whom
 	$(Q)tools/check layers
 
 debug: all ## QEMU paused with a gdb stub on port 1234; APPEND= is its command line
+	@echo "symbols hold for every way to boot: the image is always mapped at 0xffffffff80100000"
 	@echo "gdb -ex 'target remote :1234' -ex 'hbreak kernel_main' $(B)/antifreeze.sym.elf"
 	$(Q)$(QEMU) -machine q35 -m 64 -nodefaults -display none -serial stdio -no-reboot -S -s \
 	    -netdev user,id=n0 -device virtio-net-pci,netdev=n0 \

@@ -38,6 +38,7 @@
 
 #define SPURIOUS_ENABLE  (1u << 8)
 #define LVT_MASKED       (1u << 16)
+#define LVT_NMI          0x400u
 #define DIVIDE_BY_16     0x3
 
 static uint8_t *regs; /* NULL in x2APIC mode */
@@ -81,7 +82,7 @@ bool lapic_init(void)
     if (max_lvt >= 4)
         reg_write(REG_LVT_PERF, LVT_MASKED);
     reg_write(REG_LVT_LINT0, LVT_MASKED);
-    reg_write(REG_LVT_LINT1, LVT_MASKED);
+    reg_write(REG_LVT_LINT1, LVT_NMI); /* QEMU's inject-nmi: where does it hang? */
     reg_write(REG_LVT_ERROR, LVT_MASKED);
     reg_write(REG_LVT_TIMER, LVT_MASKED | LAPIC_VECTOR_TIMER);
     reg_write(REG_TIMER_DIV, DIVIDE_BY_16);
