@@ -121,18 +121,29 @@ static void configure(void)
     }
 }
 
+static _Noreturn void stop(const char *why)
+{
+    record_error("%s", why);
+    machine_exit(EXIT_FAIL);
+}
+
 static void boot_machine(void)
 {
+    bool apic, clock;
+
     panic_init();
     serial_init();
     paging_init(boot.phys_base);
     trap_init();
     acpi_init(boot.rsdp);
-    if (!irq_init())
-        panic("this CPU has no local APIC");
-    time_init(boot.entry_tsc);
+    apic = irq_init();
+    clock = apic && time_init(boot.entry_tsc);
     framebuffer_init(&boot.fb);
     record_boot();
+    if (!apic)
+        stop("this CPU has no local APIC, or has it switched off; please give it one");
+    if (!clock)
+        stop("no clock of known rate runs here; please switch the ACPI timer, HPET or PIT on");
     check_memory();
 }
 
@@ -143,11 +154,8 @@ static void boot_services(void)
     rand_init(conf.seed);
     pattern_init(conf.seed);
     nics = netport_init(&conf);
-    if (nics == 0) {
-        record_error("no virtio network device works; add one, e.g. -device "
-                     "virtio-net-pci,netdev=n0");
-        machine_exit(EXIT_FAIL);
-    }
+    if (nics == 0)
+        stop("no virtio network device works; add one, e.g. -device virtio-net-pci,netdev=n0");
     if (!conf_check_nics(&conf, nics))
         machine_exit(EXIT_FAIL_CONFIG);
     if (!apps_start(&conf))

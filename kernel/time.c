@@ -20,6 +20,7 @@
 /* A sample is good to about half a microsecond; 100 ppm of this is 0.8 us. */
 #define INTERVAL_MIN_NS (8 * NS_PER_MS)
 #define SAMPLE_TRIES    6
+#define RUNS_TRIES      10000 /* readings; each takes a tenth of a microsecond at least */
 
 #define PM_TIMER_HZ     3579545
 #define PIT_HZ          1193182
@@ -142,12 +143,24 @@ static struct sample take_sample(void)
     return best;
 }
 
-void time_init(uint64_t entry_tsc)
+/* A clock that is not there reads the same for ever. The slowest ticks every microsecond. */
+static bool ref_runs(void)
+{
+    for (unsigned i = 0; i < RUNS_TRIES; i++)
+        if (ref_elapsed() != 0)
+            return true;
+    return false;
+}
+
+bool time_init(uint64_t entry_tsc)
 {
     origin_tsc = entry_tsc;
     choose_reference();
+    if (!ref_runs())
+        return false;
     first = take_sample();
     lapic_timer_measure_start();
+    return true;
 }
 
 bool time_calibrate(void)

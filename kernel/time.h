@@ -17,8 +17,9 @@
 /* Starts the clock, and the measurement that calibrates the counter: the reference clock is read
  * now and again in time_calibrate(), and the boot work in between is the interval. Wants
  * acpi_init() and the local APIC, whose timer is measured in the same interval. `entry_tsc`: the
- * counter at time 0. */
-void time_init(uint64_t entry_tsc);
+ * counter at time 0.
+ * False: no clock of known rate runs. */
+bool time_init(uint64_t entry_tsc);
 
 /* Ends the measurement. False: too early for an exact result, ask again. */
 bool time_calibrate(void);

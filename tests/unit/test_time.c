@@ -160,7 +160,7 @@ static void boot(double work_s)
 {
     unsigned tries = 0;
 
-    time_init(cpu_tsc());
+    assert_true(time_init(cpu_tsc()));
     for (double until = now_s + work_s; now_s < until; now_s += 1e-3)
         time_ns();
     while (!time_calibrate())
@@ -198,7 +198,7 @@ static void time_goes_on_without_a_jump_back(void **state)
 
     (void)state;
     start = now_s;
-    time_init(cpu_tsc());
+    assert_true(time_init(cpu_tsc()));
     for (unsigned i = 0; i < 2000; i++) {
         uint64_t t = time_ns();
         assert_true(t >= last);
@@ -214,7 +214,7 @@ static void time_goes_on_without_a_jump_back(void **state)
 static void time_asks_for_a_long_enough_interval(void **state)
 {
     (void)state;
-    time_init(cpu_tsc());
+    assert_true(time_init(cpu_tsc()));
     assert_false(time_calibrate());
     assert_int_equal(time_tsc_hz(), 0);
     now_s += 7.5e-3;
@@ -238,12 +238,19 @@ static void time_does_without_a_counter_that_stands_still(void **state)
 
     (void)state;
     tsc_stopped = 1;
-    time_init(5);
+    assert_true(time_init(5));
     now_s += 1;
     assert_false(time_calibrate());
     before = time_ns();
     now_s += 0.5;
     assert_within_ppm(time_ns() - before, 0.5e9, 100);
+}
+
+static void time_wants_a_clock_that_runs(void **state)
+{
+    (void)state;
+    access_s = 0; /* true time stands still */
+    assert_false(time_init(5));
 }
 
 int main(void)
@@ -254,6 +261,7 @@ int main(void)
         cmocka_unit_test_setup(time_goes_on_without_a_jump_back, fresh),
         cmocka_unit_test_setup(time_asks_for_a_long_enough_interval, fresh),
         cmocka_unit_test_setup(time_survives_a_boot_of_many_seconds, fresh),
+        cmocka_unit_test_setup(time_wants_a_clock_that_runs, fresh),
         cmocka_unit_test_setup(time_does_without_a_counter_that_stands_still, fresh),
     };
 
