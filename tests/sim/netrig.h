@@ -86,7 +86,8 @@ void rig_inject(const void *frame, uint32_t len);
 /* Turns until nobody has anything to say, with the clock standing still. */
 void rig_pump(void);
 
-/* Moves the clock by ms milliseconds, one at a time, with turns in between. */
+/* Moves the clock by ms milliseconds, with turns in between: one a millisecond if rig.poll is set,
+ * else one for each of the stack's timers. */
 void rig_advance_ms(uint64_t ms);
 
 /* The oldest frame from the guest that nothing of the peer below took; false if there is none. */

@@ -200,8 +200,6 @@ static void source_keeps_its_order(void **state)
 static void thousand_connections_leave_nothing(void **state)
 {
     (void)state;
-    const uint64_t before = rig.now_ns;
-
     for (unsigned i = 0; i < 1000; i++) {
         struct rig_tcp t;
 
@@ -214,7 +212,6 @@ static void thousand_connections_leave_nothing(void **state)
     assert_int_equal(rig_pool_used("TCP_PCB"), 0);
     assert_int_equal(rig_pool_used("TCP_SEG"), 0);
     assert_int_equal(netport_alloc_failures(), 0);
-    assert_true(rig.now_ns - before < 5 * NS_PER_S);
 }
 
 /* The guest closes first here, so TIME_WAIT is the guest's, a thousand times without the clock
@@ -345,16 +342,16 @@ static void full_ring_resumes_as_soon_as_it_has_room(void **state)
 static void control_answers_while_bulk_fills_the_ring(void **state)
 {
     (void)state;
-    struct rig_tcp t[4];
+    struct rig_tcp t[8];
     struct rig_frame f;
     uint8_t frame[RIG_FRAME_MAX], echo[56] = {8};
     unsigned replies = 0;
 
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < 8; i++)
         assert_true(rig_tcp_connect(&t[i], 19));
     rig_advance_ms(20);
     rig.tx_stuck = true;
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 8; i++) {
         t[i].rx_len = 0;
         rig_tcp_segment(&t[i], RIG_ACK, t[i].snd_nxt, t[i].rcv_nxt, NULL, 0);
         rig_pump();
@@ -364,7 +361,7 @@ static void control_answers_while_bulk_fills_the_ring(void **state)
         rig_inject(frame, rig_build_ip(frame, false, 1, echo, sizeof(echo)));
         rig_pump();
     }
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < 8; i++)
         rig_tcp_forget(&t[i]);
     rig.tx_stuck = false;
     rig_pump();
