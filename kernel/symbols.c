@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
+/*
+ * A binary search in the table of function addresses. Used when something is broken already: it
+ * reads constants only, and any address may be asked for.
+ */
 #include "symbols.h"
 
 #include <stddef.h>
