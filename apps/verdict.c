@@ -26,7 +26,7 @@ bool verdict_record(void)
     netport_totals(&totals);
     const struct criterion criteria[] = {
         {"alloc_failures", 0, netport_alloc_failures()},
-        {"buffers_without_one_owner", 0, netport_check() ? 0 : 1},
+        {"conservation_violations", 0, netport_check() ? 0 : 1},
         {"tx_gap_max_us", TX_GAP_MAX_US, totals.tx_gap_max_us},
     };
     const unsigned n = sizeof(criteria) / sizeof(criteria[0]);

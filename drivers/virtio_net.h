@@ -48,9 +48,9 @@ uint32_t vnet_mtu(const struct vnet *vn);
 /* As the device last said; true where it cannot say [virtio 5.1.4.2]. */
 bool vnet_link_up(const struct vnet *vn);
 
-/* Takes up to max received frames off the ring; the caller owns them (STACK) until
- * vnet_rx_release(). The ring is full again on return. Frames that the device describes wrongly are
- * dropped and counted. */
+/* Takes up to max received frames (CONFIG_RX_BATCH at most) off the ring; the caller owns them
+ * (STACK) until vnet_rx_release(). The ring is full again on return. Frames that the device
+ * describes wrongly are dropped and counted. */
 unsigned vnet_rx_poll(struct vnet *vn, struct netbuf **out, unsigned max);
 void vnet_rx_release(struct vnet *vn, struct netbuf *nb);
 
@@ -102,6 +102,7 @@ void vnet_rx_due(struct vnet *vn, bool due);
 /* Totals since boot. */
 struct vnet_totals {
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes; /* frame bytes without FCS */
+    uint64_t resets; /* of the device, after something that it did wrong */
 };
 void vnet_totals(const struct vnet *vn, struct vnet_totals *t);
 

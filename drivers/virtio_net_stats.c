@@ -115,6 +115,7 @@ void vnet_totals(const struct vnet *vn, struct vnet_totals *t)
     t->rx_bytes = vn->rx.bytes;
     t->tx_packets = vn->tx.packets;
     t->tx_bytes = vn->tx.bytes;
+    t->resets = vn->resets;
 }
 
 static void json_queue(const struct vnet *vn, const struct vnet_queue *q, const char *name,

@@ -58,6 +58,7 @@ bool netport_check(void);
 struct netport_totals {
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
     uint64_t rx_gap_max_us, tx_gap_max_us;
+    uint64_t resets; /* of devices, after something that they did wrong */
 };
 void netport_totals(struct netport_totals *t);
 

@@ -50,6 +50,7 @@ void netport_totals(struct netport_totals *t)
         t->rx_bytes += v.rx_bytes;
         t->tx_packets += v.tx_packets;
         t->tx_bytes += v.tx_bytes;
+        t->resets += v.resets;
         if (t->rx_gap_max_us < rx_gap_us)
             t->rx_gap_max_us = rx_gap_us;
         if (t->tx_gap_max_us < tx_gap_us)

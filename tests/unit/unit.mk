@@ -75,9 +75,10 @@ UNIT_NEEDS_test_small := $(UNIT_NETRIG_NEEDS)
 
 UNIT_DRIVER := drivers/netbuf.c drivers/pci.c drivers/virtqueue.c drivers/virtqueue_split.c drivers/virtio_pci.c \
                drivers/virtio_pci_modern.c drivers/virtio_net.c drivers/virtio_net_up.c drivers/virtio_net_stats.c
-UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci
+UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci test_virtio_net
 UNIT_SRC_test_netbuf    := tests/unit/test_netbuf.c drivers/netbuf.c $(UNIT_SIM)
 UNIT_SRC_test_virtqueue := tests/unit/test_virtqueue.c drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
+UNIT_SRC_test_virtio_net := tests/unit/test_virtio_net.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_SRC_test_pci        := tests/unit/test_pci.c drivers/pci.c $(UNIT_SIM)
 UNIT_SRC_test_virtio_pci := tests/unit/test_virtio_pci.c drivers/pci.c drivers/virtio_pci.c drivers/virtio_pci_modern.c \
                             drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
@@ -91,6 +92,16 @@ UNIT_NEEDS_test_http := $(UNIT_NETRIG_NEEDS)
 UNIT_TESTS += test_iperf3_json test_iperf3_count
 UNIT_SRC_test_iperf3_json  := tests/unit/test_iperf3_json.c apps/iperf3_json.c kernel/json.c kernel/format.c
 UNIT_SRC_test_iperf3_count := tests/unit/test_iperf3_count.c apps/iperf3_count.c
+UNIT_TESTS += test_iperf3_server
+UNIT_SRC_test_iperf3_server := tests/unit/test_iperf3_server.c apps/conn.c apps/iperf3_count.c apps/iperf3_json.c \
+    apps/iperf3_report.c apps/iperf3_server.c apps/iperf3_session.c apps/iperf3_stream_tcp.c \
+    apps/iperf3_stream_udp.c apps/pattern.c apps/refused.c $(UNIT_NETRIG)
+UNIT_LIBS_test_iperf3_server  := $(UNIT_NETRIG_LIBS)
+UNIT_NEEDS_test_iperf3_server := $(UNIT_NETRIG_NEEDS)
+
+UNIT_TESTS += test_report
+UNIT_SRC_test_report := tests/unit/test_report.c apps/pattern.c apps/refused.c apps/services.c apps/stats.c \
+    apps/verdict.c kernel/json.c kernel/format.c
 
 # ---- rules --------------------------------------------------------------------------------------
 
