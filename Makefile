@@ -59,7 +59,7 @@ MACHINE  := -m64 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -mstringop-st
             -fno-pic -fno-pie
 COMMON   := -std=c11 -ffreestanding -O2 -g -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
             -fstack-protector-strong -mstack-protector-guard=global \
-            -ffunction-sections -fdata-sections -MMD -MP $(if $(LEAN),-DLEAN)
+            -ffunction-sections -fdata-sections -MD -MP $(if $(LEAN),-DLEAN)
 WARN     := -Wall -Wextra -Wshadow -Wconversion -Werror
 OUR_INC  := -iquote kernel -iquote drivers -iquote lwip-port -iquote apps
 LWIP_INC := -isystem $(LWIP)/src/include -isystem lwip-port -isystem /usr/share/include/llhttp
@@ -144,7 +144,7 @@ EFI_LDS    := /usr/lib/elf_x86_64_efi.lds
 EFI_CRT    := /usr/lib/crt0-efi-x86_64.o
 EFI_LIB    := /usr/lib/libgnuefi.a
 EFI_CFLAGS := -std=c11 -ffreestanding -O2 -fpic -fshort-wchar -mno-red-zone -mgeneral-regs-only \
-              -fno-stack-protector -maccumulate-outgoing-args -DGNU_EFI_USE_MS_ABI -MMD -MP \
+              -fno-stack-protector -maccumulate-outgoing-args -DGNU_EFI_USE_MS_ABI -MD -MP \
               -iquote kernel -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 $(WARN)
 
 $(B)/obj/uefi/uefi.o: boot/uefi.c Makefile | deps

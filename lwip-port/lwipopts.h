@@ -122,10 +122,11 @@ unsigned short netport_chksum(const void *data, int len);
 #define TCP_QUEUE_OOSEQ            1
 #define TCP_OOSEQ_MAX_BYTES        CONFIG_TCP_WND
 #define TCP_OOSEQ_MAX_PBUFS        CONFIG_OOSEQ_OWN
-#define TCP_OOSEQ_PBUFS_LIMIT(pcb) netport_ooseq_limit()
+#define TCP_OOSEQ_PBUFS_LIMIT(pcb) netport_ooseq_limit(pcb)
 
 /* How many out-of-order pbufs a connection may keep now. */
-unsigned short netport_ooseq_limit(void);
+struct tcp_pcb;
+unsigned short netport_ooseq_limit(const struct tcp_pcb *pcb);
 
 #define LWIP_HOOK_TCP_ISN netport_tcp_isn
 

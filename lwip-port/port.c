@@ -5,7 +5,9 @@
  */
 #include "lwip/opt.h"
 #include "lwip/memp.h"
+#include "lwip/pbuf.h"
 #include "lwip/priv/memp_priv.h"
+#include "lwip/priv/tcp_priv.h"
 #include "lwip/sys.h"
 #include "lwip/stats.h"
 #include "time.h"
@@ -39,14 +41,19 @@ u32_t netport_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr
     return (u32_t)(time_ns() / (4 * NS_PER_US)) + (u32_t)rand_hash(&key, sizeof(key));
 }
 
-/* While the shared part has room, a connection may keep as much of it as there is; the rest of the
- * pool is what the others' own shares, the frame in hand and waiting packets add up to. The
- * segments that describe them are sized by the same count. */
-u16_t netport_ooseq_limit(void)
+/* While the shared part has room, a connection may keep what it gets. When it has none, a
+ * connection gives up at least as much of the far end of its queue as the new frame brought, down
+ * to its own share: what all keep beyond their shares grows no more. The rest of the pool is those
+ * shares, the frame in hand and waiting packets. Segments are sized by the same count. */
+u16_t netport_ooseq_limit(const struct tcp_pcb *pcb)
 {
-    const struct stats_mem *pool = memp_pools[MEMP_PBUF_POOL]->stats;
-    const unsigned reserved = PBUF_POOL_SIZE - CONFIG_OOSEQ_SHARED;
-    const unsigned unused = PBUF_POOL_SIZE - pool->used;
+    const unsigned used = (unsigned)memp_pools[MEMP_PBUF_POOL]->stats->used;
+    unsigned n = 0;
 
-    return (u16_t)(unused > reserved ? CONFIG_OOSEQ_SHARED : CONFIG_OOSEQ_OWN);
+    if (used < CONFIG_OOSEQ_SHARED)
+        return UINT16_MAX;
+    for (const struct tcp_seg *seg = pcb->ooseq; seg != NULL; seg = seg->next)
+        n += pbuf_clen(seg->p);
+    return (u16_t)(n > CONFIG_OOSEQ_OWN + STACK_FRAME_PBUFS ? n - STACK_FRAME_PBUFS
+                                                            : CONFIG_OOSEQ_OWN);
 }

@@ -11,6 +11,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include "lwip/stats.h"
+#include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
 #include "lwip/udp.h"
 #include "ethif.h"
@@ -295,12 +296,502 @@ static void random_frames_are_survived(void **state)
     alive();
 }
 
+/* ---- every truncation of every kind -------------------------------------------------------------
+ */
+
+static uint64_t drops(void)
+{
+    const struct ethif *e = netport_ethif(0);
+
+    return e->rx_runt + e->rx_oversized + e->rx_source + e->rx_foreign + lwip_stats.etharp.drop +
+           lwip_stats.etharp.err + lwip_stats.ip.drop + lwip_stats.ip6.drop +
+           lwip_stats.icmp.lenerr + lwip_stats.icmp.chkerr + lwip_stats.icmp.drop +
+           lwip_stats.icmp6.drop + lwip_stats.nd6.drop + lwip_stats.udp.drop + lwip_stats.tcp.drop;
+}
+
+static void truncated_frames_are_counted_drops(void **state)
+{
+    (void)state;
+    uint8_t frame[RIG_FRAME_MAX], segment[40] = {0x9c, 0x40, 0, 7, [12] = 0x50, 0x10};
+    static const uint8_t nd_types[] = {128, 134, 135, 136, 137, 130};
+
+    for (unsigned kind = 0; kind < 6 + sizeof(nd_types); kind++) {
+        uint32_t len;
+
+        switch (kind) {
+        case 0:
+            len = arp(frame, 1) - 18; /* without padding */
+            break;
+        case 1:
+            len = rig_build_ip(frame, false, 1, "\10\0\0\0\0\0\0\0ping", 12);
+            break;
+        case 2:
+        case 3:
+            len = rig_build_udp(frame, kind == 3, 30000, 7, "datagram", 8);
+            break;
+        case 4:
+        case 5:
+            len = rig_build_ip(frame, kind == 5, 6, segment, sizeof(segment));
+            break;
+        default:
+            len = nd(frame, nd_types[kind - 6], 64);
+            break;
+        }
+        for (uint32_t cut = 0; cut < len; cut++) {
+            const uint64_t before = drops();
+
+            rig_inject(frame, cut);
+            rig_pump();
+            assert_int_equal(drops(), before + 1);
+        }
+    }
+    rig_drop_frames();
+    alive();
+}
+
+static void frames_that_are_not_for_us_are_counted_drops(void **state)
+{
+    (void)state;
+    const struct ethif *e = netport_ethif(0);
+    uint8_t frame[RIG_FRAME_MAX];
+    const uint32_t len = rig_build_udp(frame, false, 30000, 7, "datagram", 8);
+    const uint64_t frames = rig.guest_frames;
+
+    frame[5] ^= 1;
+    rig_inject(frame, len);
+    frame[5] ^= 1;
+    frame[6] |= 1; /* from a group address */
+    rig_inject(frame, len);
+    memcpy(frame + 6, rig_guest_mac, 6); /* from ourselves */
+    rig_inject(frame, len);
+    memcpy(frame + 6, rig_peer_mac, 6);
+    rig_inject(frame, 14 + 1501); /* longer than the MTU */
+    rig_pump();
+    assert_int_equal(e->rx_foreign, 1);
+    assert_int_equal(e->rx_source, 2);
+    assert_int_equal(e->rx_oversized, 1);
+    assert_int_equal(rig.guest_frames, frames);
+    alive();
+}
+
+/* ---- out of order -------------------------------------------------------------------------------
+ */
+
+/* Single bytes with holes between them, far more than any pool holds, on as many connections as
+ * there may be: each keeps its own share, the shared part goes to whoever came first, nothing
+ * fails. */
+static void holes_cannot_use_up_the_pool(void **state)
+{
+    (void)state;
+    const unsigned n = CONFIG_TCP_CONN - CONFIG_LISTENERS * CONFIG_BACKLOG;
+    struct rig_tcp *t = calloc(n, sizeof(*t));
+
+    for (unsigned i = 0; i < n; i++)
+        assert_true(rig_tcp_connect(&t[i], 7));
+    for (unsigned turn = 0; turn < 2; turn++) {
+        for (unsigned i = 0; i < n; i++) {
+            for (unsigned hole = 0; hole < (i < 4 ? 1000u : 20u); hole++)
+                rig_tcp_segment(&t[i], RIG_ACK, t[i].snd_nxt + 2 + 2 * hole, t[i].rcv_nxt, "x", 1);
+            rig_pump();
+        }
+        assert_int_equal(netport_alloc_failures(), 0);
+        if (turn == 0) /* four took all of the shared part, each other one still has its own */
+            assert_true(rig_pool_used("PBUF_POOL") >=
+                        CONFIG_OOSEQ_SHARED - STACK_FRAME_PBUFS + (n - 4) * CONFIG_OOSEQ_OWN);
+    }
+    assert_true(rig_pool_max("PBUF_POOL") <= STACK_OOSEQ + STACK_FRAME_PBUFS);
+    assert_true(rig_pool_max("TCP_SEG") <= STACK_OOSEQ + n * STACK_TCP_TX_SEGS);
+
+    /* A connection without holes is not disturbed, and one with holes goes on when they are filled.
+     */
+    uint8_t reply[100];
+
+    assert_int_equal(rig_tcp_send(&t[n - 1], "y", 1), 1);
+    assert_int_equal(rig_tcp_recv(&t[n - 1], reply, 1, 100), 1);
+    for (unsigned i = 0; i < n; i++)
+        rig_tcp_abort(&t[i]);
+    free(t);
+    alive();
+}
+
+static void data_out_of_order_arrives_in_order(void **state)
+{
+    (void)state;
+    uint8_t reply[3000];
+    static uint8_t data[2000];
+    struct rig_tcp t;
+
+    assert_true(rig_tcp_connect(&t, 7));
+    for (unsigned i = 20; i > 1; i--) /* the last one first */
+        rig_tcp_segment(&t, RIG_ACK, t.snd_nxt + 100 * (i - 1), t.rcv_nxt, data, 100);
+    rig_pump();
+    assert_int_equal(t.rx_len, 0);
+    t.snd_nxt += 2000;
+    rig_tcp_segment(&t, RIG_ACK, t.snd_nxt - 2000, t.rcv_nxt, data, 100);
+    rig_pump();
+    assert_int_equal(t.snd_una, t.snd_nxt);
+    assert_int_equal(rig_tcp_recv(&t, reply, 2000, 1000), 2000);
+    rig_tcp_close(&t);
+}
+
+/* ---- connections --------------------------------------------------------------------------------
+ */
+
+/* A hundred thousand SYNs: the backlog bounds them, the open connection goes on, the next client
+ * gets in when they have timed out. */
+static void syn_flood_stops_at_the_backlog(void **state)
+{
+    (void)state;
+    uint8_t frame[RIG_FRAME_MAX], reply[4];
+    struct rig_tcp t;
+
+    assert_true(rig_tcp_connect(&t, 7));
+    for (unsigned i = 0; i < 100000; i++) {
+        uint8_t syn[20] = {(uint8_t)(i >> 8),  (uint8_t)i,  0, 7,
+                           (uint8_t)(i >> 16), [12] = 0x50, 2, 16};
+        uint32_t len = rig_build_ip(frame, false, 6, syn, sizeof(syn));
+
+        frame[29] = (uint8_t)(3 + i % 250); /* from everywhere in the subnet */
+        rig_fix_ip(frame);
+        rig_fix_l4(frame, len);
+        rig_inject(frame, len);
+        if (i % 64 == 63) {
+            rig_pump();
+            rig_drop_frames();
+        }
+        if (i % 5000 == 0) {
+            assert_int_equal(rig_tcp_send(&t, "ping", 4), 4);
+            assert_int_equal(rig_tcp_recv(&t, reply, 4, 100), 4);
+        }
+    }
+    assert_int_equal(rig_pool_used("TCP_PCB"), 1 + CONFIG_BACKLOG);
+    assert_int_equal(netport_alloc_failures(), 0);
+    rig_tcp_close(&t);
+    rig_advance_ms(25000);
+    alive();
+}
+
+/* The proof that a SYN never finds the pool of connections empty: all that may be admitted are
+ * open, every listener's backlog is full, and every other place is taken by a connection that was
+ * closed by its application but not by its peer. Then a thousand more clients come and go. */
+static void closing_connections_give_way(void **state)
+{
+    (void)state;
+    const unsigned n = CONFIG_TCP_CONN - CONFIG_BACKLOG; /* one listener here */
+    struct rig_tcp *t = calloc(n, sizeof(*t));
+    unsigned closed = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        assert_true(rig_tcp_connect(&t[i], 7));
+    for (unsigned i = 0; i < CONFIG_BACKLOG; i++) {
+        struct rig_tcp half;
+
+        rig_tcp_syn(&half, false, 7);
+        rig_tcp_forget(&half);
+    }
+    rig_pump();
+    assert_int_equal(rig_pool_used("TCP_PCB"), CONFIG_TCP_CONN);
+    for (struct tcp_pcb *pcb = tcp_active_pcbs, *next; pcb != NULL && closed < n / 2; pcb = next) {
+        next = pcb->next;
+        if (pcb->state == ESTABLISHED) {
+            assert_false(netport_close(pcb));
+            closed++;
+        }
+    }
+    rig_pump(); /* their peers acknowledge the FIN and say no more */
+    assert_int_equal(rig_pool_used("TCP_PCB"), CONFIG_TCP_CONN);
+    rig_advance_ms(21000); /* the half-open ones are given up */
+
+    for (unsigned i = 0; i < 1000; i++) {
+        struct rig_tcp more;
+
+        rig_tcp_syn(&more, i % 2, 7);
+        rig_pump();
+        assert_true(more.established);
+        if (i >= n / 2)
+            rig_tcp_abort(&more);
+        else
+            rig_tcp_forget(&more);
+    }
+    assert_int_equal(netport_alloc_failures(), 0);
+    for (unsigned i = 0; i < n; i++)
+        rig_tcp_forget(&t[i]);
+    free(t);
+}
+
+/* ---- send queues --------------------------------------------------------------------------------
+ */
+
+static uint8_t far_apart[65536];
+static enum { SEGMENTS, PIECES } filling;
+
+/* Fills the queue in the way that needs most of one kind: many segments, or many pieces of payload.
+ */
+static err_t fill_accept(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+    (void)arg;
+    assert_int_equal(err, ERR_OK);
+    tcp_recv(pcb, echo_recv);
+    for (unsigned i = 0;; i += 2) {
+        const u16_t len = filling == SEGMENTS ? pcb->mss : 1;
+
+        if (tcp_write(pcb, far_apart + i % 32768, len, 0) != ERR_OK)
+            break;
+    }
+    tcp_output(pcb);
+    return ERR_OK;
+}
+
+static void full_queues_of_all_connections_fit(void **state)
+{
+    (void)state;
+    const unsigned n = CONFIG_TCP_CONN;
+    struct rig_tcp *t = calloc(n, sizeof(*t));
+    struct tcp_pcb *pcb;
+
+    for (filling = SEGMENTS; filling <= PIECES; filling++) {
+        pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
+        tcp_bind(pcb, IP_ANY_TYPE, 20);
+        pcb = tcp_listen_with_backlog(pcb, CONFIG_BACKLOG);
+        tcp_accept(pcb, fill_accept);
+        for (unsigned i = 0; i < n; i++) {
+            rig_tcp_syn(&t[i], false, 20);
+            t[i].wnd = 0; /* takes nothing */
+            t[i].manual_ack = true;
+            rig_pump();
+            assert_true(t[i].established);
+        }
+        assert_int_equal(rig_pool_used("TCP_PCB"), n);
+        /* Now each may send a few bytes: the segment at the head is split. */
+        for (unsigned i = 0; i < n; i++) {
+            t[i].wnd = 128;
+            rig_tcp_segment(&t[i], RIG_ACK, t[i].snd_nxt, t[i].rcv_nxt, NULL, 0);
+        }
+        rig_pump();
+        rig_advance_ms(10000);
+        if (filling == SEGMENTS)
+            assert_true(rig_pool_max("TCP_SEG") >= n * CONFIG_TCP_SND_SEGS);
+        else
+            assert_true(rig_pool_max("PBUF") >= n * (TCP_SND_QUEUELEN - 2));
+        assert_int_equal(netport_alloc_failures(), 0);
+        assert_int_equal(rig_pool_max("POOL_STACK_LARGE_BYTES"), 0);
+        for (unsigned i = 0; i < n; i++)
+            rig_tcp_abort(&t[i]);
+        tcp_close(pcb);
+        rig_advance_ms(3000);
+        assert_int_equal(rig_pool_used("TCP_SEG"), 0);
+    }
+    free(t);
+    alive();
+}
+
+/* ---- neighbours that do not answer --------------------------------------------------------------
+ */
+
+static void unknown_neighbours_hold_one_packet_each(void **state)
+{
+    (void)state;
+    uint8_t frame[RIG_FRAME_MAX], echo[1400] = {8};
+
+    rig.arp_silent = true;
+    for (unsigned turn = 0; turn < 20; turn++) {
+        for (unsigned i = 0; i < 200; i++) {
+            for (int v6 = 0; v6 < 2; v6++) {
+                echo[0] = v6 ? 128 : 8;
+                uint32_t len = rig_build_ip(frame, v6, v6 ? 58 : 1, echo, sizeof(echo));
+
+                frame[v6 ? 37 : 29] = (uint8_t)(3 + i);
+                if (!v6)
+                    rig_fix_ip(frame);
+                rig_fix_l4(frame, len);
+                rig_inject(frame, len);
+            }
+        }
+        rig_pump();
+        rig_advance_ms(300);
+    }
+    assert_true(rig_pool_used("PBUF_POOL") + rig_pool_used("POOL_STACK_LARGE_BYTES") > 0);
+    assert_true(rig_pool_max("POOL_STACK_LARGE_BYTES") >= CONFIG_NEIGHBORS);
+    assert_int_equal(netport_alloc_failures(), 0);
+    rig_drop_frames();
+    rig_advance_ms(20000);
+    assert_int_equal(rig_pool_used("PBUF_POOL"), 0);
+    assert_int_equal(rig_pool_used("POOL_STACK_LARGE_BYTES"), 0);
+    alive();
+}
+
+/* ---- what lwIP 2.2.1 does not survive: lwip-port/patches ----------------------------------------
+ */
+
+/* 0001: the last byte of the header is the kind of an option. */
+static void option_without_its_length_is_ignored(void **state)
+{
+    (void)state;
+    static const uint8_t kinds[] = {2, 3, 4, 5, 8, 99};
+    uint8_t frame[RIG_FRAME_MAX];
+
+    for (unsigned i = 0; i < sizeof(kinds); i++) {
+        uint8_t syn[24] = {0x77, (uint8_t)i, 0, 7, [12] = 0x60, 2, 16, [20] = 1, 1, 1, kinds[i]};
+
+        rig_inject(frame, rig_build_ip(frame, false, 6, syn, sizeof(syn)));
+        rig_pump();
+    }
+    rig_drop_frames();
+    rig_advance_ms(25000);
+    alive();
+}
+
+/* 0002: a link-layer address option of length zero, at the end of the packet. */
+static void neighbour_option_of_no_length_is_refused(void **state)
+{
+    (void)state;
+    static const uint8_t types[] = {135, 136, 137};
+
+    for (unsigned i = 0; i < sizeof(types); i++) {
+        uint8_t frame[RIG_FRAME_MAX], m[42] = {types[i]};
+        const uint32_t n = types[i] == 137 ? 40 : 24;
+
+        rig_build_ip(frame, true, 58, m, n);
+        memcpy(m + 8, frame + 38, 16); /* our address, which a redirect's target may be as well */
+        memcpy(m + 24, rig_peer_ip6, 16);
+        m[4] = 0x20; /* override */
+        m[n] = types[i] == 135 ? 1 : 2;
+        m[n + 1] = 0;
+        rig_inject(frame, rig_build_ip(frame, true, 58, m, n + 2));
+        rig_pump();
+    }
+    rig_drop_frames();
+    alive();
+}
+
+/* 0003: a path MTU that leaves nothing for a segment. */
+static void path_mtu_has_a_floor(void **state)
+{
+    (void)state;
+    static uint8_t data[3000];
+    uint8_t frame[RIG_FRAME_MAX], m[48] = {2};
+    static const uint32_t mtus[] = {0, 1, 60, 61, 1279, 0xffffffff};
+
+    for (unsigned i = 0; i < sizeof(mtus) / sizeof(mtus[0]); i++) {
+        struct rig_tcp t;
+
+        /* About a packet from us to the peer: its destination is in the cache after a ping. */
+        rig_udp_send(true, 30000, 7, "ping", 4);
+        rig_advance_ms(10);
+        for (unsigned b = 0; b < 4; b++)
+            m[4 + b] = (uint8_t)(mtus[i] >> (24 - 8 * b));
+        m[8] = 0x60;
+        memcpy(m + 8 + 24, rig_peer_ip6, 16);
+        rig_inject(frame, rig_build_ip(frame, true, 58, m, sizeof(m)));
+        rig_pump();
+        assert_true(rig_tcp_connect6(&t, 7));
+        assert_true(t.mss >= 1220 && t.mss <= 1440);
+        assert_int_equal(rig_tcp_send(&t, data, sizeof(data)), sizeof(data));
+        assert_int_equal(rig_tcp_recv(&t, data, sizeof(data), 2000), sizeof(data));
+        rig_tcp_close(&t);
+        rig_drop_frames();
+    }
+}
+
+/* 0009: the MSS shrinks while data is queued. */
+static void mss_option_after_the_handshake_is_ignored(void **state)
+{
+    (void)state;
+    uint8_t data[4000] = {0}, frame[RIG_FRAME_MAX];
+    struct rig_tcp t;
+
+    assert_true(rig_tcp_connect(&t, 7));
+    t.manual_ack = true;
+    rig.impersonated = true;
+    for (unsigned i = 0; i < 30; i++) {
+        uint8_t s[24 + 200] = {
+            (uint8_t)(t.lport >> 8), (uint8_t)t.lport, 0, 7, [12] = 0x60, 0x18, 1, [20] = 2, 4, 0,
+            (uint8_t)(40 + i)};
+
+        for (unsigned b = 0; b < 4; b++) {
+            s[4 + b] = (uint8_t)(t.snd_nxt >> (24 - 8 * b));
+            s[8 + b] = (uint8_t)(t.rcv_nxt >> (24 - 8 * b));
+        }
+        rig_inject(frame, rig_build_ip(frame, false, 6, s, sizeof(s)));
+        t.snd_nxt += 200;
+        rig_pump();
+    }
+    t.manual_ack = false;
+    rig_tcp_segment(&t, RIG_ACK, t.snd_nxt, t.rcv_nxt, NULL, 0);
+    assert_int_equal(rig_tcp_recv(&t, data, sizeof(data), 5000), sizeof(data));
+    rig_tcp_abort(&t);
+}
+
+/* 0008: extension headers and options that end where the packet ends. */
+static void short_extension_headers_are_refused(void **state)
+{
+    (void)state;
+    static const uint8_t kinds[] = {0, 43, 44, 60};
+
+    for (unsigned i = 0; i < sizeof(kinds); i++) {
+        for (uint32_t n = 0; n < 16; n++) {
+            uint8_t frame[RIG_FRAME_MAX], ext[16] = {59, 0, 1, 3, 0, 0, 0, 5};
+            const uint64_t before = lwip_stats.ip6.drop;
+
+            rig_inject(frame, rig_build_ip(frame, true, kinds[i], ext, n));
+            rig_pump();
+            if (n < 8)
+                assert_int_equal(lwip_stats.ip6.drop, before + (kinds[i] == 44 ? 1 : 1));
+        }
+    }
+    rig_drop_frames();
+    alive();
+}
+
+/* ---- what goes on after the end -----------------------------------------------------------------
+ */
+
+static void clients_that_vanish_leave_nothing(void **state)
+{
+    (void)state;
+    static uint8_t data[5000];
+
+    for (unsigned i = 0; i < 50; i++) {
+        struct rig_tcp t;
+
+        assert_true(rig_tcp_connect(&t, 7));
+        rig_tcp_send(&t, data, sizeof(data));
+        if (i % 3 == 0)
+            rig_tcp_fin(&t);
+        rig.filter = lose_all;
+        rig_tcp_segment(&t, RIG_ACK, t.snd_nxt, t.rcv_nxt, data, 700);
+        rig_pump();
+        rig.filter = NULL;
+        rig_tcp_forget(&t);
+    }
+    rig.filter = lose_all;
+    rig_advance_ms(40 * 60 * 1000); /* retransmissions, at most twelve */
+    assert_int_equal(rig_pool_used("TCP_SEG"), 0);
+    alive();
+}
+
+#define ON_ECHO(f) cmocka_unit_test_setup_teardown(f, setup, rig_teardown)
+
 int main(void)
 {
     if (getenv("FUZZ_SEED") != NULL)
         seed = strtoull(getenv("FUZZ_SEED"), NULL, 0);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(random_frames_are_survived, setup, rig_teardown),
+        ON_ECHO(truncated_frames_are_counted_drops),
+        ON_ECHO(frames_that_are_not_for_us_are_counted_drops),
+        ON_ECHO(holes_cannot_use_up_the_pool),
+        ON_ECHO(data_out_of_order_arrives_in_order),
+        ON_ECHO(syn_flood_stops_at_the_backlog),
+        ON_ECHO(closing_connections_give_way),
+        ON_ECHO(full_queues_of_all_connections_fit),
+        ON_ECHO(unknown_neighbours_hold_one_packet_each),
+        ON_ECHO(option_without_its_length_is_ignored),
+        ON_ECHO(neighbour_option_of_no_length_is_refused),
+        ON_ECHO(path_mtu_has_a_floor),
+        ON_ECHO(mss_option_after_the_handshake_is_ignored),
+        ON_ECHO(short_extension_headers_are_refused),
+        ON_ECHO(clients_that_vanish_leave_nothing),
+        ON_ECHO(random_frames_are_survived),
     };
     return cmocka_run_group_tests_name("hostile", tests, NULL, NULL);
 }

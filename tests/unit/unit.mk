@@ -119,7 +119,7 @@ endef
 define unit_compile
 $(UNIT_Q)mkdir -p $(@D)
 $(UNIT_Q)echo "  CC    $@"
-$(UNIT_Q)$(UNIT_CC) $(UNIT_CFLAGS) $(1) $(UNIT_INC) -MMD -MP -c $< -o $@
+$(UNIT_Q)$(UNIT_CC) $(UNIT_CFLAGS) $(1) $(UNIT_INC) -MD -MP -c $< -o $@
 endef
 
 define unit_own_objects
