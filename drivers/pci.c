@@ -39,10 +39,8 @@
 #define FUNCTIONS        8
 #define BUSES            256
 
-/* Capabilities lie on 4-byte boundaries from 0x40 to the end of the 256 bytes: more steps are a
- * loop. */
+/* Capabilities lie behind the header, on 4-byte boundaries. */
 #define CAP_FIRST         0x40
-#define CAP_STEPS         ((256 - CAP_FIRST) / 4)
 
 #define MSIX_CONTROL      2
 #define MSIX_TABLE        4
@@ -138,18 +136,19 @@ unsigned pci_find(uint16_t vendor, bool (*want)(uint16_t device), struct pci_dev
 
 unsigned pci_cap_next(const struct pci_dev *d, uint8_t id, unsigned after)
 {
+    uint64_t visited =
+        0; /* a bit for each 4-byte boundary: a second visit is a loop and ends the list */
     bool passed = after == 0;
     unsigned at;
 
     if (!(pci_read16(d, REG_STATUS) & STATUS_CAP_LIST))
         return 0;
     at = pci_read8(d, REG_CAP_FIRST) & 0xfcu;
-    /* Counted from the list's start, so that a loop is also left when each call asks for "the
-     * next". */
-    for (unsigned step = 0; step < CAP_STEPS && at >= CAP_FIRST; step++) {
+    while (at >= CAP_FIRST && !(visited & 1ull << at / 4)) {
         uint16_t head = pci_read16(d, at);
         if (passed && (head & 0xff) == id)
             return at;
+        visited |= 1ull << at / 4;
         passed = passed || at == after;
         at = (head >> 8) & 0xfcu;
     }

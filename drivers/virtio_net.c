@@ -116,6 +116,8 @@ unsigned vnet_rx_poll(struct vnet *vn, struct netbuf **out, unsigned max)
 
     if (vn->up != VNET_UP)
         return 0;
+    if (max > VNET_BATCH) /* there are no more spare buffers than that */
+        max = VNET_BATCH;
     while (max > 0) {
         unsigned want = max < vn->rx_batch ? max : vn->rx_batch;
         unsigned taken = rx_batch(vn, out, &n, want);

@@ -119,17 +119,29 @@ static uint16_t device_mtu(struct vnet *vn, uint64_t features)
     return mtu < MTU_MIN ? ETH_MTU : mtu;
 }
 
+/* Our MTU where the device has this one, and the buffers it takes. */
+static uint16_t limit_mtu(const struct vnet *vn, uint16_t mtu)
+{
+    uint32_t limit = vn->opt.mtu_max != 0 ? vn->opt.mtu_max : CONFIG_MTU_MAX;
+
+    return mtu < limit ? mtu : (uint16_t)limit;
+}
+
+static uint32_t buf_bytes(const struct vnet *vn, uint16_t mtu)
+{
+    if (vn->known)
+        return vn->rx_bufs[0].cap;
+    return CONFIG_FRAME_BYTES(limit_mtu(vn, mtu)) > CONFIG_BUF_BYTES_STD ? CONFIG_BUF_BYTES_MAX
+                                                                         : CONFIG_BUF_BYTES_STD;
+}
+
 /* Buffers for this NIC's frames, once: the stack relies on the MTU. */
 static void carve(struct vnet *vn)
 {
-    uint32_t bytes = CONFIG_BUF_BYTES_STD;
+    uint32_t bytes = buf_bytes(vn, vn->mtu);
 
-    vn->rx_ring = CONFIG_RX_RING;
+    vn->rx_ring = bytes == CONFIG_BUF_BYTES_STD ? CONFIG_RX_RING : VNET_RX_RING_JUMBO;
     vn->tx_ring = CONFIG_TX_RING;
-    if (CONFIG_FRAME_BYTES(vn->mtu) > CONFIG_BUF_BYTES_STD) {
-        bytes = CONFIG_BUF_BYTES_MAX;
-        vn->rx_ring = VNET_RX_RING_JUMBO;
-    }
     vn->rx_ring = vpci_queue_size(&vn->vpci, VIRTIO_NET_RXQ, vn->rx_ring);
     vn->tx_ring = vpci_queue_size(&vn->vpci, VIRTIO_NET_TXQ, vn->tx_ring);
     netbuf_pool_init(&vn->rx_pool, "rx", rx_arena[vn->index], sizeof(rx_arena[0]), bytes,
@@ -139,17 +151,13 @@ static void carve(struct vnet *vn)
     vn->tx_reserve = vn->tx_ring / 4 < CONFIG_TX_RESERVE ? vn->tx_ring / 4 : CONFIG_TX_RESERVE;
 }
 
-/* What the stack builds on: read at the first bring-up only. */
-static void get_to_know(struct vnet *vn)
+/* What the stack builds on: read at the first bring-up only. `mtu` is the device's. */
+static void get_to_know(struct vnet *vn, uint16_t mtu)
 {
-    uint64_t features = vn->vpci.features;
-    uint32_t limit = vn->opt.mtu_max != 0 ? vn->opt.mtu_max : CONFIG_MTU_MAX;
-    uint16_t mtu = device_mtu(vn, features);
-
     if (vn->known)
         return;
-    vn->mtu = mtu < limit ? mtu : (uint16_t)limit;
-    if (!(features & VIRTIO_NET_F_MAC) || !read_mac(vn, vn->mac))
+    vn->mtu = limit_mtu(vn, mtu);
+    if (!(vn->vpci.features & VIRTIO_NET_F_MAC) || !read_mac(vn, vn->mac))
         invent_mac(vn->mac);
     carve(vn);
     vn->known = true;
@@ -246,16 +254,18 @@ static const char *bring_up(struct vnet *vn)
     struct vpci *vp = &vn->vpci;
     uint64_t offered = vpci_offer(vp), features = choose(vn, offered);
     const char *why;
+    uint16_t mtu;
 
     if (!(offered & REQUIRED))
         return "it does not offer VIRTIO_F_VERSION_1";
+    mtu = device_mtu(vn, features);
     /* Who accepts an MTU must have room for packets of that size [virtio 5.1.4.2]. */
-    if (CONFIG_FRAME_BYTES(device_mtu(vn, features)) > CONFIG_BUF_BYTES_MAX)
+    if ((uint32_t)CONFIG_FRAME_BYTES(mtu) > buf_bytes(vn, mtu))
         features &= ~VIRTIO_NET_F_MTU;
     why = vpci_accept(vp, features);
     if (why != NULL)
         return why;
-    get_to_know(vn);
+    get_to_know(vn, mtu);
     assign_vectors(vn);
     why = start_queue(vn, &vn->rx, VIRTIO_NET_RXQ, vn->rx_ring);
     if (why == NULL)

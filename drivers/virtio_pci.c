@@ -56,9 +56,10 @@ const char *vpci_accept(struct vpci *vp, uint64_t features)
     vp->ops->accept(vp, features);
     add_status(vp, VIRTIO_STATUS_FEATURES_OK);
     /* The device may take it back: then it does not work with this subset [virtio 3.1.1]. */
-    if (!(vp->ops->status(vp) & VIRTIO_STATUS_FEATURES_OK))
-        return "it refuses the features that were accepted of its offer";
-    return NULL;
+    if (vp->ops->status(vp) & VIRTIO_STATUS_FEATURES_OK)
+        return NULL;
+    vp->status &= (uint8_t)~VIRTIO_STATUS_FEATURES_OK;
+    return "it refuses the features that were accepted of its offer";
 }
 
 uint16_t vpci_queue_size(struct vpci *vp, uint16_t index, uint16_t max)

@@ -243,7 +243,7 @@ void sim_port_out(uint16_t port, unsigned width, uint32_t v)
         address = v;
     else if (port < 0xcfc || port + width > 0xd00)
         sim_breach("PCI", "write to port 0x%x, %u bytes", port, width);
-    else if (f != NULL)
+    else if (f != NULL && (f->nic == NULL || !f->nic->gone))
         write_config(f, (address & 0xfc) + (port & 3), width, v);
 }
 

@@ -113,11 +113,6 @@ void sim_queue_enable(struct sim_nic *n, unsigned qi)
         sim_breach("4.1.5.1.3", "the available ring does not start at 0");
 }
 
-static bool overlaps(const struct sim_entry *e, uint64_t addr, uint64_t len)
-{
-    return e->exposed && addr < e->addr + e->len && e->addr < addr + len;
-}
-
 static void check_tx_header(uint64_t addr)
 {
     const uint8_t *h = (const uint8_t *)(uintptr_t)addr;
@@ -129,18 +124,17 @@ static void check_tx_header(uint64_t addr)
         }
 }
 
-static void check_entry(struct sim_nic *n, unsigned qi, const struct sim_entry *e)
+static void check_entry(unsigned qi, const struct sim_entry *e)
 {
     if (qi == SIM_RXQ && (e->flags != DESC_WRITE || e->len < RX_MIN))
         sim_breach("5.1.6.3.1", "receive buffer of %u bytes, flags %u", e->len, e->flags);
     if (qi == SIM_TXQ && (e->flags != 0 || e->len < HEADER))
         sim_breach("5.1.6.2.1", "transmit buffer of %u bytes, flags %u", e->len, e->flags);
-    for (unsigned k = 0; k < SIM_QUEUES; k++)
-        for (unsigned i = 0; n->q[k].entries != NULL && i < n->q[k].size; i++)
-            if (overlaps(&n->q[k].entries[i], e->addr, e->len)) {
-                sim_breach("3.3.1", "a buffer is exposed twice");
-                return;
-            }
+    /* Poisoned is what a device has already, and what lies outside every object. */
+    if (__asan_region_is_poisoned((void *)(uintptr_t)e->addr, e->len) != NULL)
+        sim_breach("3.3.1", "a buffer is exposed twice, or is none");
+    else if (qi == SIM_TXQ && e->len >= HEADER)
+        check_tx_header(e->addr);
 }
 
 /* Entry at position `pos` of the available ring becomes the device's. */
@@ -158,9 +152,7 @@ static void expose(struct sim_nic *n, unsigned qi, uint16_t pos)
     e.addr = desc_addr(desc_at(q, id));
     e.len = sim_get32(desc_at(q, id) + 8);
     e.flags = sim_get16(desc_at(q, id) + 12);
-    check_entry(n, qi, &e);
-    if (qi == SIM_TXQ)
-        check_tx_header(e.addr);
+    check_entry(qi, &e);
     q->entries[id] = e;
     q->exposed_n++;
     ASAN_POISON_MEMORY_REGION((void *)(uintptr_t)e.addr, e.len);
@@ -237,7 +229,7 @@ static void kick_weighed(struct sim_nic *n, unsigned qi, bool event, uint16_t v)
     if (q->need_mb_kick)
         sim_breach("2.7.13.4.1", "no full barrier between the available index and this look");
     /* A device that is awake looks by itself; one that sleeps has published its wish. */
-    if (!q->awake && n->status & DRIVER_OK &&
+    if (!q->awake && n->status & DRIVER_OK && !n->gone &&
         (event ? covers(v, q->weighed, q->avail_idx) : !v && q->weighed != q->avail_idx))
         q->kick_due = true;
     q->weighed = q->avail_idx;
@@ -372,9 +364,11 @@ void sim_barrier(enum sim_barrier kind)
 /* ---- what the device does ---------------------------------------------------------------------
  */
 
+/* A function that is not bus master cannot touch memory at all. */
 static bool working(const struct sim_nic *n)
 {
-    return n->status & DRIVER_OK && !(n->status & NEEDS_RESET) && !n->gone;
+    return n->status & DRIVER_OK && !(n->status & NEEDS_RESET) && !n->resetting && !n->gone &&
+           sim_fn_masters(n->fn);
 }
 
 void sim_doorbell(struct sim_nic *n, unsigned qi)
@@ -398,7 +392,6 @@ bool sim_take(struct sim_nic *n, unsigned qi, uint16_t *id)
     sim_settled(n);
     if (!working(n) || !q->awake)
         return false;
-    assert_true(sim_fn_masters(n->fn)); /* a device that must not touch memory cannot work */
     if (!event_idx(n))
         sim_put16(used_at(q, 0), NO_NOTIFY);
     if (q->last_avail == q->avail_idx) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The transport against the simulated device: what it announces about itself, reset, features, queues.
+ * The transport against the simulated device: what it announces about itself, reset, features,
+ * queues.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -150,13 +151,19 @@ static void structures_that_lie_are_not_used(void **state)
         uint8_t bar;
         uint32_t offset, len;
     } lies[] = {
-        {6, 0, 64},          {7, 0, 64},         {255, 0, 64},
-        {0, 0, 64},          {5, 0, 64}, /* the upper half of BAR 4 */
-        {4, 0, 0},           {4, 0, 55}, /* too short */
-        {4, 1, 64},          {4, 2, 64}, /* not aligned */
+        {6, 0, 64},
+        {7, 0, 64},
+        {255, 0, 64},
+        {0, 0, 64},
+        {5, 0, 64}, /* the upper half of BAR 4 */
+        {4, 0, 0},
+        {4, 0, 55}, /* too short */
+        {4, 1, 64},
+        {4, 2, 64}, /* not aligned */
         {4, SIM_BAR_BYTES, 64},
         {4, SIM_BAR_BYTES - 32, 64},
-        {4, 0xffffffc0, 64}, {4, 0xfffffffc, 0xffffffff},
+        {4, 0xffffffc0, 64},
+        {4, 0xfffffffc, 0xffffffff},
     };
 
     (void)state;
@@ -313,9 +320,8 @@ static void queue_size_is_the_largest_power_of_two_that_both_can(void **state)
 {
     static const uint16_t table[][3] = {
         /* device, ours, result */
-        {0, 256, 0},      {1, 256, 1},       {2, 256, 2},    {3, 256, 2},
-        {255, 256, 128},  {256, 256, 256},   {257, 256, 256}, {32768, 256, 256},
-        {65535, 1024, 1024}, {1024, 1, 1},
+        {0, 256, 0},     {1, 256, 1},     {2, 256, 2},       {3, 256, 2},         {255, 256, 128},
+        {256, 256, 256}, {257, 256, 256}, {32768, 256, 256}, {65535, 1024, 1024}, {1024, 1, 1},
     };
 
     (void)state;
@@ -356,7 +362,8 @@ static void queue_is_enabled_with_its_addresses(void **state)
     assert_int_equal(nic->q[0].device, (uintptr_t)ring + 8192);
 }
 
-/* Any multiplier, offset by offset; what must work, and what must be refused rather than written to. */
+/* Any multiplier, offset by offset; what must work, and what must be refused rather than written
+ * to. */
 static void doorbell_is_offset_times_multiplier_or_refused(void **state)
 {
     static const struct {
@@ -364,10 +371,11 @@ static void doorbell_is_offset_times_multiplier_or_refused(void **state)
         uint32_t multiplier;
         bool ok;
     } table[] = {
-        {0, 0, true},          {5, 0, true},           {3, 4, true},       {1, 4096, true},
-        {3, 4096, true},       {4, 4096, false},       {2, 6, true},       {2, 3, true},
-        {1, 3, false},         {1, 1, false},          {8191, 2, true},    {8192, 2, false},
-        {65535, 65535, false}, {2, 0x80000000, false}, {65535, 0xffffffff, false},
+        {0, 0, true},           {5, 0, true},           {3, 4, true},
+        {1, 4096, true},        {3, 4096, true},        {4, 4096, false},
+        {2, 6, true},           {2, 3, true},           {1, 3, false},
+        {1, 1, false},          {8191, 2, true},        {8192, 2, false},
+        {65535, 65535, false},  {2, 0x80000000, false}, {65535, 0xffffffff, false},
         {2, 0x7fffffff, false},
     };
 
