@@ -5,6 +5,8 @@ The text form, not JSON: it is live, and its exit status tells the truth (3.12 w
 """
 
 import dataclasses
+import os
+import pathlib
 import re
 import subprocess
 import threading
@@ -28,8 +30,9 @@ class Result:
     sent_bps: float = 0.0
     received_bps: float = 0.0
     retransmits: object = None  # TCP, None if the sender does not count them
-    lost: int = 0  # UDP datagrams
-    datagrams: int = 0
+    datagrams: int = 0  # UDP
+    lost: int = 0
+    lost_here: int = 0  # of these, dropped at this host's own sockets, iperf3 being too slow to read
 
     @property
     def ok(self):
@@ -42,10 +45,11 @@ def run(command, timeout, streams=1, on_interval=None):
     words = [*command, "-f", "k", "-i", "1", "--forceflush"]
     if streams > 1:
         words += ["-P", str(streams)]
+    dropped_before = _socket_drops()
     try:
         process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, errors="replace", env={"LC_ALL": "C", "PATH": "/usr/bin:/bin:/usr/local/bin"},
+            text=True, errors="replace", env=os.environ | {"LC_ALL": "C"},
         )  # fmt: skip
     except OSError as error:
         raise Error(f"iperf3 cannot be run ({error}): run `make deps`") from None
@@ -60,11 +64,25 @@ def run(command, timeout, streams=1, on_interval=None):
         watchdog.cancel()
         process.kill()
         process.wait()
+    result.lost_here = min(max(result.lost, 0), _socket_drops() - dropped_before)
     if result.status < 0:
         result.error = f"iperf3 had not ended after {timeout} s"
     elif result.status:
         result.error = result.error or f"iperf3 ended with status {result.status}"
     return result
+
+
+def _socket_drops():
+    """UDP datagrams that this network namespace has dropped because a socket's buffer was full."""
+    lines = pathlib.Path("/proc/net/snmp").read_text().splitlines()
+    names, values = (line.split() for line in lines if line.startswith("Udp:"))
+    drops = int(values[names.index("RcvbufErrors")])
+    snmp6 = pathlib.Path("/proc/net/snmp6")
+    for line in snmp6.read_text().splitlines() if snmp6.exists() else []:
+        name, value = line.split()
+        if name == "Udp6RcvbufErrors":
+            drops += int(value)
+    return drops
 
 
 def _take(line, wanted_id, result, on_interval):

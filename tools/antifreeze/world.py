@@ -15,6 +15,8 @@ import signal
 import subprocess
 import sys
 
+from . import Error
+
 _MARK = "ANTIFREEZE_WORLD"  # in the environment: "private", or why the world is not
 _GRACE = 15  # seconds that the inner process has to end after a signal
 _NAMESPACES = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
@@ -29,7 +31,10 @@ def enter():
         if not refusal:
             sys.exit(_supervise(["unshare", *flags, "--", sys.executable, *sys.orig_argv[1:]]))
     if private():
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        try:
+            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        except OSError as error:
+            raise Error(f"iproute2's ip cannot be run ({error}): run `make deps`") from None
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: everything is closed
 
 
