@@ -78,7 +78,7 @@ LWIP_OBJ   := $(patsubst %,$(B)/obj/lwip/%.o,$(LWIP_SRC))
 LLHTTP_OBJ := $(patsubst %,$(B)/obj/llhttp/%.o,$(LLHTTP_SRC))
 OBJ        := $(KERNEL_OBJ) $(STACK_OBJ) $(LWIP_OBJ) $(LLHTTP_OBJ)
 
-.PHONY: all deps run test check check-layers debug help clean
+.PHONY: all deps run test bench-boot lean check check-layers debug help clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -172,8 +172,14 @@ $(B)/antifreeze.img: $(B)/antifreeze.efi boot/antifreeze.conf boot/make-image
 run: all ## boot the guest and drive it with iperf3, both ways: table and verdict
 	$(Q)tools/run
 
-test: all ## unit tests, then system tests in QEMU
+test: all lean ## unit tests, then system tests in QEMU; JUnit XML in build/junit
 	$(Q)tests/run-tests
+
+bench-boot: all lean ## time from QEMU's start to the first ping reply; least memory that serves
+	$(Q)tools/bench-boot
+
+lean: ## the small profile, in build/lean
+	$(Q)$(MAKE) --no-print-directory LEAN=1 all
 
 check: all ## format, layers, static analysis, scripts, documents, machine code
 	$(Q)tools/check
