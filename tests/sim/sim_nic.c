@@ -272,21 +272,24 @@ static uint16_t assign_vector(struct sim_nic *n, uint16_t v)
     return v < n->vectors_ok ? v : NO_VECTOR;
 }
 
-static void check_enable(struct sim_nic *n, const struct sim_queue *q, uint32_t v)
+static bool can_enable(struct sim_nic *n, const struct sim_queue *q, uint32_t v)
 {
     if (v != 1)
         sim_breach("4.1.4.3.2", "%u written to queue_enable", v);
-    if (q->fields_written != W_ALL)
+    else if (q->fields_written != W_ALL)
         sim_breach("4.1.4.3.2", "queue enabled before its fields were written (0x%02x)",
                    q->fields_written);
-    if (!n->features_ok_read)
+    else if (!n->features_ok_read)
         sim_breach("3.1.1", "queue set up before FEATURES_OK was read back");
-    if (n->status & DRIVER_OK)
+    else if (n->status & DRIVER_OK)
         sim_breach("3.1.1", "queue set up after DRIVER_OK");
-    if (q->size == 0 || (q->size & (q->size - 1)) != 0 || q->size > q->max || q->size > 32768)
+    else if (q->size == 0 || (q->size & (q->size - 1)) != 0 || q->size > q->max || q->size > 32768)
         sim_breach("4.1.4.3.2", "queue size %u of %u", q->size, q->max);
-    if (q->desc % 16 != 0 || q->driver % 2 != 0 || q->device % 4 != 0)
+    else if (q->desc % 16 != 0 || q->driver % 2 != 0 || q->device % 4 != 0)
         sim_breach("2.7.1", "ring not aligned");
+    else
+        return true;
+    return false;
 }
 
 static void write_half(uint64_t *field, uint32_t at, uint32_t v)
@@ -339,9 +342,10 @@ static void write_enable(struct sim_nic *n, uint32_t v)
         sim_breach("4.1.4.3.2", "queue %u does not exist", n->queue_select);
         return;
     }
-    check_enable(n, q, v);
-    q->enabled = true;
-    sim_queue_enable(n, n->queue_select);
+    if (can_enable(n, q, v)) {
+        q->enabled = true;
+        sim_queue_enable(n, n->queue_select);
+    }
 }
 
 /* ---- the common configuration structure -------------------------------------------------------

@@ -75,10 +75,11 @@ UNIT_NEEDS_test_small := $(UNIT_NETRIG_NEEDS)
 
 UNIT_DRIVER := drivers/netbuf.c drivers/pci.c drivers/virtqueue.c drivers/virtqueue_split.c drivers/virtio_pci.c \
                drivers/virtio_pci_modern.c drivers/virtio_net.c drivers/virtio_net_up.c drivers/virtio_net_stats.c
-UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci test_virtio_net
+UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci test_virtio_net test_sim
 UNIT_SRC_test_netbuf    := tests/unit/test_netbuf.c drivers/netbuf.c $(UNIT_SIM)
 UNIT_SRC_test_virtqueue := tests/unit/test_virtqueue.c drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
 UNIT_SRC_test_virtio_net := tests/unit/test_virtio_net.c $(UNIT_DRIVER) $(UNIT_SIM)
+UNIT_SRC_test_sim        := tests/unit/test_sim.c $(UNIT_SIM)
 UNIT_SRC_test_pci        := tests/unit/test_pci.c drivers/pci.c $(UNIT_SIM)
 UNIT_SRC_test_virtio_pci := tests/unit/test_virtio_pci.c drivers/pci.c drivers/virtio_pci.c drivers/virtio_pci_modern.c \
                             drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
