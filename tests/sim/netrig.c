@@ -442,8 +442,8 @@ static void take_payload(struct rig_tcp *t, uint32_t seq, const uint8_t *data, u
         data += known;
         len -= known;
     }
-    if (seq != t->rcv_nxt) { /* a retransmission, or something lost before it: say where we are */
-        if ((len > 0 || fin) && !t->manual_ack)
+    if (seq != t->rcv_nxt) { /* a retransmission, a keep-alive, or something was lost before it */
+        if ((len > 0 || fin || known == 1) && !t->manual_ack)
             send_ack(t);
         return;
     }
