@@ -17,6 +17,7 @@
 #include "netif/ethernet.h"
 #include "config.h"
 #include "string.h"
+#include "time.h"
 
 /* The smallest frame without FCS [IEEE 802.3]; what is sent is padded to it. */
 #define ETH_MIN_BYTES 60
@@ -25,6 +26,10 @@ static uint32_t frame_max(const struct netif *netif)
 {
     return (uint32_t)netif->mtu + SIZEOF_ETH_HDR;
 }
+
+/* How long answers are worth waiting for: far beyond the time that a device which works takes for a
+ * batch, far below the 250 ms that count as a stall. */
+#define TX_PATIENCE_NS (10 * NS_PER_MS)
 
 /* ---- receive -----------------------------------------------------------------------------------
  */
@@ -93,12 +98,26 @@ void ethif_follow_link(struct ethif *e)
         netif_set_link_down(&e->netif);
 }
 
-unsigned ethif_poll(struct ethif *e)
+/* A frame received may call for one to be sent. While the device gives transmit buffers back,
+ * receive waits for them instead of losing answers, and the ring keeps the frames meanwhile; a
+ * device that gives none back for TX_PATIENCE_NS does not stop what needs no answer. */
+static unsigned rx_budget(struct ethif *e, uint64_t now_ns)
+{
+    const unsigned room = vnet_tx_room(e->vn);
+
+    if (room > 0)
+        e->tx_room_ns = now_ns;
+    else if (now_ns - e->tx_room_ns < TX_PATIENCE_NS)
+        return 0;
+    return room > 0 && room < CONFIG_RX_BATCH ? room : CONFIG_RX_BATCH;
+}
+
+unsigned ethif_poll(struct ethif *e, uint64_t now_ns)
 {
     struct netbuf *frames[CONFIG_RX_BATCH];
 
     ethif_follow_link(e);
-    const unsigned n = vnet_rx_poll(e->vn, frames, CONFIG_RX_BATCH);
+    const unsigned n = vnet_rx_poll(e->vn, frames, rx_budget(e, now_ns));
     for (unsigned i = 0; i < n; i++) {
         rx_frame(e, netbuf_frame(frames[i]), frames[i]->len);
         vnet_rx_release(e->vn, frames[i]);

@@ -18,7 +18,8 @@
 struct ethif {
     struct netif netif;
     struct vnet *vn;
-    bool tx_blocked; /* a frame found no room since the last wake-up */
+    bool tx_blocked;     /* a frame found no room since the last wake-up */
+    uint64_t tx_room_ns; /* when there was last room for a frame */
     /* Frames dropped here, by reason. */
     uint64_t rx_runt;      /* shorter than its Ethernet, ARP or IP header */
     uint64_t rx_oversized; /* longer than the MTU allows */
@@ -36,8 +37,8 @@ void ethif_init(struct ethif *e, struct vnet *vn);
  * advertisement, and takes DHCP and router solicitation up again. */
 void ethif_follow_link(struct ethif *e);
 
-/* Receives at most CONFIG_RX_BATCH frames; follows the link's state. Returns the number of frames.
- */
-unsigned ethif_poll(struct ethif *e);
+/* Receives at most CONFIG_RX_BATCH frames, fewer while there is little room for their answers;
+ * follows the link's state. Returns the number of frames. */
+unsigned ethif_poll(struct ethif *e, uint64_t now_ns);
 
 #endif

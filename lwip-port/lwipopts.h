@@ -102,9 +102,6 @@ unsigned short netport_chksum(const void *data, int len);
 #define LWIP_TCP_SACK_OUT         1
 #define LWIP_TCP_MAX_SACK_NUM     4
 
-/* RFC 6928: ten segments at once; a lossless virtual link gains several round trips. */
-#define LWIP_TCP_CALC_INITIAL_CWND(mss) ((tcpwnd_size_t)(10U * (mss)))
-
 /* First retransmission after 1 s [RFC 6298]; lwIP's default is the older 3 s. */
 #define LWIP_TCP_RTO_TIME 1000
 

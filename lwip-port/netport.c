@@ -154,8 +154,8 @@ unsigned netport_poll(uint64_t now_ns)
         struct ethif *e = &ethifs[k];
 
         vnet_heartbeat(e->vn, now_ns);
-        done += ethif_poll(e);
         done += vnet_tx_reclaim(e->vn);
+        done += ethif_poll(e, now_ns);
         if (e->tx_blocked && vnet_tx_room(e->vn) > 0) {
             e->tx_blocked = false;
             room = true;
