@@ -344,8 +344,8 @@ void vnet_break(struct vnet *vn, const char *why, uint32_t evidence)
     }
     if (vn->resets == 1 || vn->now_ns - vn->error_ns >= ERROR_PERIOD_NS) {
         vn->error_ns = vn->now_ns;
-        record_error("%s: the device breaks the rules: %s (%u); it is reset, for the %lluth time",
-                     vn->name, why, evidence, (unsigned long long)vn->resets);
+        record_error("%s: the device breaks the rules: %s (%u); reset number %llu", vn->name, why,
+                     evidence, (unsigned long long)vn->resets);
     }
 }
 
@@ -402,9 +402,15 @@ static bool is_net(uint16_t device)
 
 unsigned vnet_probe(const struct vnet_options opt[CONFIG_NICS])
 {
-    struct pci_dev found[CONFIG_NICS];
-    unsigned n = pci_find(VIRTIO_PCI_VENDOR, is_net, found, CONFIG_NICS);
+    struct pci_dev found[CONFIG_NICS + 1];
+    unsigned n = pci_find(VIRTIO_PCI_VENDOR, is_net, found, CONFIG_NICS + 1);
 
+    if (n > CONFIG_NICS) {
+        n = CONFIG_NICS;
+        record_error("there are more virtio-net devices than the %u this build has memory for; the "
+                     "first are used",
+                     CONFIG_NICS);
+    }
     working_n = 0;
     for (unsigned k = 0; k < n; k++) {
         struct vnet *vn = &nics[k];

@@ -53,10 +53,8 @@ static void modern_accept(struct vpci *vp, uint64_t features)
 
 static uint16_t modern_queue_max(struct vpci *vp, uint16_t index)
 {
-    if (index >= mmio_read16(&vp->common->num_queues))
-        return 0;
     mmio_write16(&vp->common->queue_select, index);
-    return mmio_read16(&vp->common->queue_size);
+    return mmio_read16(&vp->common->queue_size); /* 0: not there [virtio 4.1.5.1.3] */
 }
 
 static uint16_t modern_queue_vector(struct vpci *vp, uint16_t index, uint16_t vector)

@@ -356,7 +356,8 @@ static void msix_tables_that_cannot_be_are_not_used(void **state)
         pci_msix_find(&d, bars, &m);
         assert_int_equal(m.cap, 0);
     }
-    n->fn->cfg[0xfc] = 0x11; /* cut off by the end of the space */
+    n->fn->cfg[0xfc] = 0x11; /* cut off by the end of the space, where it begins anew */
+    sim_put32(n->fn->cfg, 1);
     n->fn->cfg[0x34] = 0xfc;
     pci_msix_find(&d, bars, &m);
     assert_int_equal(m.cap, 0);

@@ -402,6 +402,7 @@ static void no_more_nics_are_used_than_there_is_memory_for(void **state)
     for (uint8_t slot = 10; slot < 10 + CONFIG_NICS; slot++)
         sim_add_nic(slot);
     assert_int_equal(vnet_probe(opt), CONFIG_NICS);
+    assert_int_equal(sim_records("error"), 1);
 }
 
 /* ---- configuration ----------------------------------------------------------------------------

@@ -245,6 +245,9 @@ static void interrupts_are_suppressed_by_flag_without_event_idx(void **state)
     vq_irq_off(&vq);
     assert_int_equal(avail(0), 1);
     assert_int_equal(avail(2 + SIZE), 0); /* used_event: left alone */
+    fill();
+    complete(avail(2), 0);
+    assert_false(vq_irq_on(&vq, 5)); /* a flag cannot wait for the fifth */
 }
 
 static void interrupt_is_asked_for_after_so_many_completions(void **state)
@@ -447,6 +450,15 @@ static void ring_sizes_that_no_ring_has_are_bugs(void **state)
     expect_assert_failure(vq_start(&vq, 6, true));
 }
 
+static void first_reason_sticks(void **state)
+{
+    (void)state;
+    vq_break(&vq, "one", 1);
+    vq_break(&vq, "two", 2);
+    assert_string_equal(vq.broken, "one");
+    assert_int_equal(vq.evidence, 1);
+}
+
 #define T(f) cmocka_unit_test_setup(f, setup)
 
 int main(void)
@@ -472,6 +484,7 @@ int main(void)
         T(length_beyond_the_buffer_is_rejected_where_the_device_writes),
         T(used_index_jump_is_rejected_whatever_its_size),
         T(ring_memory_scribbled_over_changes_nothing_that_counts),
+        T(first_reason_sticks),
         T(good_completions_before_a_bad_one_are_returned),
         T(reclaim_returns_every_buffer_once_whatever_the_ring_says),
         T(start_with_buffers_outstanding_is_a_bug),
