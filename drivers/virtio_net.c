@@ -206,11 +206,11 @@ void vnet_tx_flush(struct vnet *vn)
         publish(vn, &vn->tx, VIRTIO_NET_TXQ);
 }
 
-unsigned vnet_tx_room(const struct vnet *vn)
+unsigned vnet_tx_room(const struct vnet *vn, bool bulk)
 {
-    unsigned free = vn->tx_pool.free_n;
+    unsigned free = vn->tx_pool.free_n, reserve = bulk ? vn->tx_reserve : 0;
 
-    return free > vn->tx_reserve ? free - vn->tx_reserve : 0;
+    return free > reserve ? free - reserve : 0;
 }
 
 /* ---- keeping it going -------------------------------------------------------------------------

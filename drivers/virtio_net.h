@@ -71,8 +71,8 @@ void vnet_tx_flush(struct vnet *vn);
 /* Takes completed frames back; returns how many. */
 unsigned vnet_tx_reclaim(struct vnet *vn);
 
-/* Buffers that a bulk sender can still get. */
-unsigned vnet_tx_room(const struct vnet *vn);
+/* Buffers that vnet_tx_get(vn, bulk) can still give. */
+unsigned vnet_tx_room(const struct vnet *vn, bool bulk);
 
 /* Rings both doorbells if descriptors have been outstanding since the last heartbeat; re-reads link
  * and status after a configuration interrupt. Called every turn; acts every CONFIG_HEARTBEAT_MS. */

@@ -103,7 +103,7 @@ void ethif_follow_link(struct ethif *e)
  * device that gives none back for TX_PATIENCE_NS does not stop what needs no answer. */
 static unsigned rx_budget(struct ethif *e, uint64_t now_ns)
 {
-    const unsigned room = vnet_tx_room(e->vn);
+    const unsigned room = vnet_tx_room(e->vn, false);
 
     if (room > 0)
         e->tx_room_ns = now_ns;

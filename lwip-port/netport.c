@@ -156,7 +156,7 @@ unsigned netport_poll(uint64_t now_ns)
         vnet_heartbeat(e->vn, now_ns);
         done += vnet_tx_reclaim(e->vn);
         done += ethif_poll(e, now_ns);
-        if (e->tx_blocked && vnet_tx_room(e->vn) > 0) {
+        if (e->tx_blocked && vnet_tx_room(e->vn, true) > 0) {
             e->tx_blocked = false;
             room = true;
         }
@@ -302,7 +302,7 @@ unsigned netport_tx_room(const struct netif *netif)
 {
     const struct ethif *e = netif->state;
 
-    return vnet_tx_room(e->vn);
+    return vnet_tx_room(e->vn, true);
 }
 
 bool netport_close(struct tcp_pcb *pcb)

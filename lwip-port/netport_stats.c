@@ -11,6 +11,8 @@
 #include "string.h"
 #include "time.h"
 
+static_assert(sizeof(lwip_stats.tcp.xmit) == 8, "the statistics record promises 64 bits");
+
 static const char *const pool_names[MEMP_MAX] = {
 #define LWIP_MEMPOOL(name, num, size, desc) "lwip." desc,
 #include "lwip/priv/memp_std.h"

@@ -262,9 +262,11 @@ unsigned vnet_tx_reclaim(struct vnet *vn)
     return n;
 }
 
-unsigned vnet_tx_room(const struct vnet *vn)
+unsigned vnet_tx_room(const struct vnet *vn, bool bulk)
 {
-    return tx_free(vn) > CONFIG_TX_RESERVE ? tx_free(vn) - CONFIG_TX_RESERVE : 0;
+    const unsigned reserve = bulk ? CONFIG_TX_RESERVE : 0;
+
+    return tx_free(vn) > reserve ? tx_free(vn) - reserve : 0;
 }
 
 void vnet_heartbeat(struct vnet *vn, uint64_t now_ns)

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include "lwip/memp.h"
+#include "lwip/priv/memp_priv.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/stats.h"
 #include "lwip/tcp.h"
@@ -370,6 +372,31 @@ static void control_answers_while_bulk_fills_the_ring(void **state)
     assert_int_equal(replies, CONFIG_TX_RESERVE / 2);
 }
 
+/* More requests at once than the ring can answer: those that wait in the receive ring are answered
+ * when the device gives buffers back, none is lost. */
+static void a_storm_of_requests_loses_no_answer(void **state)
+{
+    (void)state;
+    struct rig_frame f;
+    uint8_t frame[RIG_FRAME_MAX], echo[56] = {8};
+    unsigned replies = 0;
+
+    rig_inject(frame, rig_build_ip(frame, false, 1, echo, sizeof(echo)));
+    rig_pump(); /* the guest knows the way back */
+    rig_drop_frames();
+    rig.tx_stuck = true;
+    for (unsigned i = 0; i < CONFIG_TX_BUFS + 40; i++)
+        rig_inject(frame, rig_build_ip(frame, false, 1, echo, sizeof(echo)));
+    rig_pump();
+    assert_int_equal(vnet_tx_room(netport_ethif(0)->vn, false), 0);
+    rig.tx_stuck = false;
+    rig_pump();
+    while (rig_next_frame(&f))
+        replies += f.data[12] == 8 && f.data[13] == 0 && f.data[23] == 1 && f.data[34] == 0;
+    assert_int_equal(replies, CONFIG_TX_BUFS + 40);
+    assert_int_equal(netport_ethif(0)->tx_busy, 0);
+}
+
 /* ---- addresses and readiness --------------------------------------------------------------------
  */
 
@@ -595,6 +622,15 @@ static void clock_wrap_is_not_noticed(void **state)
 /* ---- records ------------------------------------------------------------------------------------
  */
 
+/* The pools' memory is not touched before it is needed: their size costs no boot time. */
+static void pools_are_carved_on_demand(void **state)
+{
+    (void)state;
+    rig_start();
+    for (unsigned i = 0; i < MEMP_MAX; i++)
+        assert_true(*memp_pools[i]->carved <= memp_pools[i]->stats->max);
+}
+
 static void statistics_are_whole(void **state)
 {
     (void)state;
@@ -631,6 +667,7 @@ int main(void)
         ON_DEFAULT(closed_window_is_survived_and_resumed),
         ON_DEFAULT(full_ring_resumes_as_soon_as_it_has_room),
         ON_DEFAULT(control_answers_while_bulk_fills_the_ring),
+        ON_DEFAULT(a_storm_of_requests_loses_no_answer),
         ON_OWN(static_address_is_ready_at_once),
         ON_OWN(link_decides_about_readiness),
         ON_OWN(ipv6_alone_is_ready_after_duplicate_detection),
@@ -641,6 +678,7 @@ int main(void)
         ON_OWN(dhcp_on_a_tiny_mtu_is_an_error),
         ON_DEFAULT(sleep_ends_with_the_next_timer),
         cmocka_unit_test(clock_wrap_is_not_noticed),
+        ON_OWN(pools_are_carved_on_demand),
         ON_DEFAULT(statistics_are_whole),
     };
     return cmocka_run_group_tests_name("netport", tests, NULL, NULL);

@@ -862,7 +862,7 @@ static void bulk_leaves_the_reserve_to_control(void **state)
     while ((nb[n] = vnet_tx_get(vn, true)) != NULL)
         n++;
     assert_int_equal(n, 256 - CONFIG_TX_RESERVE);
-    assert_int_equal(vnet_tx_room(vn), 0);
+    assert_int_equal(vnet_tx_room(vn, true), 0);
     while (n < 256) {
         nb[n] = vnet_tx_get(vn, false);
         assert_non_null(nb[n]);
@@ -873,7 +873,7 @@ static void bulk_leaves_the_reserve_to_control(void **state)
     assert_int_equal(vnet_alloc_failures(vn), 0); /* back-pressure is no failure */
     while (n > 0)
         vnet_tx_put(vn, nb[--n]);
-    assert_int_equal(vnet_tx_room(vn), 256 - CONFIG_TX_RESERVE);
+    assert_int_equal(vnet_tx_room(vn, true), 256 - CONFIG_TX_RESERVE);
 }
 
 static void full_ring_reclaims_before_it_refuses(void **state)
@@ -1093,7 +1093,7 @@ static void every_lie_in_the_used_ring_costs_one_reset(void **state)
         vnet_tx_flush(vn);
         assert_true(vnet_may_sleep(vn));
         after_the_reset_traffic_flows(1);
-        assert_int_equal(vnet_tx_room(vn), 256 - CONFIG_TX_RESERVE); /* all came back */
+        assert_int_equal(vnet_tx_room(vn, true), 256 - CONFIG_TX_RESERVE); /* all came back */
         assert_memory_equal(netbuf_frame(held[2]), frame, 60); /* what the stack held is its own */
         for (unsigned k = 0; k < 3; k++)
             vnet_rx_release(vn, held[k]);
@@ -1186,11 +1186,11 @@ static void buffers_stay_with_a_device_until_its_reset_is_complete(void **state)
     sim_needs_reset(nic);
     for (unsigned i = 0; i < 3000; i++)
         turn(MS);
-    assert_int_equal(vnet_tx_room(vn), 256 - CONFIG_TX_RESERVE - 1);
+    assert_int_equal(vnet_tx_room(vn, true), 256 - CONFIG_TX_RESERVE - 1);
     assert_int_equal(nic->q[SIM_RXQ].exposed_n, 256); /* poisoned still: nobody touched them */
     nic->reset_never = false;
     after_the_reset_traffic_flows(1);
-    assert_int_equal(vnet_tx_room(vn), 256 - CONFIG_TX_RESERVE);
+    assert_int_equal(vnet_tx_room(vn, true), 256 - CONFIG_TX_RESERVE);
 }
 
 static void device_that_breaks_again_and_again_is_reset_at_a_bounded_rate(void **state)
