@@ -210,7 +210,7 @@ unsigned vnet_tx_room(const struct vnet *vn, bool bulk)
 {
     unsigned free = vn->tx_pool.free_n, reserve = bulk ? vn->tx_reserve : 0;
 
-    return free > reserve ? free - reserve : 0;
+    return vn->up == VNET_UP && free > reserve ? free - reserve : 0;
 }
 
 /* ---- keeping it going -------------------------------------------------------------------------
@@ -251,7 +251,7 @@ void vnet_heartbeat(struct vnet *vn, uint64_t now_ns)
     }
     if (vn->config_vector != 0 && irq_count(vn->config_vector) != vn->config_mark)
         vnet_refresh(vn);
-    if (now_ns - vn->beat_ns < CONFIG_HEARTBEAT_MS * NS_PER_MS)
+    if (vn->up != VNET_UP || now_ns - vn->beat_ns < CONFIG_HEARTBEAT_MS * NS_PER_MS)
         return;
     vn->beat_ns = now_ns;
     vnet_refresh(vn); /* an interrupt for it may be lost as well */

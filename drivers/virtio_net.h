@@ -71,7 +71,8 @@ void vnet_tx_flush(struct vnet *vn);
 /* Takes completed frames back; returns how many. */
 unsigned vnet_tx_reclaim(struct vnet *vn);
 
-/* Buffers that vnet_tx_get(vn, bulk) can still give. */
+/* Frames that can still be sent: buffers that vnet_tx_get(vn, bulk) can give; 0 while the device is
+ * down. */
 unsigned vnet_tx_room(const struct vnet *vn, bool bulk);
 
 /* Rings both doorbells if descriptors have been outstanding since the last heartbeat; re-reads link

@@ -34,7 +34,7 @@ enum vnet_tx_drop { VNET_TX_FULL, VNET_TX_DOWN, VNET_TX_RESET, VNET_TX_DROPS };
 struct vnet_queue {
     struct vq vq;
     uint8_t vector;       /* CPU vector, 0 = none; set at probe */
-    uint16_t posted_min;  /* fewest descriptors the device ever had, since the first bring-up */
+    uint16_t posted_min;  /* fewest descriptors the device ever had in a ring of this size */
     uint64_t packets;     /* received and handed up; sent and completed */
     uint64_t bytes;       /* of these, frame bytes without FCS */
     uint64_t kicks;       /* doorbells rung */

@@ -254,7 +254,7 @@ static const char *bring_up(struct vnet *vn)
     struct vpci *vp = &vn->vpci;
     uint64_t offered = vpci_offer(vp), features = choose(vn, offered);
     const char *why;
-    uint16_t mtu;
+    uint16_t mtu, before;
 
     if (!(offered & REQUIRED))
         return "it does not offer VIRTIO_F_VERSION_1";
@@ -267,6 +267,7 @@ static const char *bring_up(struct vnet *vn)
         return why;
     get_to_know(vn, mtu);
     assign_vectors(vn);
+    before = vn->rx.vq.size;
     why = start_queue(vn, &vn->rx, VIRTIO_NET_RXQ, vn->rx_ring);
     if (why == NULL)
         why = start_queue(vn, &vn->tx, VIRTIO_NET_TXQ, vn->tx_ring);
@@ -276,6 +277,8 @@ static const char *bring_up(struct vnet *vn)
     vn->rx_batch = vn->rx.vq.size / 2 < VNET_BATCH ? vn->rx.vq.size / 2 : VNET_BATCH;
     if (vn->rx_batch == 0)
         vn->rx_batch = 1;
+    if (vn->rx.vq.size != before) /* the promise is about this ring now */
+        vn->rx.posted_min = vn->rx.vq.size;
     vnet_rx_fill(vn);
     vq_publish(&vn->rx.vq);
     vpci_driver_ok(vp);
@@ -319,7 +322,6 @@ static bool start(struct vnet *vn, const struct pci_dev *dev)
                      dev->bus, dev->slot, dev->fn, why);
         return false;
     }
-    vn->rx.posted_min = vn->rx.vq.size;
     vn->now_ns = vn->up_ns = vn->beat_ns = time_ns();
     vn->rx.progress_ns = vn->tx.progress_ns = vn->now_ns;
     vnet_record(vn);
