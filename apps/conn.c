@@ -55,21 +55,28 @@ bool conn_listen(uint16_t port, uint32_t window, tcp_accept_fn accept, void *arg
     return true;
 }
 
-void conn_accepted(struct tcp_pcb *pcb, uint8_t prio)
+uint32_t conn_accepted(struct tcp_pcb *pcb, uint8_t prio)
 {
     tcp_setprio(pcb, prio);
     tcp_nagle_disable(pcb);
+    return pcb->rcv_wnd;
 }
 
-void conn_window(struct tcp_pcb *pcb, uint32_t bytes)
+void conn_window(struct tcp_pcb *pcb, uint32_t *edge, uint32_t target)
 {
     uint32_t announced = pcb->rcv_ann_right_edge - pcb->rcv_nxt;
     uint32_t before = pcb->rcv_ann_wnd;
-    uint32_t limit = bytes < TCP_WND_MAX(pcb) ? bytes : TCP_WND_MAX(pcb);
+    int32_t more = (int32_t)(target - *edge);
 
-    while (pcb->rcv_wnd < limit) {
-        uint32_t n = limit - pcb->rcv_wnd;
-        tcp_recved(pcb, (u16_t)(n < 0xffff ? n : 0xffff));
+    while (more > 0 && pcb->rcv_wnd < TCP_WND_MAX(pcb)) {
+        uint32_t n = TCP_WND_MAX(pcb) - pcb->rcv_wnd;
+        if (n > (uint32_t)more)
+            n = (uint32_t)more;
+        if (n > 0xffff)
+            n = 0xffff;
+        tcp_recved(pcb, (u16_t)n);
+        *edge += n;
+        more -= (int32_t)n;
     }
     /* The stack announces on its own only what exceeds a threshold made for its default window. */
     if (announced < pcb->mss && pcb->rcv_ann_wnd > before) {

@@ -24,12 +24,17 @@ void conn_init(void);
 bool conn_listen(uint16_t port, uint32_t window, tcp_accept_fn accept, void *arg);
 
 /* First duty of an accept callback: the connection is ours now, and weighs more than half-open
- * ones. */
-void conn_accepted(struct tcp_pcb *pcb, uint8_t prio);
+ * ones. Returns its receive window. */
+uint32_t conn_accepted(struct tcp_pcb *pcb, uint8_t prio);
 
-/* Opens the receive window to `bytes`, or as far as the stack allows; never shrinks it. A peer that
- * was stopped is told at once. */
-void conn_window(struct tcp_pcb *pcb, uint32_t bytes);
+/* Lets the peer send up to `target`, or as far towards it as the stack allows. Both are positions
+ * in what the peer sends, free-running: *edge is how far it may send by now, to begin with the
+ * window that conn_accepted() returned, and never moves back. A peer that was stopped is told at
+ * once.
+ *
+ * Positions, not a window size: the stack reports what was acknowledged before it hands over what
+ * arrived with it, so that at that moment nobody knows how much of the window is in use. */
+void conn_window(struct tcp_pcb *pcb, uint32_t *edge, uint32_t target);
 
 /* Queues as much of data as there is room for and returns how much. By address: the bytes must stay
  * as they are until the sent callback has reported them. */

@@ -50,7 +50,7 @@ static bool output(struct small_conn *c)
         if (written < n)
             break;
     }
-    conn_window(c->pcb, CONFIG_ECHO_RING - (c->in - c->acked));
+    conn_window(c->pcb, &c->edge, c->acked + CONFIG_ECHO_RING);
     return c->eof && c->acked == c->in;
 }
 

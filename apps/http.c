@@ -38,6 +38,8 @@ struct http_conn {
     /* Reading. */
     struct http_request request;
     const struct http_route *route; /* NULL: `reply` says what is wrong */
+    uint32_t in;                    /* bytes taken from the peer; free-running */
+    uint32_t edge;                  /* how far the peer may send, as `in` counts */
     uint32_t input_len;
     char *input; /* CONFIG_HTTP_INPUT bytes that belong to this place */
 
@@ -288,13 +290,13 @@ static void read_kept(struct http_conn *c)
 /* ---- turns --------------------------------------------------------------------------------------
  */
 
-static uint32_t window_of(const struct http_conn *c)
+/* What the peer may send on top of what was taken: what there is room for, and what will be
+ * absorbed without needing any. */
+static uint32_t room_of(const struct http_conn *c)
 {
-    uint64_t w = CONFIG_HTTP_INPUT - c->input_len;
+    uint64_t absorbed = c->phase == READ ? http_body_left(&c->request) : 0;
 
-    if (c->phase == READ)
-        w += http_body_left(&c->request) < TCP_WND ? http_body_left(&c->request) : TCP_WND;
-    return (uint32_t)w;
+    return CONFIG_HTTP_INPUT - c->input_len + (uint32_t)(absorbed < TCP_WND ? absorbed : TCP_WND);
 }
 
 /* Everything that can be done now. */
@@ -310,7 +312,7 @@ static err_t drive(struct http_conn *c)
     }
     if (c->eof && c->phase != REPLY)
         return drop_close(c);
-    conn_window(c->pcb, window_of(c));
+    conn_window(c->pcb, &c->edge, c->in + room_of(c));
     tcp_output(c->pcb);
     return ERR_OK;
 }
@@ -327,6 +329,7 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
     }
     if (c->phase != LINGER) /* nobody can make us linger on */
         c->progress_ns = time_ns();
+    c->in += p->tot_len;
     for (const struct pbuf *q = p; q != NULL; q = q->next) {
         size_t used = read_bytes(c, q->payload, q->len);
         keep_bytes(c, (const char *)q->payload + used, q->len - used);
@@ -389,7 +392,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
     n.accepted++;
     n.open++;
     /* It answers for the guest's state when everything else is busy. */
-    conn_accepted(pcb, TCP_PRIO_MAX);
+    c->edge = conn_accepted(pcb, TCP_PRIO_MAX);
     tcp_arg(pcb, c);
     tcp_recv(pcb, on_recv);
     tcp_sent(pcb, on_sent);

@@ -113,7 +113,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
     c->progress_ns = time_ns();
     service->n.accepted++;
     service->n.open++;
-    conn_accepted(pcb, TCP_PRIO_NORMAL);
+    c->edge = conn_accepted(pcb, TCP_PRIO_NORMAL);
     tcp_arg(pcb, c);
     tcp_recv(pcb, on_recv);
     tcp_sent(pcb, on_sent);

@@ -23,6 +23,7 @@ struct small_conn {
     uint32_t in;          /* bytes taken from the peer; free-running, the service writes it */
     uint32_t out;         /* bytes handed to the stack; likewise */
     uint32_t acked;       /* of those, acknowledged; free-running */
+    uint32_t edge;        /* how far the peer may send, as `in` counts */
     uint8_t *ring;        /* CONFIG_ECHO_RING bytes that belong to this place */
 };
 

@@ -369,6 +369,30 @@ static void more_pipelined_requests_than_there_is_room_for_are_all_answered(void
     free(all);
 }
 
+static void request_with_an_acknowledgement_does_not_open_the_window_twice(void **state)
+{
+    char text[1460];
+    struct rig_tcp t;
+    struct reply r;
+
+    (void)state;
+    assert_true(rig_tcp_connect(&t, HTTP));
+    t.manual_ack = true;
+    say(&t, "GET /data?bytes=1 HTTP/1.1\r\n" HOST "\r\n");
+    hear(&t, &r, true);
+    free(r.body);
+    /* One segment ends the first reply, asks for another, and brings more that has to be kept. */
+    memset(text, '\n', sizeof(text));
+    const char *request = "GET /data?bytes=100000 HTTP/1.1\r\n" HOST "\r\n";
+    memcpy(text, request, strlen(request));
+    t.snd_nxt += sizeof(text);
+    rig_tcp_segment(&t, RIG_ACK, t.snd_nxt - (uint32_t)sizeof(text), t.rcv_nxt, text, sizeof(text));
+    rig_pump();
+    assert_true(t.rx_len > 0); /* it is being answered */
+    assert_true(t.guest_wnd <= CONFIG_HTTP_INPUT - (sizeof(text) - strlen(request)));
+    rig_tcp_abort(&t);
+}
+
 static void requests_in_single_bytes_are_understood(void **state)
 {
     static const char text[] = "PUT /data HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
@@ -722,6 +746,7 @@ int main(void)
         TEST(client_that_expects_to_be_told_is_told_to_go_on),
         TEST(pipelined_requests_are_answered_in_order),
         TEST(more_pipelined_requests_than_there_is_room_for_are_all_answered),
+        TEST(request_with_an_acknowledgement_does_not_open_the_window_twice),
         TEST(requests_in_single_bytes_are_understood),
         TEST(half_closed_client_gets_its_answer),
         TEST(routes_say_what_they_take),

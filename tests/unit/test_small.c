@@ -237,6 +237,31 @@ static void segments_beyond_the_window_do_not_overflow_the_ring(void **state)
     free(sent);
 }
 
+static void data_with_an_acknowledgement_does_not_open_the_window_twice(void **state)
+{
+    uint8_t *sent = noise(1460);
+    uint32_t room = CONFIG_ECHO_RING;
+    struct rig_tcp t;
+
+    (void)state;
+    assert_true(rig_tcp_connect(&t, ECHO));
+    t.manual_ack = true;
+    uint32_t first = t.rcv_nxt;
+    for (; room >= 2 * 1460; room -= 1460) {
+        t.snd_nxt += 1460;
+        rig_tcp_segment(&t, RIG_ACK, t.snd_nxt - 1460, first, sent, 1460);
+        rig_pump();
+    }
+    /* One segment takes most of the room and gives as much back. */
+    t.snd_nxt += 1460;
+    rig_tcp_segment(&t, RIG_ACK, t.snd_nxt - 1460, first + 1460, sent, 1460);
+    rig_pump();
+    assert_int_equal(t.snd_una, t.snd_nxt);
+    assert_true(t.guest_wnd <= room);
+    rig_tcp_abort(&t);
+    free(sent);
+}
+
 /* ---- connections --------------------------------------------------------------------------------
  */
 
@@ -538,6 +563,7 @@ int main(void)
         TEST(echo_to_a_client_that_does_not_read_stops_that_client_only),
         TEST(echo_of_what_is_left_after_a_half_close),
         TEST(segments_beyond_the_window_do_not_overflow_the_ring),
+        TEST(data_with_an_acknowledgement_does_not_open_the_window_twice),
         TEST(one_connection_too_many_is_refused_and_counted),
         TEST(silent_connection_is_reset_in_the_end),
         TEST(vanished_client_gives_its_place_back),
