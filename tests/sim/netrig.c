@@ -533,7 +533,7 @@ void rig_tcp_syn(struct rig_tcp *t, bool v6, uint16_t port)
     t->rport = port;
     t->snd_una = (uint32_t)t->lport << 16;
     t->snd_nxt = t->snd_una + 1;
-    t->wnd = 1 << 20;
+    t->wnd = rig.peer_wnd;
     t->mss = 536;
     t->next = connections;
     connections = t;
@@ -737,6 +737,7 @@ void rig_prepare(void)
     memset(&rig, 0, sizeof(rig));
     rig.now_ns = now_ns != 0 ? now_ns : NS_PER_S; /* the clock never goes back */
     rig.link_up = true;
+    rig.peer_wnd = 1 << 20;
     rig.tx_ring = CONFIG_TX_RING;
     rig.conf.net[0].ip_mode = CONF_IP_STATIC;
     rig.conf.net[0].ip = RIG_GUEST_IP;

@@ -53,6 +53,7 @@ struct rig {
     struct conf conf;                  /* what netport_init() got: static IPv4, IPv6 auto */
     uint64_t now_ns;                   /* the guest's clock */
     unsigned (*poll)(uint64_t now_ns); /* called each turn, e.g. apps_poll; NULL = nothing */
+    uint32_t peer_wnd;                 /* what its TCP connections begin with, bytes */
     bool arp_silent;   /* the peer does not answer ARP and neighbour solicitations */
     bool impersonated; /* the test forges segments of the peer's connections: numbers prove nothing
                         */
