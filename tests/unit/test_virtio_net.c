@@ -737,6 +737,17 @@ static void ring_is_full_after_every_poll(void **state)
     assert_int_equal(stat("rx", "posted_min"), nic->q[SIM_RXQ].size - CONFIG_RX_BATCH);
 }
 
+static void small_rings_are_never_emptied_either(void **state)
+{
+    (void)state;
+    nic->q[SIM_RXQ].max = CONFIG_RX_BATCH;
+    up();
+    for (unsigned i = 0; i < CONFIG_RX_BATCH; i++)
+        assert_true(sim_rx(nic, frame, 60));
+    assert_int_equal(receive(), CONFIG_RX_BATCH);
+    assert_int_equal(stat("rx", "posted_min"), CONFIG_RX_BATCH / 2);
+}
+
 static void poll_returns_at_most_what_was_asked_for(void **state)
 {
     (void)state;
@@ -1232,6 +1243,7 @@ static void device_that_lost_a_feature_or_queue_is_tried_until_it_is_whole(void 
     nic->q[SIM_TXQ].max = 0;
     for (unsigned i = 0; i < 2000; i++)
         turn(MS);
+    assert_in_range(nic->resets, 8, 12); /* twice a second, not each turn */
     nic->q[SIM_TXQ].max = 256;
     for (unsigned i = 0; i < 1000; i++)
         turn(MS);
@@ -1259,6 +1271,7 @@ static void ring_and_identity_stay_what_they_were_after_a_reset(void **state)
     assert_memory_equal(vnet_mac(vn), mac, 6);
     assert_int_equal(vnet_mtu(vn), 1500);
     assert_int_equal(nic->q[SIM_RXQ].size, 256);
+    assert_false(nic->accepted & SIM_F_MTU); /* the buffers are too small for it now */
     turn(600 * MS);
     nic->q[SIM_RXQ].max = 16; /* fewer: it does with them */
     nic->q[SIM_TXQ].max = 8;
@@ -1434,6 +1447,7 @@ int main(void)
         T(frames_shorter_than_a_header_are_dropped_and_counted),
         T(device_header_means_nothing_without_offloads),
         T(ring_is_full_after_every_poll),
+        T(small_rings_are_never_emptied_either),
         T(poll_returns_at_most_what_was_asked_for),
         T(rx_survives_empty_pool),
         T(rx_out_of_order_completion_works),
