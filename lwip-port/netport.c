@@ -10,6 +10,7 @@
 #include "lwip/dhcp.h"
 #include "lwip/init.h"
 #include "lwip/netif.h"
+#include "lwip/prot/ip6.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/timeouts.h"
 #include "config.h"
@@ -42,6 +43,12 @@ struct ethif *netport_ethif(unsigned k)
 /* ---- set-up ------------------------------------------------------------------------------------
  */
 
+/* What was configured for a NIC: one that does not work leaves a gap in the numbers. */
+static const struct conf_net *conf_of(const struct vnet *vn)
+{
+    return &conf->net[vnet_index(vn)];
+}
+
 static void start_ip4(struct ethif *e, struct dhcp *dhcp, const struct conf_net *c)
 {
     ip4_addr_t ip, mask, gw;
@@ -70,7 +77,7 @@ static void start_ip6(struct ethif *e, const struct conf_net *c)
     s8_t slot;
 
     netif_set_ip6_autoconfig_enabled(&e->netif, c->ip6_mode == CONF_IP_AUTO);
-    if (c->ip6_mode == CONF_IP_OFF)
+    if (c->ip6_mode == CONF_IP_OFF || e->netif.mtu < IP6_MIN_MTU_LENGTH)
         return;
     netif_create_ip6_linklocal_address(&e->netif, 1);
     if (c->ip6_mode == CONF_IP_STATIC) {
@@ -93,13 +100,14 @@ unsigned netport_init(const struct conf *c)
     nics = vnet_probe(opt);
     for (unsigned k = 0; k < nics; k++) {
         struct ethif *e = &ethifs[k];
+        const struct conf_net *net = conf_of(vnet_get(k));
 
         ethif_init(e, vnet_get(k));
         if (k == 0)
             netif_set_default(&e->netif);
         netif_set_up(&e->netif); /* with the link still down, so nothing is sent yet */
-        start_ip6(e, &c->net[k]);
-        start_ip4(e, &dhcps[k], &c->net[k]);
+        start_ip6(e, net);
+        start_ip4(e, &dhcps[k], net);
         ethif_follow_link(e);
     }
     netport_flush();
@@ -228,7 +236,7 @@ static bool nic_ready(unsigned k)
         return false;
     if (!ip4_addr_isany_val(*netif_ip4_addr(netif)))
         return true;
-    if (conf->net[k].ip_mode == CONF_IP_AUTO && time_ns() - init_ns < DHCP_PATIENCE_NS)
+    if (conf_of(ethifs[k].vn)->ip_mode == CONF_IP_AUTO && time_ns() - init_ns < DHCP_PATIENCE_NS)
         return false;
     return ip6_slot(netif) >= 0;
 }
