@@ -503,6 +503,7 @@ static unsigned session_poll(struct iperf3_session *s, uint64_t now)
  * a time of its own nothing that they noted lies in the future. */
 static unsigned iperf3_poll(uint64_t turn_ns)
 {
+    static unsigned first;
     uint64_t now = time_ns();
     unsigned done = 0;
 
@@ -516,8 +517,10 @@ static unsigned iperf3_poll(uint64_t turn_ns)
         c->pcb = NULL;
         done++;
     }
+    /* Senders of datagrams share what room the ring has: another session is first each time. */
+    first = (first + 1) % CONFIG_IPERF_SESSION;
     for (unsigned i = 0; i < CONFIG_IPERF_SESSION; i++)
-        done += session_poll(&iperf3_sessions[i], now);
+        done += session_poll(&iperf3_sessions[(first + i) % CONFIG_IPERF_SESSION], now);
     return done;
 }
 

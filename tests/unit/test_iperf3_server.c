@@ -65,13 +65,15 @@ static uint64_t stat_of(const char *key)
     return strtoull(at + strlen(quoted), NULL, 10);
 }
 
+/* A failed test leaves sessions behind; the rig takes their connections away, and they end. */
 static int teardown(void **state)
 {
     rig_advance_ms(10);
-    assert_int_equal(stat_of("sessions"), 0);
-    assert_int_equal(stat_of("streams"), 0);
-    assert_int_equal(stat_of("pending"), 0);
-    return rig_teardown(state);
+    uint64_t left = stat_of("sessions") + stat_of("streams") + stat_of("pending");
+    int r = rig_teardown(state);
+
+    assert_int_equal(left, 0);
+    return r;
 }
 
 /* ---- the client ---------------------------------------------------------------------------- */
