@@ -290,6 +290,8 @@ unsigned iperf3_session_turn(struct iperf3_session *s, uint64_t now)
         return 0;
     iperf3_gap_turn(&s->rx_gap, now);
     iperf3_gap_turn(&s->tx_gap, now);
+    if (s->rx_gap.on)
+        netport_rx_due(s->netif);
     if (!s->warm && now >= s->measure_ns)
         end_warm_up(s);
     if (now >= s->interval_ns) {

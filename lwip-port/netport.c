@@ -161,6 +161,8 @@ unsigned netport_poll(uint64_t now_ns)
     for (unsigned k = 0; k < nics; k++) {
         struct ethif *e = &ethifs[k];
 
+        vnet_rx_due(e->vn, e->rx_due);
+        e->rx_due = false;
         vnet_heartbeat(e->vn, now_ns);
         done += vnet_tx_reclaim(e->vn);
         done += ethif_poll(e, now_ns);
@@ -311,6 +313,13 @@ unsigned netport_tx_room(const struct netif *netif)
     const struct ethif *e = netif->state;
 
     return vnet_tx_room(e->vn, true);
+}
+
+void netport_rx_due(const struct netif *netif)
+{
+    struct ethif *e = netif->state;
+
+    e->rx_due = true;
 }
 
 bool netport_close(struct tcp_pcb *pcb)

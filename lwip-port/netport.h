@@ -42,6 +42,11 @@ const char *netport_ip6(unsigned k);
  * batch. */
 unsigned netport_tx_room(const struct netif *netif);
 
+/* Frames are due on this interface until the next turn: time without any counts as a gap. For
+ * whoever receives from a peer that is meant to send; to be said again every turn while it lasts.
+ */
+void netport_rx_due(const struct netif *netif);
+
 /* Close with the connection's fate left to the stack: its priority becomes the lowest, so that a
  * new connection can have its place, and no callback is called again. Never fails: when even a FIN
  * cannot be queued it aborts. Returns true if it aborted (the caller in a callback then returns

@@ -65,6 +65,7 @@ struct rig {
     bool link_up;
     bool tx_stuck;    /* the device completes nothing: the ring fills up */
     unsigned tx_ring; /* buffers; CONFIG_TX_RING */
+    bool rx_due;      /* what the driver was last told */
 };
 extern struct rig rig;
 

@@ -315,7 +315,7 @@ uint64_t vnet_gap_max_ns(const struct vnet *vn, bool tx)
 void vnet_rx_due(struct vnet *vn, bool due)
 {
     (void)vn;
-    (void)due;
+    rig.rx_due = due;
 }
 
 void vnet_totals(const struct vnet *vn, struct vnet_totals *t)

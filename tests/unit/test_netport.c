@@ -397,6 +397,17 @@ static void a_storm_of_requests_loses_no_answer(void **state)
     assert_int_equal(netport_ethif(0)->tx_busy, 0);
 }
 
+static void reception_is_due_as_long_as_somebody_says_so(void **state)
+{
+    (void)state;
+
+    netport_rx_due(&netport_ethif(0)->netif);
+    netport_poll(rig.now_ns);
+    assert_true(rig.rx_due);
+    netport_poll(rig.now_ns);
+    assert_false(rig.rx_due);
+}
+
 /* ---- addresses and readiness --------------------------------------------------------------------
  */
 
@@ -668,6 +679,7 @@ int main(void)
         ON_DEFAULT(full_ring_resumes_as_soon_as_it_has_room),
         ON_DEFAULT(control_answers_while_bulk_fills_the_ring),
         ON_DEFAULT(a_storm_of_requests_loses_no_answer),
+        ON_DEFAULT(reception_is_due_as_long_as_somebody_says_so),
         ON_OWN(static_address_is_ready_at_once),
         ON_OWN(link_decides_about_readiness),
         ON_OWN(ipv6_alone_is_ready_after_duplicate_detection),
