@@ -29,7 +29,8 @@ bool console_write(const char *s, size_t len);
 /* Hand at most `budget` bytes to the serial port without waiting for it. Returns how many went. */
 unsigned console_drain(unsigned budget);
 
-/* Drain everything, waiting for the port; gives up on a port that takes nothing for a second or so.
+/* Drain everything, waiting for the port until the last byte is out; gives up on one that takes
+ * nothing for several seconds.
  * Only for the end of a run and for what must not be lost: it stops the main loop. */
 void console_flush(void);
 

@@ -3,7 +3,6 @@
  * The 16550 at COM1. Interrupts stay off; the console's ring is the buffer, this is only the door.
  */
 #include "serial.h"
-#include <stdbool.h>
 #include "cpu.h"
 
 #define COM1       0x3f8
@@ -20,6 +19,7 @@
 #define FCR_ON     0x07 /* enable and clear both FIFOs */
 #define MCR_ON     0x03 /* DTR, RTS */
 #define LSR_THRE   0x20 /* the transmit FIFO is empty */
+#define LSR_TEMT   0x40 /* and its last byte is on the line */
 
 #define FIFO_BYTES 16
 
@@ -51,4 +51,9 @@ unsigned serial_put(const char *s, unsigned n)
             cpu_out8(DATA, (uint8_t)s[done++]);
     }
     return done;
+}
+
+bool serial_idle(void)
+{
+    return !present || (cpu_in8(LSR) & LSR_TEMT) != 0;
 }
