@@ -169,11 +169,11 @@ unsigned short netport_ooseq_limit(const struct tcp_pcb *pcb);
  * few that exist during a call (a reply, an ARP request for it, its header). */
 #define STACK_SMALL_NUM (CONFIG_TCP_CONN * STACK_TCP_TX_SEGS + STACK_PENDING + 8)
 
-/* Up to a TCP header with four SACK blocks, and every ARP, ND, MLD and ICMPv6 error message. */
+/* Up to a TCP header with four SACK blocks, and every ARP, ND and MLD message. */
 #define STACK_SMALL_BYTES 144
 
-/* Whole packets: ICMPv6 echo replies and copies of volatile data that wait for a neighbour, and the
- * one that a waiting one is replaced by; DHCP messages; the one being made. */
+/* Whole packets: ICMPv6 echo replies and errors, copies of volatile data; those that wait for a
+ * neighbour, and the one that a waiting one is replaced by; DHCP messages; the one being made. */
 #define STACK_LARGE_NUM     (STACK_PENDING + 4)
 #define STACK_LARGE_BYTES   (32 + 80 + CONFIG_MTU_MAX + 8) /* struct pbuf, headers, data */
 
