@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How a run ends: QEMU's exit status and the last records."""
 
+import subprocess
+
 import pytest
 
 from antifreeze import qemu
@@ -52,3 +54,13 @@ def test_without_the_exit_device_the_guest_powers_off_after_the_record(boot, wor
     guest = boot(append=words, ready=False, healthy=False, debug_exit=False)
     assert guest.wait_exit() == 0
     assert guest.records[-1]["event"] == event
+
+
+@pytest.mark.parametrize("words", ["mtu=1", "fault=panic:assert", "exit=50ms"])
+def test_last_record_is_whole_although_its_reader_comes_late(boot, words):
+    guest = boot(append=words, ready=False, healthy=False, console_held=True)
+    with pytest.raises(subprocess.TimeoutExpired):  # it waits for its reader, who is late by this second
+        guest.process.wait(1)
+    guest.console.release()
+    guest.wait_exit()
+    assert guest.records[-1]["event"] in ("error", "panic", "verdict")

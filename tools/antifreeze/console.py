@@ -20,9 +20,10 @@ _TERMINAL_CODES = re.compile(rb"\x1b\[[0-9;=?]*[A-Za-z]")
 
 
 class Console:
-    """Reads `sock` until its end. `records` and `lines` only ever grow."""
+    """Reads `sock` until its end. `records` and `lines` only ever grow. If held, only from release() on: a
+    reader that is late."""
 
-    def __init__(self, sock, log_path, on_record=None):
+    def __init__(self, sock, log_path, on_record=None, held=False):
         self.records = []
         self.lines = []
         self.malformed = []
@@ -31,6 +32,9 @@ class Console:
         self._log = open(log_path, "wb", buffering=0)
         self._on_record = on_record
         self._changed = threading.Condition()
+        self._released = threading.Event()
+        if not held:
+            self._released.set()
         self._thread = threading.Thread(target=self._read, name="console", daemon=True)
         self._thread.start()
 
@@ -62,8 +66,13 @@ class Console:
             last = [line[:400] for line in self.lines[-n:]]
         return "\n".join("    | " + re.sub(r"[^\x20-\x7e\xa0-\uffff]", lambda c: ascii(c[0])[1:-1], line) for line in last)
 
+    def release(self):
+        """Lets a held console be read."""
+        self._released.set()
+
     def close(self):
         """Ends the thread; the other side has gone or is of no interest any more."""
+        self._released.set()
         try:
             self._sock.shutdown(2)
         except OSError:
@@ -72,6 +81,7 @@ class Console:
         self._sock.close()
 
     def _read(self):
+        self._released.wait()
         pending = b""
         while True:
             try:

@@ -180,7 +180,7 @@ def _firmware():
 class Guest:
     """A running QEMU. The log directory gets console.log, qemu.log and the command line."""
 
-    def __init__(self, machine, log_dir, on_record=None):
+    def __init__(self, machine, log_dir, on_record=None, console_held=False):
         self.machine = machine
         self.log_dir = pathlib.Path(log_dir)
         self.log_dir.mkdir(parents=True, exist_ok=True)
@@ -199,7 +199,7 @@ class Guest:
             )  # fmt: skip
         console_theirs.close()
         qmp_theirs.close()
-        self.console = Console(console_ours, self.log_dir / "console.log", on_record)
+        self.console = Console(console_ours, self.log_dir / "console.log", on_record, console_held)
         self.qmp = Qmp(qmp_ours)
 
     def __enter__(self):
