@@ -68,6 +68,12 @@ UNIT_NEEDS_test_netport := $(UNIT_NETRIG_NEEDS)
 UNIT_SRC_test_hostile   := tests/unit/test_hostile.c $(UNIT_NETRIG)
 UNIT_LIBS_test_hostile  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_hostile := $(UNIT_NETRIG_NEEDS)
+# The same bounds with the small profile's pools.
+UNIT_TESTS += test_hostile_lean
+UNIT_SRC_test_hostile_lean    := $(UNIT_SRC_test_hostile)
+UNIT_CFLAGS_test_hostile_lean := -DLEAN -w -fno-sanitize=alignment
+UNIT_LIBS_test_hostile_lean   := $(UNIT_NETRIG_LIBS)
+UNIT_NEEDS_test_hostile_lean  := $(UNIT_NETRIG_NEEDS)
 
 UNIT_TESTS += test_small
 UNIT_SRC_test_small   := tests/unit/test_small.c apps/conn.c apps/small.c apps/echo.c apps/discard.c \
