@@ -153,7 +153,10 @@ static void wake_senders(void)
     turn = NULL;
 }
 
-unsigned netport_poll(uint64_t now_ns)
+/* Those who found the ring full go before those whom this turn's frames will wake: an
+ * acknowledgement lets its own connection send at once, and the few that get many would take all
+ * the room. */
+static unsigned serve_waiting(void)
 {
     unsigned done = 0;
     bool room = false;
@@ -161,21 +164,32 @@ unsigned netport_poll(uint64_t now_ns)
     for (unsigned k = 0; k < nics; k++) {
         struct ethif *e = &ethifs[k];
 
-        vnet_rx_due(e->vn, e->rx_due);
-        e->rx_due = false;
-        vnet_heartbeat(e->vn, now_ns);
         done += vnet_tx_reclaim(e->vn);
-        done += ethif_poll(e, now_ns);
         if (e->tx_blocked && vnet_tx_room(e->vn, true) > 0) {
             e->tx_blocked = false;
             room = true;
         }
     }
-    sys_check_timeouts();
     if (room) {
         wake_senders();
         done++;
     }
+    return done;
+}
+
+unsigned netport_poll(uint64_t now_ns)
+{
+    unsigned done = serve_waiting();
+
+    for (unsigned k = 0; k < nics; k++) {
+        struct ethif *e = &ethifs[k];
+
+        vnet_rx_due(e->vn, e->rx_due);
+        e->rx_due = false;
+        vnet_heartbeat(e->vn, now_ns);
+        done += ethif_poll(e, now_ns);
+    }
+    sys_check_timeouts();
     netport_flush();
     return done;
 }
@@ -312,6 +326,7 @@ unsigned netport_tx_room(const struct netif *netif)
 {
     const struct ethif *e = netif->state;
 
+    vnet_tx_reclaim(e->vn); /* what was completed since the connections had their turn */
     return vnet_tx_room(e->vn, true);
 }
 
