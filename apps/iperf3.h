@@ -65,7 +65,7 @@ struct iperf3_stream {
 enum iperf3_state {
     IPERF3_FREE,
     IPERF3_PARAMS,  /* 9 sent, the parameter block is coming */
-    IPERF3_QUEUED,  /* parameters accepted, 10 withheld: see iperf3_session_may_create() */
+    IPERF3_QUEUED,  /* parameters accepted, 10 withheld until others have made way */
     IPERF3_CREATE,  /* 10 sent, the streams are coming */
     IPERF3_RUNNING, /* 1 and 2 sent */
     IPERF3_RESULTS, /* 13 sent, the client's results are coming */

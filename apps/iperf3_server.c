@@ -108,8 +108,31 @@ static void refuse(struct iperf3_session *s, enum iperf3_error code)
 
 /* ---- from parameters to streams ------------------------------------------------------------ */
 
+static bool all_is_said(const struct iperf3_session *s)
+{
+    return s->state == IPERF3_REPLY || s->state == IPERF3_ENDED;
+}
+
+/* Streams will be given back as soon as a client has said good-bye. */
+static bool some_session_is_leaving(void)
+{
+    for (unsigned i = 0; i < CONFIG_IPERF_SESSION; i++) {
+        if (all_is_said(&iperf3_sessions[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Takes the streams and asks the client to open them, or leaves the session QUEUED: until the
+ * client before it, which may have the word "done" still on its way, has given its streams back; or
+ * until hellos cannot be mistaken. */
 static void try_create(struct iperf3_session *s)
 {
+    if (s->streams == NULL && !iperf3_session_take_streams(s)) {
+        if (!some_session_is_leaving())
+            refuse(s, IPERF3_E_BUSY);
+        return;
+    }
     if (s->params.udp && !iperf3_session_may_create(s))
         return;
     iperf3_session_enter(s, IPERF3_CREATE, CREATE_NS);
@@ -130,8 +153,6 @@ static void params_complete(struct iperf3_session *s)
     }
     if (error == IPERF3_OK && p->parallel * (p->bidir ? 2 : 1) > CONFIG_IPERF_STREAM)
         error = IPERF3_E_STREAMS;
-    if (error == IPERF3_OK && !iperf3_session_take_streams(s))
-        error = IPERF3_E_BUSY;
     if (error != IPERF3_OK) {
         refuse(s, error);
         return;

@@ -15,6 +15,7 @@ class Case:
     words: str
     bps: float = 0  # the rate asked for, per stream; the result is within 15 % of it
     loss_max: float = None  # UDP: the most that may be lost, as a fraction; None = any
+    starving: float = 0  # the most streams that may have moved nothing, as a fraction
     moved: int = 0  # bytes that have to be there at least
     refused: str = ""  # the client says this, and no test takes place
     tap: bool = False  # only on a tap
@@ -47,13 +48,16 @@ CASES = [
     Case("tcp-bidir", "-t 1 --bidir"),
     Case("tcp-8", "-t 1 -P 8"),
     Case("tcp-8-reverse", "-t 1 -P 8 -R"),
-    Case("tcp-128", "-t 2 -P 128", seconds=90),
-    Case("tcp-128-reverse", "-t 2 -P 128 -R", seconds=90),
-    Case("tcp-128-bidir", "-t 2 -P 128 --bidir", seconds=110),
+    # 128 senders on the host overrun its own queue towards the guest, and what a stream loses at its
+    # beginning comes again after a second, then two.
+    Case("tcp-128", "-t 2 -P 128", starving=0.1, seconds=90),
+    Case("tcp-128-reverse", "-t 2 -P 128 -R", starving=0.1, seconds=90),
+    Case("tcp-128-bidir", "-t 4 -P 128 --bidir", starving=0.2, seconds=110),
     # TCP: when it ends
-    Case("tcp-bytes", "-n 10M", moved=9_000_000),
+    # The client ends the test once it has handed over so much; up to 4 MiB (tcp_wmem) may not have left it.
+    Case("tcp-bytes", "-n 10M", moved=6_000_000),
     Case("tcp-bytes-reverse", "-n 10M -R", moved=9_000_000),
-    Case("tcp-blocks", "-k 100", moved=11_000_000),
+    Case("tcp-blocks", "-k 100", moved=8_900_000),
     Case("tcp-blocks-reverse", "-k 100 -R"),
     Case("tcp-warm-up", "-t 1 -O 1"),
     Case("tcp-warm-up-reverse", "-t 1 -O 1 -R"),

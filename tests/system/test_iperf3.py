@@ -76,8 +76,8 @@ def check(case, report, record):
     assert record["streams"] == len(record["per_stream"]) == case.parallel * (2 if case.bidir else 1)
     ids = [stream["id"] for stream in record["per_stream"]]
     assert ids == [1, *range(3, len(ids) + 2)]
-    for stream in record["per_stream"]:
-        assert stream["bytes"] > 0, f"stream {stream['id']} moved nothing"
+    starving = [stream["id"] for stream in record["per_stream"] if stream["bytes"] == 0]
+    assert len(starving) <= case.starving * len(ids), f"moved nothing: {starving}"
 
     for k, (sent, received, udp) in enumerate(sums(case, report["end"])):
         guest_sends = case.reverse or k == 1

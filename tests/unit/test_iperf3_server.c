@@ -186,15 +186,15 @@ static void begin_udp(struct client *c, const char *name, const char *params, ui
 
 static const char *results_of(struct client *c, const char *ours)
 {
-    static char text[4096];
+    static char text[IPERF3_TEXT_BYTES];
     uint8_t prefix[4];
 
     say(c, IPERF3_TEST_END);
     assert_int_equal(hear(c), IPERF3_EXCHANGE_RESULTS);
     say_block(c, ours);
     assert_int_equal(rig_tcp_recv(&c->control, prefix, 4, 1000), 4);
-    size_t n = (size_t)prefix[2] << 8 | prefix[3];
-    assert_true(prefix[0] == 0 && prefix[1] == 0 && n < sizeof(text));
+    size_t n = (size_t)prefix[1] << 16 | (size_t)prefix[2] << 8 | prefix[3];
+    assert_true(prefix[0] == 0 && n < sizeof(text));
     assert_int_equal(rig_tcp_recv(&c->control, text, n, 1000), n);
     text[n] = 0;
     assert_int_equal(hear(c), IPERF3_DISPLAY_RESULTS);
@@ -728,6 +728,32 @@ static void tests_beyond_the_streams_are_refused(void **state)
     rig_advance_ms(20);
 }
 
+/* The word "done" of the first client got lost; it comes again. Meanwhile the next one waits. */
+static void client_waits_for_the_streams_of_one_that_is_leaving(void **state)
+{
+    struct client a, b;
+    char params[128];
+
+    (void)state;
+    snprintf(params, sizeof(params),
+             "{\"udp\":true,\"bidirectional\":true,\"bandwidth\":1000,\"len\":100,\"parallel\":%d}",
+             CONFIG_IPERF_STREAM / 2 < 128 ? CONFIG_IPERF_STREAM / 2 : 128);
+    begin_udp(&a, "a", params, 40000, CONFIG_IPERF_STREAM < 256 ? CONFIG_IPERF_STREAM : 256);
+    connect_as(&b, "b");
+    offer(&b, params);
+    hear_refusal(&b, IPERF3_E_BUSY);
+    rig_tcp_close(&b.control);
+
+    results_of(&a, EMPTY);
+    connect_as(&b, "b");
+    offer(&b, params);
+    assert_int_equal(hear_within(&b, 1000), -1);
+    finish(&a);
+    assert_int_equal(hear(&b), IPERF3_CREATE_STREAMS);
+    rig_tcp_abort(&b.control);
+    rig_advance_ms(20);
+}
+
 static void clients_beyond_the_sessions_are_denied(void **state)
 {
     struct client c[CONFIG_IPERF_SESSION], more;
@@ -1006,10 +1032,8 @@ static void client_gone_in_mid_test_leaves_a_record(void **state)
 static void largest_test_fits_its_record_and_its_results(void **state)
 {
     struct client c;
-    uint8_t prefix[4];
-    static char text[IPERF3_TEXT_BYTES];
     const unsigned half = CONFIG_IPERF_STREAM < 256 ? CONFIG_IPERF_STREAM / 2 : 128;
-    char params[100];
+    char params[128];
 
     (void)state;
     snprintf(params, sizeof(params),
@@ -1017,15 +1041,7 @@ static void largest_test_fits_its_record_and_its_results(void **state)
              "\"client_version\":\"3.17\"}",
              half);
     begin_udp(&c, "a", params, 40000, 2 * half);
-    say(&c, IPERF3_TEST_END);
-    assert_int_equal(hear(&c), IPERF3_EXCHANGE_RESULTS);
-    say_block(&c, EMPTY);
-    assert_int_equal(rig_tcp_recv(&c.control, prefix, 4, 1000), 4);
-    size_t n = (size_t)prefix[1] << 16 | (size_t)prefix[2] << 8 | prefix[3];
-    assert_true(n < sizeof(text));
-    assert_int_equal(rig_tcp_recv(&c.control, text, n, 1000), n);
-    assert_int_equal(number_in(text, "id", 2 * half - 1), 2 * half + 1);
-    assert_int_equal(hear(&c), IPERF3_DISPLAY_RESULTS);
+    assert_int_equal(number_in(results_of(&c, EMPTY), "id", 2 * half - 1), 2 * half + 1);
     finish(&c);
     rig_advance_ms(20);
     assert_int_equal(number_in(rig_record("result"), "id", 2 * half - 1), 2 * half + 1);
@@ -1057,6 +1073,7 @@ int main(void)
         TEST(no_interval_records_where_none_are_wanted),
         TEST(datagrams_beyond_the_mtu_are_refused),
         TEST(tests_beyond_the_streams_are_refused),
+        TEST(client_waits_for_the_streams_of_one_that_is_leaving),
         TEST(clients_beyond_the_sessions_are_denied),
         TEST(client_without_parameters_gives_way),
         TEST(streams_that_nobody_waits_for_are_denied),
