@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Builds frames byte by byte, right ones and wrong ones: every header field can be given a value of its own."""
+"""Builds frames byte by byte, right and wrong ones: every header field can be given a value of its own."""
 
 import ipaddress
 import struct

@@ -33,10 +33,12 @@ def arp(p):
     good = f.arp(1, us, f.ip(p.ip4), bytes(6), f.ip(p.guest4))
     for n in (0, 1, 7, 8, 14, 27):
         yield f"ARP cut to {n} bytes", p.eth(f.ARP, good[:n])
-    for field, value in itertools.product(("htype", "ptype"), (0, 2, 0xFFFF)):
-        yield f"ARP {field} {value}", p.eth(f.ARP, f.arp(1, us, f.ip(p.ip4), bytes(6), f.ip(p.guest4), **{field: value}))
-    for field, value in itertools.product(("hlen", "plen"), (0, 1, 5, 7, 255)):
-        yield f"ARP {field} {value}", p.eth(f.ARP, f.arp(1, us, f.ip(p.ip4), bytes(6), f.ip(p.guest4), **{field: value}))
+    for field, value in (
+        *itertools.product(("htype", "ptype"), (0, 2, 0xFFFF)),
+        *itertools.product(("hlen", "plen"), (0, 1, 5, 7, 255)),
+    ):
+        lie = f.arp(1, us, f.ip(p.ip4), bytes(6), f.ip(p.guest4), **{field: value})
+        yield f"ARP {field} {value}", p.eth(f.ARP, lie)
     for op in (0, 3, 8, 0xFFFF):
         yield f"ARP operation {op}", p.eth(f.ARP, f.arp(op, us, f.ip(p.ip4), them, f.ip(p.guest4)))
     yield "ARP claims the guest's address", p.eth(f.ARP, f.arp(2, us, f.ip(p.guest4), them, f.ip(p.guest4)))
@@ -45,7 +47,8 @@ def arp(p):
     )
     for k in range(300):
         sender = f.ip(f"10.88.0.{3 + k % 250}")
-        yield f"ARP storm {k}", p.eth(f.ARP, f.arp(1, us, sender, bytes(6), f.ip(p.guest4)), "ff:ff:ff:ff:ff:ff")
+        question = f.arp(1, us, sender, bytes(6), f.ip(p.guest4))
+        yield f"ARP storm {k}", p.eth(f.ARP, question, "ff:ff:ff:ff:ff:ff")
 
 
 def ipv4(p):
@@ -62,7 +65,9 @@ def ipv4(p):
         yield packet(f"total length {length}", length=length)
     yield packet("bad checksum", check=0x1234)
     yield packet("time to live 0", ttl=0)
-    for source in ("0.0.0.0", "255.255.255.255", "10.88.0.255", "224.0.0.1", "127.0.0.1", p.guest4, "240.0.0.1"):
+    for source in (
+        "0.0.0.0", "255.255.255.255", "10.88.0.255", "224.0.0.1", "127.0.0.1", p.guest4, "240.0.0.1",
+    ):  # fmt: skip
         yield packet(f"from {source}", src=source)
     for target in ("0.0.0.0", "127.0.0.1", "10.88.0.99", "192.0.2.1", "224.0.0.251", "255.255.255.255"):
         yield packet(f"to {target}", dst=target)
@@ -123,8 +128,8 @@ def udp(p):
         for n in (0, 1, 3, 4, 11, 12, 36):
             yield packet(f"iperf3 port, {n} bytes", f.udp(src, dst, 1000, 5201, b"\xff" * n))
     for n in (0, 1, 235, 236, 240, 300):
-        lie = f.udp(p.ip4, p.guest4, 67, 68, (b"\2\1\6\0" + bytes(232) + b"\x63\x82\x53\x63" + b"\x35\xff" * 40)[:n])
-        yield f"DHCP answer of {n} bytes", p.packet4(f.UDP, lie)
+        lie = (b"\2\1\6\0" + bytes(232) + b"\x63\x82\x53\x63" + b"\x35\xff" * 40)[:n]
+        yield f"DHCP answer of {n} bytes", p.packet4(f.UDP, f.udp(p.ip4, p.guest4, 67, 68, lie))
 
 
 def tcp(p):
@@ -140,9 +145,12 @@ def tcp(p):
         for doff in (0, 1, 4, 6, 15):
             yield packet(f"header length {doff}", f.tcp(src, dst, 40001, 80, f.SYN, doff=doff))
         yield packet("bad checksum", f.tcp(src, dst, 40002, 80, f.SYN, check=1))
-        for flags in (0, f.FIN, f.RST, f.URG, f.ACK, f.SYN | f.FIN, f.SYN | f.RST, f.FIN | f.PSH | f.URG, 0x3F, 0xFF):
-            for port in (80, 81):
-                yield packet(f"flags {flags:#x} to {port}", f.tcp(src, dst, 40003, port, flags, urgent=0xFFFF))
+        for flags, port in itertools.product(
+            (0, f.FIN, f.RST, f.URG, f.ACK, f.SYN | f.FIN, f.SYN | f.RST, f.FIN | f.PSH | f.URG, 0x3F, 0xFF),
+            (80, 81),
+        ):
+            segment = f.tcp(src, dst, 40003, port, flags, urgent=0xFFFF)
+            yield packet(f"flags {flags:#x} to {port}", segment)
         for name, options in {
             "length 0": b"\2\0\0\0", "length 1": b"\2\1\0\0", "beyond": b"\2\x28\5\xb4", "cut": b"\1\1\1\2",
             "MSS 0": b"\2\4\0\0", "MSS 1": b"\2\4\0\1", "MSS 65535": b"\2\4\xff\xff", "scale 255": b"\3\3\xff\0",
@@ -155,7 +163,8 @@ def tcp(p):
         yield packet("from port 0", f.tcp(src, dst, 0, 80, f.SYN))
         yield packet("to port 0", f.tcp(src, dst, 40006, 0, f.SYN))
     yield "TCP land attack", p.packet4(f.TCP, f.tcp(p.guest4, p.guest4, 80, 80, f.SYN), src=p.guest4)
-    yield "TCP SYN to a broadcast", p.packet4(f.TCP, f.tcp(p.ip4, "10.88.0.255", 1, 80, f.SYN), dst="10.88.0.255")
+    everybody = "10.88.0.255"
+    yield "TCP SYN to a broadcast", p.packet4(f.TCP, f.tcp(p.ip4, everybody, 1, 80, f.SYN), dst=everybody)
     for k in range(400):
         source = f"10.88.0.{3 + k % 250}"
         syn = f.tcp(source, p.guest4, 1024 + k, OPEN_PORTS[k % 5], f.SYN, seq=k)
@@ -182,7 +191,8 @@ def ipv6(p):
         yield f"IPv6 next header {head}, length beyond the end", p.packet6(head, b"\x3b\xff" + bytes(30))
         yield f"IPv6 next header {head}, option of length 255", p.packet6(head, b"\x3b\0\x1e\xff\0\0\0\0")
     for head in (0, 43, 60):
-        yield f"IPv6 a hundred headers {head}", p.packet6(head, bytes([head, 0, 1, 4, 0, 0, 0, 0]) * 100 + b"\x3b\0" + bytes(6))
+        chain = bytes([head, 0, 1, 4, 0, 0, 0, 0]) * 100 + b"\x3b\0" + bytes(6)
+        yield f"IPv6 a hundred headers {head}", p.packet6(head, chain)
     yield "IPv6 jumbo payload", p.packet6(0, b"\x3b\0\xc2\4\xff\xff\xff\xff", length=0)
     for offset in (0, 1, 8, 0xFFF8, 0xFFFF):
         yield f"IPv6 fragment field {offset}", p.packet6(44, struct.pack("!BBHI", 17, 0, offset, 7) + body)
@@ -202,19 +212,30 @@ def icmp6(p):
         for n in (0, 1, 3, 4, 8, 12, 16, 19):
             yield packet(f"type {kind} with {n} zero bytes", kind, bytes(n))
         yield packet(f"type {kind}, nonsense", kind, b"\xff" * 60)
-    for kind, head in {133: bytes(4), 134: b"\x40\0\x07\x08" + bytes(8), 135: bytes(4) + them, 136: b"\x60\0\0\0" + us,
-                       137: bytes(4) + them + us}.items():  # fmt: skip
+    heads = {
+        133: bytes(4), 134: b"\x40\0\x07\x08" + bytes(8), 135: bytes(4) + them, 136: b"\x60\0\0\0" + us,
+        137: bytes(4) + them + us,
+    }  # fmt: skip
+    for kind, head in heads.items():
         for name, option in {
-            "of length 0": b"\1\0" + our_mac, "cut": b"\1\1" + our_mac[:2], "beyond the end": b"\2\xff" + our_mac,
-            "unknown": b"\x99\1" + our_mac, "prefix of length 1": b"\3\1\x40\xc0\0\0\0\0", "MTU 0": b"\5\1" + bytes(6),
-            "MTU 4 billion": b"\5\1\0\0\xff\xff\xff\xff", "prefix of 200 bits": b"\3\4\xc8\xc0" + b"\xff" * 12 + us,
-            "prefix link-local": b"\3\4\x40\xc0" + b"\xff" * 12 + f.ip("fe80::"), "a hundred": (b"\1\1" + our_mac) * 100,
-            "name servers, cut": b"\x19\3\0\0\xff\xff\xff\xff" + us[:8], "route, short": b"\x18\1\x80\0\0\0\0\0",
-        }.items():  # fmt: skip
+            "of length 0": b"\1\0" + our_mac,
+            "cut": b"\1\1" + our_mac[:2],
+            "beyond the end": b"\2\xff" + our_mac,
+            "unknown": b"\x99\1" + our_mac,
+            "a hundred": (b"\1\1" + our_mac) * 100,
+            "prefix of length 1": b"\3\1\x40\xc0\0\0\0\0",
+            "prefix of 200 bits": b"\3\4\xc8\xc0" + b"\xff" * 12 + us,
+            "prefix link-local": b"\3\4\x40\xc0" + b"\xff" * 12 + f.ip("fe80::"),
+            "MTU 0": b"\5\1" + bytes(6),
+            "MTU 4 billion": b"\5\1\0\0\xff\xff\xff\xff",
+            "name servers, cut": b"\x19\3\0\0\xff\xff\xff\xff" + us[:8],
+            "route, short": b"\x18\1\x80\0\0\0\0\0",
+        }.items():
             yield packet(f"type {kind}, option {name}", kind, head + option)
     yield packet("hop limit 64 on a solicitation", 135, bytes(4) + them, hops=64)
     yield packet("solicitation for a multicast address", 135, bytes(4) + f.ip("ff02::1"))
-    yield packet("advertisement of the guest's own address", 136, b"\x20\0\0\0" + them + b"\2\1" + our_mac, dst="ff02::1")
+    claim = b"\x20\0\0\0" + them + b"\2\1" + our_mac
+    yield packet("advertisement of the guest's own address", 136, claim, dst="ff02::1")
     inner = f.ip6(p.guest6, p.ip6, f.TCP, bytes(8))
     for mtu in (0, 1, 68, 1279, 0xFFFFFFFF):
         yield packet(f"packet too big, MTU {mtu}", 2, struct.pack("!I", mtu) + inner)
@@ -223,7 +244,7 @@ def icmp6(p):
 
 def noise(p, generator, n):
     """Right frames with a few bytes changed, and pure noise; the generator's seed repeats them."""
-    models = [frame for family in (ethernet, arp, ipv4, icmp4, udp, tcp, ipv6, icmp6) for _, frame in family(p)]
+    models = [frame for family in FAMILIES.values() for _, frame in family(p)]
     for k in range(n):
         if generator.random() < 0.1:
             frame = generator.randbytes(generator.randint(1, 1514))
@@ -233,7 +254,9 @@ def noise(p, generator, n):
                 # headers rather than payload
                 at = min(int(generator.expovariate(1 / 30)), len(changed) - 1)
                 changed[at] = generator.choice((0, 1, 0x7F, 0x80, 0xFF, generator.randrange(256)))
-            frame = bytes(changed[: generator.randint(1, len(changed))] if generator.random() < 0.2 else changed)
+            if generator.random() < 0.2:
+                del changed[generator.randint(1, len(changed)) :]
+            frame = bytes(changed)
         yield f"noise {k}", frame
 
 

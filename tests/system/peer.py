@@ -57,13 +57,13 @@ class RawPeer:
     def eth(self, kind, payload, dst=None):
         return frames.eth(frames.mac(dst or self.guest_mac), frames.mac(self.mac), kind, payload)
 
-    def packet4(self, proto, payload, **fields):
-        fields = {"src": self.ip4, "dst": self.guest4} | fields
-        return self.eth(frames.IPV4, frames.ip4(fields.pop("src"), fields.pop("dst"), proto, payload, **fields))
+    def packet4(self, proto, payload, src=None, dst=None, **fields):
+        packet = frames.ip4(src or self.ip4, dst or self.guest4, proto, payload, **fields)
+        return self.eth(frames.IPV4, packet)
 
-    def packet6(self, proto, payload, **fields):
-        fields = {"src": self.ip6, "dst": self.guest6} | fields
-        return self.eth(frames.IPV6, frames.ip6(fields.pop("src"), fields.pop("dst"), proto, payload, **fields))
+    def packet6(self, proto, payload, src=None, dst=None, **fields):
+        packet = frames.ip6(src or self.ip6, dst or self.guest6, proto, payload, **fields)
+        return self.eth(frames.IPV6, packet)
 
     def send_echo(self, payload=b"", family=4):
         """An echo request; returns its number, by which echo_reply() knows the answer."""
@@ -116,7 +116,10 @@ class RawPeer:
         frame = self.expect(match, timeout)
         if frame is None:
             return None
-        length = struct.unpack("!H", frame[16:18])[0] - 20 if family == 4 else struct.unpack("!H", frame[18:20])[0]
+        if family == 4:
+            length = struct.unpack("!H", frame[16:18])[0] - 20
+        else:
+            length = struct.unpack("!H", frame[18:20])[0]
         return frame[at + 8 : at + length]
 
     def ping(self, payload=b"ping", timeout=20, family=4):

@@ -147,4 +147,4 @@ def test_first_ping_is_answered_soon_after_qemu_starts(tap, log_dir):
     guest, seconds = boottime.measure(networks.NetGuest, tap, log_dir=log_dir)
     guest.close()
     print(f"QEMU start to first ping reply: {seconds * 1000:.1f} ms")
-    assert seconds < 20  # the figure is make bench-boot's business; this catches a boot that waits for something
+    assert seconds < 20  # catches a boot that waits for something; the figure is make bench-boot's business

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Configuration: where it comes from, which source wins, and what is refused by name before anything starts."""
+"""Configuration: where it comes from, which source wins, what is refused by name before anything starts."""
 
 import shutil
 import subprocess

@@ -18,19 +18,20 @@ from . import Error
 # Firmware moves its cursor and sets colours, also in front of the first record.
 _TERMINAL_CODES = re.compile(rb"\x1b\[[0-9;=?]*[A-Za-z]")
 
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\uffff]")
+
 
 class Console:
     """Reads `sock` until its end. `records` and `lines` only ever grow. If held, only from release() on: a
     reader that is late."""
 
-    def __init__(self, sock, log_path, on_record=None, held=False):
+    def __init__(self, sock, log_path, held=False):
         self.records = []
         self.lines = []
         self.malformed = []
         self.closed = False
         self._sock = sock
         self._log = open(log_path, "wb", buffering=0)
-        self._on_record = on_record
         self._changed = threading.Condition()
         self._released = threading.Event()
         if not held:
@@ -64,7 +65,7 @@ class Console:
         """The last n lines, for error messages; what cannot be printed is shown as an escape."""
         with self._changed:
             last = [line[:400] for line in self.lines[-n:]]
-        return "\n".join("    | " + re.sub(r"[^\x20-\x7e\xa0-\uffff]", lambda c: ascii(c[0])[1:-1], line) for line in last)
+        return "\n".join("    | " + _UNPRINTABLE.sub(lambda c: ascii(c[0])[1:-1], line) for line in last)
 
     def release(self):
         """Lets a held console be read."""
@@ -102,7 +103,6 @@ class Console:
             self._changed.notify_all()
 
     def _take(self, raw_lines, partial=False):
-        fresh = []
         with self._changed:
             for raw in raw_lines:
                 line = _TERMINAL_CODES.sub(b"", raw).decode("utf-8", "replace").strip("\r\0")
@@ -118,11 +118,7 @@ class Console:
                         self.malformed.append(line)
                     continue
                 self.records.append(record)
-                fresh.append(record)
             self._changed.notify_all()
-        if self._on_record:
-            for record in fresh:
-                self._on_record(record)
 
 
 class GuestError(Error):

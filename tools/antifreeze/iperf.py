@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs the real iperf3 client and reads what it prints, line by line as it comes.
 
-The text form, not JSON: it is live, and its exit status tells the truth (3.12 with -J exits 0 on every error).
+The text form, not JSON: it is live, and its exit status tells the truth (with -J, 3.12 exits 0 on every
+error).
 """
 
 import dataclasses
@@ -13,9 +14,9 @@ import threading
 
 from . import Error
 
-# [  5]   1.00-2.00   sec   119 MBytes  998244 Kbits/sec  …   or  [SUM] … ; with --bidir [  5][TX-C] …
+# [  5]   1.00-2.00   sec   119 MBytes  998244 Kbits/sec  …
 _LINE = re.compile(
-    r"\[\s*(?P<id>\d+|SUM)\](?:\[(?P<role>..-.)\])?\s+(?P<start>[\d.]+)-(?P<end>[\d.]+)\s+sec\s+"
+    r"\[\s*\d+\]\s+(?P<start>[\d.]+)-(?P<end>[\d.]+)\s+sec\s+"
     r"[\d.]+ \w*Bytes\s+(?P<kbits>[\d.]+) Kbits/sec\s*(?P<rest>.*)"
 )
 _LOSS = re.compile(r"(?P<jitter>[\d.]+) ms\s+(?P<lost>-?\d+)/(?P<total>\d+)")
@@ -39,12 +40,11 @@ class Result:
         return self.status == 0 and not self.error
 
 
-def run(command, timeout, streams=1, on_interval=None):
-    """Runs an iperf3 client command (one direction); on_interval(start, end, bps) is called while it runs."""
+def run(command, timeout, on_interval=None):
+    """Runs an iperf3 client command, one direction and one stream; on_interval(start, end, bps) is called
+    while it runs."""
     result = Result()
-    words = [*command, "-f", "k", "-i", "1", "--forceflush"]
-    if streams > 1:
-        words += ["-P", str(streams)]
+    words = ["setpriv", "--pdeathsig", "KILL", *command, "-f", "k", "-i", "1", "--forceflush"]
     dropped_before = _socket_drops()
     try:
         process = subprocess.Popen(
@@ -58,7 +58,7 @@ def run(command, timeout, streams=1, on_interval=None):
     try:
         for line in process.stdout:
             result.output += line
-            _take(line, "SUM" if streams > 1 else None, result, on_interval)
+            _take(line, result, on_interval)
         result.status = process.wait()
     finally:
         watchdog.cancel()
@@ -85,11 +85,11 @@ def _socket_drops():
     return drops
 
 
-def _take(line, wanted_id, result, on_interval):
+def _take(line, result, on_interval):
     if "error" in line and line.startswith("iperf3:"):
         result.error = line.strip()
     found = _LINE.match(line)
-    if not found or "(omitted)" in line or (wanted_id and found["id"] != wanted_id):
+    if not found:
         return
     bps = float(found["kbits"]) * 1000
     rest = found["rest"]

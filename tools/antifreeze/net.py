@@ -164,16 +164,14 @@ def _ip(*commands):
 class NetGuest(qemu.Guest):
     """A guest with one NIC on such a network."""
 
-    def __init__(
-        self, net, log_dir, append="", options=None, on_record=None, console_held=False, **machine
-    ):
+    def __init__(self, net, log_dir, append="", options=None, console_held=False, **machine):
         self.net = net
         # The caller's words come later and win. A disk has no command line.
         words = f"{net.config()} {append}".strip()
         source = "fw_cfg" if machine.get("boot") == "disk" and "fw_cfg" not in machine else "append"
         nics = [net.nic(**(options or {})), *machine.pop("more_nics", ())]
         machine = qemu.Machine(nics=nics, **{source: words}, **machine)
-        super().__init__(machine, log_dir, on_record, console_held)
+        super().__init__(machine, log_dir, console_held)
 
     def address(self, service):
         """(host, port) at which a client on this host reaches a service, by name or port."""

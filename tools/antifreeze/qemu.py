@@ -68,7 +68,8 @@ def program():
     """QEMU= or qemu-system-x86_64, as a list of words; Error if there is none."""
     words = shlex.split(os.environ.get("QEMU") or "qemu-system-x86_64")
     if not words or not shutil.which(words[0]):
-        raise Error(f"{words[0] if words else 'QEMU'} is not installed: run `make deps`, or name one in QEMU=")
+        name = words[0] if words else "QEMU"
+        raise Error(f"{name} is not installed: run `make deps`, or name one in QEMU=")
     return words
 
 
@@ -80,7 +81,6 @@ class Nic:
     mac: str = ""
     options: dict = dataclasses.field(default_factory=dict)  # e.g. {"vectors": 0, "host_mtu": 9000}
     fds: tuple = ()  # descriptors that QEMU inherits
-    filters: list = dataclasses.field(default_factory=list)  # -object texts; {id} is the netdev's id
 
     @classmethod
     def tap(cls, ifname, mac="", **options):
@@ -109,15 +109,12 @@ class Machine:
     image: object = None  # None: the artifact under build/
     machine: str = "q35"  # q35, pc
     memory_mib: int = 64
-    cpus: int = 1
     accel: str = ""  # "": the best one that works
     append: str = ""  # the command line; load options under UEFI
     fw_cfg: object = None  # text of opt/antifreeze/config
     nics: list = dataclasses.field(default_factory=list)
     debug_exit: bool = True  # isa-debug-exit is there
     reboot: bool = False  # a reset starts over instead of ending QEMU
-    paused: bool = False  # do not start the CPU
-    extra: list = dataclasses.field(default_factory=list)  # more words for special cases
 
     def command(self, console_fd, qmp_fd):
         """The whole command line, as a list of words."""
@@ -126,14 +123,12 @@ class Machine:
         words = program() + [
             "-nodefaults", "-display", "none", "-no-user-config",
             "-machine", f"{self.machine},accel={accel}",
-            "-cpu", CPU_MODEL, "-smp", str(self.cpus), "-m", f"{self.memory_mib}M",
+            "-cpu", CPU_MODEL, "-smp", "1", "-m", f"{self.memory_mib}M",
             "-chardev", f"socket,id=console,fd={console_fd}", "-serial", "chardev:console",
             "-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control",
         ]  # fmt: skip
         if not self.reboot:
             words += ["-no-reboot"]
-        if self.paused:
-            words += ["-S"]
         if self.debug_exit:
             words += ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
         if self.boot != "pvh":
@@ -148,14 +143,12 @@ class Machine:
             words += ["-fw_cfg", f"name=opt/antifreeze/config,string={_escaped(self.fw_cfg)}"]
         for k, nic in enumerate(self.nics):
             words += ["-netdev", f"{nic.netdev},id=n{k}"]
-            for filter_text in nic.filters:
-                words += ["-object", filter_text.format(id=f"n{k}")]
             # No boot ROM: the firmware would spend time on an offer to boot from the network.
             device = {"netdev": f"n{k}", "romfile": ""} | nic.options
             if nic.mac:
                 device["mac"] = nic.mac
             words += ["-device", "virtio-net-pci" + "".join(f",{k}={v}" for k, v in device.items())]
-        return words + self.extra
+        return words
 
     def inherited(self):
         return tuple(fd for nic in self.nics for fd in nic.fds)
@@ -180,7 +173,7 @@ def _firmware():
 class Guest:
     """A running QEMU. The log directory gets console.log, qemu.log and the command line."""
 
-    def __init__(self, machine, log_dir, on_record=None, console_held=False):
+    def __init__(self, machine, log_dir, console_held=False):
         self.machine = machine
         self.log_dir = pathlib.Path(log_dir)
         self.log_dir.mkdir(parents=True, exist_ok=True)
@@ -199,7 +192,7 @@ class Guest:
             )  # fmt: skip
         console_theirs.close()
         qmp_theirs.close()
-        self.console = Console(console_ours, self.log_dir / "console.log", on_record, console_held)
+        self.console = Console(console_ours, self.log_dir / "console.log", console_held)
         self.qmp = Qmp(qmp_ours)
 
     def __enter__(self):

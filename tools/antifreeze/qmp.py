@@ -3,7 +3,6 @@
 
 import json
 import threading
-import time
 
 from . import Error
 
@@ -49,22 +48,6 @@ class Qmp:
         if "error" in answer:
             raise Error(f"QMP {name}: {answer['error'].get('desc')}")
         return answer["return"]
-
-    def wait_event(self, name, timeout, after=0):
-        """The first event of this name at or behind index `after`; None on time-out or when QEMU is gone."""
-        deadline = time.monotonic() + timeout
-        at = after
-        with self._changed:
-            while True:
-                while at < len(self.events):
-                    event = self.events[at]
-                    at += 1
-                    if event["event"] == name:
-                        return event
-                left = deadline - time.monotonic()
-                if self._closed or left <= 0:
-                    return None
-                self._changed.wait(left)
 
     def close(self):
         try:
