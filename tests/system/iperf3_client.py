@@ -12,6 +12,7 @@ import json
 import random
 import socket
 import struct
+import time
 
 TEST_START, TEST_RUNNING, TEST_END = 1, 2, 4
 PARAM_EXCHANGE, CREATE_STREAMS, SERVER_TERMINATE, CLIENT_TERMINATE = 9, 10, 11, 12
@@ -27,6 +28,17 @@ class Refused(Exception):
     def __init__(self, code):
         super().__init__(f"refused: {code}")
         self.code = code
+
+
+def wait_idle(guest, seconds=15):
+    """The server has given everything back, and the record of each test has arrived; its statistics."""
+    end = time.monotonic() + seconds
+    while True:
+        mine = guest.stats()["services"]["iperf3"]
+        busy = mine["sessions"] or mine["streams"] or mine["pending"]
+        if not busy and len(guest.find("result")) == mine["done"] + mine["aborted"]:
+            return mine
+        assert time.monotonic() < end, f"not given back: {mine}"
 
 
 def cookie():

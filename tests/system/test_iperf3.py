@@ -5,10 +5,10 @@ import json
 import signal
 import subprocess
 import threading
-import time
 
 import pytest
 from iperf3_cases import CASES, CASES_V6, Case
+from iperf3_client import wait_idle
 
 from antifreeze import net as networks
 
@@ -28,17 +28,6 @@ def run(guest, words, seconds, v6=False):
     done = subprocess.run(command(guest, words, v6), capture_output=True, text=True, timeout=seconds)
     assert done.stdout, f"status {done.returncode}: {done.stderr}"
     return json.loads(done.stdout)
-
-
-def wait_idle(guest, sessions=0):
-    """The server has given everything back."""
-    end = time.monotonic() + 10
-    while True:
-        stats = guest.stats()
-        mine = stats["services"]["iperf3"]
-        if mine["sessions"] == sessions and mine["pending"] == 0 and (sessions or mine["streams"] == 0):
-            return mine
-        assert time.monotonic() < end, f"not idle: {mine}"
 
 
 # ---- what has to come out -----------------------------------------------------------------------

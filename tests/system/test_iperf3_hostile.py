@@ -23,6 +23,7 @@ from iperf3_client import (
     Refused,
     cookie,
     datagram,
+    wait_idle,
 )
 
 BAD_PARAMS, BAD_RESULTS, BAD_MESSAGE = 114, 117, 110
@@ -40,22 +41,11 @@ def good_client(guest):
         client.end()
 
 
-def idle(guest):
-    """Sessions, streams and connections of the server are all given back."""
-    end = time.monotonic() + 15
-    while True:
-        stats = guest.stats()
-        mine = stats["services"]["iperf3"]
-        if not mine["sessions"] and not mine["streams"] and not mine["pending"]:
-            return stats
-        assert time.monotonic() < end, f"not given back: {mine}"
-
-
 @pytest.fixture(autouse=True)
 def served_afterwards(guest):
     yield
     good_client(guest)
-    idle(guest)
+    wait_idle(guest)
 
 
 def refused_with(client, code):
