@@ -339,7 +339,7 @@ int rig_udp_recv(uint16_t port, void *data, uint32_t cap)
 static uint16_t announce(struct rig_tcp *t, bool syn, uint32_t ack)
 {
     const uint32_t room = t->wnd > t->rx_len ? t->wnd - (uint32_t)t->rx_len : 0;
-    const unsigned scale = syn ? 0 : PEER_SCALE;
+    const unsigned scale = syn || rig.peer_is_plain ? 0 : PEER_SCALE;
     const uint16_t field = (uint16_t)(room >> scale > 0xffff ? 0xffff : room >> scale);
     const uint32_t edge = ack + ((uint32_t)field << scale);
 
@@ -361,7 +361,7 @@ void rig_tcp_segment(struct rig_tcp *t, uint8_t flags, uint32_t seq, uint32_t ac
     put32(tcp + 8, (flags & RIG_ACK) != 0 ? ack : 0);
     tcp[13] = flags;
     put16(tcp + 14, announce(t, syn, ack));
-    if (syn) {
+    if (syn && !rig.peer_is_plain) {
         const uint32_t mtu = rig.mtu != 0 ? rig.mtu : 1500;
 
         put16(tcp + 20, 0x0204);

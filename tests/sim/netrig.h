@@ -54,9 +54,10 @@ struct rig {
     uint64_t now_ns;                   /* the guest's clock */
     unsigned (*poll)(uint64_t now_ns); /* called each turn, e.g. apps_poll; NULL = nothing */
     uint32_t peer_wnd;                 /* what its TCP connections begin with, bytes */
-    bool arp_silent;   /* the peer does not answer ARP and neighbour solicitations */
-    bool impersonated; /* the test forges segments of the peer's connections: numbers prove nothing
-                        */
+    bool peer_is_plain; /* its SYNs carry no options: small MSS, windows below 64 KiB */
+    bool arp_silent;    /* the peer does not answer ARP and neighbour solicitations */
+    bool impersonated;  /* the test forges segments of the peer's connections: numbers prove nothing
+                         */
     bool (*filter)(const uint8_t *frame, uint32_t len); /* true: the frame from the guest is lost */
     uint64_t guest_frames;                              /* frames the guest sent */
 

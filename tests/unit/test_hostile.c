@@ -75,6 +75,36 @@ static err_t echo_accept(void *arg, struct tcp_pcb *pcb, err_t err)
     return ERR_OK;
 }
 
+static err_t sink_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+    (void)arg;
+    (void)err;
+    if (p == NULL)
+        return netport_close(pcb) ? ERR_ABRT : ERR_OK;
+    tcp_recved(pcb, p->tot_len);
+    pbuf_free(p);
+    return ERR_OK;
+}
+
+/* Takes the data but gives no window back. */
+static err_t hoard_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+    (void)arg;
+    (void)err;
+    if (p == NULL)
+        return netport_close(pcb) ? ERR_ABRT : ERR_OK;
+    pbuf_free(p);
+    return ERR_OK;
+}
+
+static err_t sink_accept(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+    (void)arg;
+    assert_int_equal(err, ERR_OK);
+    tcp_recv(pcb, pcb->local_port == 9 ? sink_recv : hoard_recv);
+    return ERR_OK;
+}
+
 static void udp_echo(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *from,
                      u16_t port)
 {
@@ -95,6 +125,16 @@ static int setup(void **state)
     udp_bind(udp, IP_ANY_TYPE, 7);
     udp_recv(udp, udp_echo, NULL);
     return 0;
+}
+
+static void listen_sinks(void)
+{
+    for (u16_t port = 9; port <= 10; port++) {
+        struct tcp_pcb *tcp = tcp_new_ip_type(IPADDR_TYPE_ANY);
+
+        tcp_bind(tcp, IP_ANY_TYPE, port);
+        tcp_accept(tcp_listen_with_backlog(tcp, CONFIG_BACKLOG), sink_accept);
+    }
 }
 
 /* The guest still answers, over both protocols. */
@@ -776,6 +816,216 @@ static void mss_option_after_the_handshake_is_ignored(void **state)
     rig_tcp_abort(&t);
 }
 
+/* 0013: a segment that reaches beyond the window, with the hole before it filled afterwards. */
+static void segment_across_the_edge_of_the_window_is_trimmed(void **state)
+{
+    (void)state;
+    static uint8_t data[1460];
+    struct rig_tcp t;
+
+    listen_sinks();
+    rig.peer_is_plain = true; /* a window below the limit of out-of-order bytes */
+    rig.impersonated = true;
+    for (int fin = 0; fin < 2; fin++) {
+        assert_true(rig_tcp_connect(&t, 9));
+        const uint32_t first = t.snd_nxt, edge = first + t.guest_wnd;
+
+        assert_true(t.guest_wnd > 2 * sizeof(data));
+        rig_tcp_segment(&t, (uint8_t)(RIG_ACK | (fin ? RIG_FIN : 0)), edge - 100, t.rcv_nxt, data,
+                        1460);
+        for (uint32_t seq = first + 1; seq != edge - 100;) {
+            const uint32_t n = edge - 100 - seq < 1460 ? edge - 100 - seq : 1460;
+
+            rig_tcp_segment(&t, RIG_ACK, seq, t.rcv_nxt, data, n);
+            seq += n;
+        }
+        rig_pump();
+        t.snd_nxt = edge + 1360;
+        rig_tcp_segment(&t, RIG_ACK, first, t.rcv_nxt, data, 1);
+        rig_pump();
+        assert_int_equal(t.snd_una, edge); /* what lies beyond it was not taken */
+        assert_false(t.got_fin);
+        rig_tcp_abort(&t);
+    }
+}
+
+/* 0013: a FIN out of order, and then data that goes on behind it up to the edge of the window. */
+static void data_behind_a_fin_does_not_exceed_the_window(void **state)
+{
+    (void)state;
+    static uint8_t data[1460];
+    struct rig_tcp t;
+
+    listen_sinks();
+    rig.impersonated = true;
+    for (int in_order = 0; in_order < 2; in_order++) {
+        assert_true(rig_tcp_connect(&t, 10)); /* which does not read */
+        while (t.guest_wnd > 1000) {
+            const uint32_t n = t.guest_wnd - 1000 < 1460 ? t.guest_wnd - 1000 : 1460;
+
+            assert_int_equal(rig_tcp_send(&t, data, n), n);
+        }
+        const uint32_t first = t.snd_nxt, edge = first + t.guest_wnd;
+
+        rig_tcp_segment(&t, RIG_ACK | RIG_FIN, first + 10, t.rcv_nxt, data, 1);
+        if (in_order) {
+            rig_tcp_segment(&t, RIG_ACK, first, t.rcv_nxt, data, edge - first);
+        } else {
+            rig_tcp_segment(&t, RIG_ACK, first + 1, t.rcv_nxt, data, edge - first - 1);
+            rig_tcp_segment(&t, RIG_ACK, first, t.rcv_nxt, data, 1);
+        }
+        t.snd_nxt = edge + 1;
+        rig_advance_ms(300); /* the acknowledgement may be delayed */
+        assert_int_equal(t.snd_una, edge);
+        rig_tcp_abort(&t);
+    }
+}
+
+/* 0014: the window closes, the data is sent again in vain, then it is acknowledged after all. */
+static void acknowledged_data_ends_the_persist_timer(void **state)
+{
+    (void)state;
+    struct rig_tcp t;
+
+    assert_true(rig_tcp_connect(&t, 7));
+    t.manual_ack = true;
+    const uint32_t ack = t.rcv_nxt;
+
+    t.snd_nxt += 10;
+    rig_tcp_segment(&t, RIG_ACK, t.snd_nxt - 10, ack, "ten bytes.", 10);
+    rig_pump();
+    assert_int_equal(t.rcv_nxt, ack + 10);
+    t.wnd = 0;
+    rig_tcp_segment(&t, RIG_ACK, t.snd_nxt, ack, NULL, 0);
+    rig_advance_ms(5000);
+    rig_tcp_segment(&t, RIG_ACK, t.snd_nxt, ack + 10, NULL, 0);
+    rig_advance_ms(5000);
+    t.wnd = 1000;
+    t.manual_ack = false;
+    rig_tcp_segment(&t, RIG_ACK, t.snd_nxt, ack + 10, NULL, 0);
+    assert_int_equal(rig_tcp_send(&t, "more", 4), 4);
+    rig_advance_ms(10);
+    assert_int_equal(t.rx_len, 14);
+    rig_tcp_abort(&t);
+}
+
+/* 0015: the first window that the peer opens is smaller than a segment that waits for it. */
+static void first_window_smaller_than_what_waits(void **state)
+{
+    (void)state;
+    static uint8_t data[1460];
+    struct rig_tcp t;
+
+    rig.peer_wnd = 0;
+    assert_true(rig_tcp_connect(&t, 7));
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(rig_tcp_send(&t, data, 900), 900);
+    t.wnd = 128;
+    rig_tcp_segment(&t, RIG_ACK, t.snd_nxt, t.rcv_nxt, NULL, 0);
+    rig_pump();
+    assert_int_equal(rig_tcp_send(&t, data, 900), 900);
+    t.wnd = 1 << 20;
+    assert_int_equal(rig_tcp_recv(&t, data, 1460, 10000), 1460);
+    rig_tcp_abort(&t);
+}
+
+/* ---- one connection, many steps -----------------------------------------------------------------
+ */
+
+/* A service that closes after its first reply. */
+static err_t brief_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+    err_t result = ERR_OK;
+
+    if (p != NULL)
+        result = echo_recv(arg, pcb, p, err);
+    admitted--;
+    return netport_close(pcb) ? ERR_ABRT : result;
+}
+
+static err_t brief_accept(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+    const err_t result = echo_accept(arg, pcb, err);
+
+    if (result == ERR_OK)
+        tcp_recv(pcb, brief_recv);
+    return result;
+}
+
+static void listen_brief(void)
+{
+    struct tcp_pcb *tcp = tcp_new_ip_type(IPADDR_TYPE_ANY);
+
+    tcp_bind(tcp, IP_ANY_TYPE, 11);
+    tcp_accept(tcp_listen_with_backlog(tcp, CONFIG_BACKLOG), brief_accept);
+}
+
+/* One segment around the edges of what both sides expect. */
+static void odd_segment(struct rig_tcp *t)
+{
+    static uint8_t data[1460];
+    const uint32_t lens[] = {0, 0, 0, 1, 1, 10, 100, 536, 1460}, n = lens[rnd(9)];
+    const uint32_t wnd = t->guest_wnd;
+    const uint32_t seqs[] = {0,    0,       0,   1,       2,         11,     n,
+                             1460, wnd - 1, wnd, wnd - n, wnd - 100, 0u - 1, 0u - n};
+    const uint32_t wnds[] = {0, 0, 1, 100, 128, 1460, 3000, 65535};
+    uint8_t flags = RIG_ACK;
+
+    if (rnd(8) == 0)
+        flags |= RIG_FIN;
+    if (rnd(40) == 0)
+        flags |= RIG_SYN;
+    if (rnd(400) == 0)
+        flags |= RIG_RST;
+    t->wnd = wnds[rnd(8)];
+    t->rx_len = 0;
+    rig_tcp_segment(t, flags, t->snd_una + seqs[rnd(14)],
+                    t->rcv_nxt - (rnd(3) == 0 ? rnd(3000) : 0), data, n);
+}
+
+static void odd_segments_are_survived(void **state)
+{
+    (void)state;
+    const char *turns = getenv("FUZZ_TURNS");
+    const unsigned n = turns != NULL ? (unsigned)atoi(turns) / 10 : 30000;
+    struct rig_tcp t;
+    bool open = false;
+
+    listen_sinks();
+    listen_brief();
+    rig.impersonated = true;
+    for (unsigned i = 0; i < n; i++) {
+        if (!open || t.got_rst || rnd(60) == 0) {
+            if (open)
+                rig_tcp_forget(&t);
+            while (tcp_active_pcbs != NULL && rnd(4) == 0)
+                tcp_abort(tcp_active_pcbs);
+            rig.peer_is_plain = rnd(2);
+            rig.peer_wnd = rnd(4) == 0 ? 0 : 60000;
+            rig_tcp_syn(&t, rnd(2), (uint16_t[]){7, 9, 10, 11}[rnd(4)]);
+            rig_pump();
+            t.manual_ack = true;
+            open = true;
+        }
+        odd_segment(&t);
+        if (rnd(3) == 0)
+            rig_pump();
+        if (rnd(6) == 0)
+            rig_advance_ms((uint32_t[]){1, 250, 700, 1500, 6000}[rnd(5)]);
+        rig_drop_frames();
+    }
+    rig_pump();
+    rig_tcp_forget(&t);
+    assert_int_equal(netport_alloc_failures(), 0);
+    rig_advance_ms(60000);
+    while (tcp_active_pcbs != NULL)
+        tcp_abort(tcp_active_pcbs);
+    rig.impersonated = false;
+    rig.peer_is_plain = false;
+    rig.peer_wnd = 1 << 20;
+    alive();
+}
+
 /* 0008: extension headers and options that end where the packet ends. */
 static void short_extension_headers_are_refused(void **state)
 {
@@ -843,9 +1093,16 @@ int main(void)
         ON_ECHO(neighbour_option_of_no_length_is_refused),
         ON_ECHO(path_mtu_has_a_floor),
         ON_ECHO(mss_option_after_the_handshake_is_ignored),
+        ON_ECHO(segment_across_the_edge_of_the_window_is_trimmed),
+        ON_ECHO(data_behind_a_fin_does_not_exceed_the_window),
+        ON_ECHO(acknowledged_data_ends_the_persist_timer),
+        ON_ECHO(first_window_smaller_than_what_waits),
         ON_ECHO(short_extension_headers_are_refused),
         ON_ECHO(clients_that_vanish_leave_nothing),
         ON_ECHO(random_frames_are_survived),
+        ON_ECHO(odd_segments_are_survived),
     };
+    if (getenv("CMOCKA_FILTER") != NULL)
+        cmocka_set_test_filter(getenv("CMOCKA_FILTER"));
     return cmocka_run_group_tests_name("hostile", tests, NULL, NULL);
 }
