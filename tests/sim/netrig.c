@@ -351,7 +351,7 @@ static uint16_t announce(struct rig_tcp *t, bool syn, uint32_t ack)
 void rig_tcp_segment(struct rig_tcp *t, uint8_t flags, uint32_t seq, uint32_t ack, const void *data,
                      uint32_t len)
 {
-    uint8_t frame[RIG_FRAME_MAX], *tcp = calloc(1, 28 + len);
+    uint8_t frame[RIG_FRAME_MAX], *tcp = calloc(1, 32 + len);
     const bool syn = (flags & RIG_SYN) != 0;
     uint32_t hlen = 20;
 
@@ -367,7 +367,8 @@ void rig_tcp_segment(struct rig_tcp *t, uint8_t flags, uint32_t seq, uint32_t ac
         put16(tcp + 20, 0x0204);
         put16(tcp + 22, mtu - (t->v6 ? 60 : 40));
         put32(tcp + 24, 0x01030300 | PEER_SCALE);
-        hlen = 28;
+        put32(tcp + 28, 0x01010402); /* SACK permitted */
+        hlen = 32;
     }
     tcp[12] = (uint8_t)(hlen / 4 << 4);
     if (len > 0)
@@ -525,6 +526,7 @@ static void forget(struct rig_tcp *t)
 
 void rig_tcp_syn(struct rig_tcp *t, bool v6, uint16_t port)
 {
+    forget(t); /* a structure may be used again */
     memset(t, 0, sizeof(*t));
     t->v6 = v6;
     t->lport = next_port++;
