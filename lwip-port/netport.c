@@ -314,6 +314,8 @@ const char *netport_ip6(unsigned k)
     text[0] = 0;
     if (k < nics && (slot = ip6_slot(&ethifs[k].netif)) >= 0) {
         ip6addr_ntoa_r(netif_ip6_addr(&ethifs[k].netif, slot), text, sizeof(text));
+        for (char *c = text; *c != 0; c++) /* lower case [RFC 5952, section 4.3] */
+            *c = (char)(*c >= 'A' && *c <= 'F' ? *c - 'A' + 'a' : *c);
         append_bits(text, sizeof(text), 64);
     }
     return text;

@@ -459,7 +459,7 @@ static void ipv6_alone_is_ready_after_duplicate_detection(void **state)
     assert_string_equal(netport_ip6(0), "");
     rig_advance_ms(2500);
     assert_true(netport_ready());
-    assert_string_equal(netport_ip6(0), "FD00::5/64");
+    assert_string_equal(netport_ip6(0), "fd00::5/64");
     assert_string_equal(netport_ip(0), "");
 }
 
@@ -560,7 +560,7 @@ static void ipv6_is_enough_when_no_dhcp_server_answers(void **state)
     rig_advance_ms(200);
     assert_true(netport_ready());
     assert_string_equal(netport_ip(0), "");
-    assert_string_equal(netport_ip6(0), "FE80::5054:FF:FE12:3456/64");
+    assert_string_equal(netport_ip6(0), "fe80::5054:ff:fe12:3456/64");
 }
 
 static void dhcp_on_a_tiny_mtu_is_an_error(void **state)
