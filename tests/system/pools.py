@@ -1,22 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the guest holds, and waiting until it holds no more than when it was idle."""
 
-import socket
 import time
+
+# Follows the guest's IPv6 addresses, which come and go without any client.
+_UNRELATED = "lwip.MLD6_GROUP"
 
 
 def used(stats):
-    return {pool["name"]: pool["used"] for pool in stats["pools"]}
+    return {pool["name"]: pool["used"] for pool in stats["pools"] if pool["name"] != _UNRELATED}
 
 
-def idle(guest):
-    """What the guest holds for itself, its IPv6 address included, which it takes some time to be sure of."""
-    if getattr(guest.net, "has_ipv6", False):
-        socket.create_connection((guest.net.guest6, guest.address("http")[1]), 30).close()
-    return used(guest.stats())
-
-
-def settled(guest, baseline, seconds=120, but=()):
+def settled(guest, baseline, seconds=60, but=()):
     """Waits until every pool, but those, is at its idle level again; {} or {pool: (idle, now)} of those that
     are not. Closed connections keep their control block, and nothing else, for the 2 s of TIME_WAIT."""
     deadline = time.monotonic() + seconds

@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from pools import idle, settled, used
+from pools import settled, used
 
 PATTERN = 65536  # /data repeats after so many bytes
 HEAD_SECONDS = 10  # a request has to be complete within this time
@@ -221,7 +221,7 @@ class Client:
 @pytest.fixture
 def unharmed(guest):
     """The guest; in the end the good client is served and nothing is held."""
-    before = idle(guest)
+    before = used(guest.stats())
     yield guest
     assert len(curl(guest, "/data?bytes=100000")) == 100000
     over = settled(guest, before, but=["lwip.TCP_PCB"])  # the last test of this file looks at those
@@ -357,7 +357,11 @@ def test_client_that_goes_in_the_middle_leaves_nothing_behind(unharmed, how):
 
 
 def test_idle_connections_make_way_for_new_ones(unharmed):
-    idle = [Client(unharmed) for _ in range(100)]
+    idle = []
+    for _ in range(100):
+        idle.append(Client(unharmed))
+        idle[-1].say(b"GET /data?bytes=1 HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert idle[-1].hear()[0] == 200
     for _ in range(3):
         assert json.loads(curl(unharmed, "/stats"))["services"]["http"]["open"] > 0
     for client in idle:
