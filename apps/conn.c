@@ -8,12 +8,16 @@
 #include "netport.h"
 #include "record.h"
 
-static uint8_t window_id; /* our slot of the stack's extension arguments; its value is the window */
+/* Our slot of the stack's extension arguments: a listener's window, a connection's place in the
+ * order of SYNs. */
+static uint8_t ext_id;
 
-static err_t bound_window(u8_t id, struct tcp_pcb_listen *listener, struct tcp_pcb *pcb)
+static err_t syn_arrived(u8_t id, struct tcp_pcb_listen *listener, struct tcp_pcb *pcb)
 {
+    static uint32_t order;
     uint32_t window = (uint32_t)(uintptr_t)tcp_ext_arg_get((struct tcp_pcb *)listener, id);
 
+    tcp_ext_arg_set(pcb, id, (void *)(uintptr_t)++order);
     if (window < pcb->rcv_wnd) {
         pcb->rcv_wnd = (tcpwnd_size_t)window;
         pcb->rcv_ann_wnd = (tcpwnd_size_t)window;
@@ -21,11 +25,11 @@ static err_t bound_window(u8_t id, struct tcp_pcb_listen *listener, struct tcp_p
     return ERR_OK;
 }
 
-static const struct tcp_ext_arg_callbacks window_callbacks = {.passive_open = bound_window};
+static const struct tcp_ext_arg_callbacks ext_callbacks = {.passive_open = syn_arrived};
 
 void conn_init(void)
 {
-    window_id = tcp_ext_arg_alloc_id();
+    ext_id = tcp_ext_arg_alloc_id();
 }
 
 bool conn_listen(uint16_t port, uint32_t window, tcp_accept_fn accept, void *arg)
@@ -48,11 +52,16 @@ bool conn_listen(uint16_t port, uint32_t window, tcp_accept_fn accept, void *arg
         record_error("tcp port %u: no listener left", port);
         return false;
     }
-    tcp_ext_arg_set(listener, window_id, (void *)(uintptr_t)window);
-    tcp_ext_arg_set_callbacks(listener, window_id, &window_callbacks);
+    tcp_ext_arg_set(listener, ext_id, (void *)(uintptr_t)window);
+    tcp_ext_arg_set_callbacks(listener, ext_id, &ext_callbacks);
     tcp_arg(listener, arg);
     tcp_accept(listener, accept);
     return true;
+}
+
+uint32_t conn_order(const struct tcp_pcb *pcb)
+{
+    return (uint32_t)(uintptr_t)tcp_ext_arg_get(pcb, ext_id);
 }
 
 uint32_t conn_accepted(struct tcp_pcb *pcb, uint8_t prio)
