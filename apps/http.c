@@ -114,6 +114,7 @@ static struct http_conn *take(void)
         return NULL;
     if (victim->pcb != NULL) {
         n.made_way++;
+        apps_refused("connection", "http: gave way to a new one");
         drop_close(victim);
     }
     memset(victim, 0, sizeof(*victim));

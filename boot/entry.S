@@ -32,6 +32,8 @@ boot_gdt:
         .quad   0x00af9b000000ffff      /* 0x08: 64-bit code */
         .quad   0x00cf93000000ffff      /* 0x10: data */
 boot_gdt_end:
+no_long_mode_record:
+        .asciz  "{\"event\":\"error\",\"t_us\":0,\"message\":\"this CPU has no 64-bit mode\"}\r\n"
 boot_gdt_ptr:
         .word   boot_gdt_end - boot_gdt - 1
         .long   PHYS(boot_gdt)
@@ -44,6 +46,16 @@ pvh_start:
         rdtsc
         mov     %eax, %esp              /* no stack yet: ESP:EBP = time-stamp counter */
         mov     %edx, %ebp
+        mov     %ebx, %edi              /* over CPUID, which writes EBX */
+        mov     $0x80000000, %eax
+        cpuid
+        cmp     $0x80000001, %eax
+        jb      no_long_mode
+        mov     $0x80000001, %eax
+        cpuid
+        bt      $29, %edx               /* LM */
+        jnc     no_long_mode
+        mov     %edi, %ebx
 
         mov     $PHYS(boot_pml4), %edi
         mov     $(2 * 4096 / 4), %ecx
@@ -76,6 +88,25 @@ pvh_start:
         mov     %eax, %cr0
         lgdt    PHYS(boot_gdt_ptr)
         ljmp    $0x08, $PHYS(pvh_long)
+
+        /* Before there is a console: the record byte by byte, and FAIL to isa-debug-exit. */
+no_long_mode:
+        mov     $PHYS(no_long_mode_record), %esi
+1:      mov     $0x3fd, %dx             /* COM1's line status */
+2:      in      %dx, %al
+        test    $0x20, %al
+        jz      2b
+        mov     $0x3f8, %dx
+        lodsb
+        test    %al, %al
+        jz      3f
+        out     %al, %dx
+        jmp     1b
+3:      mov     $0xf4, %dx
+        mov     $1, %eax
+        out     %eax, %dx
+4:      hlt
+        jmp     4b
 
         .code64
 pvh_long:

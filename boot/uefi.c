@@ -12,14 +12,18 @@
 #include <elf.h>
 #include "boot_info.h"
 
-#define PAGE       4096ull
-#define BLOCK      0x200000ull
-#define PTE_TABLE  3ull    /* present, writable */
-#define PTE_BLOCK  0x83ull /* the same, 2 MiB */
-#define PTE_ADDR   0x000ffffffffff000ull
-#define CR4_LA57   (1ull << 12)
-#define PATH_CHARS 256
-#define EXIT_TRIES 8
+#define PAGE         4096ull
+#define BLOCK        0x200000ull
+#define PTE_TABLE    3ull    /* present, writable */
+#define PTE_BLOCK    0x83ull /* the same, 2 MiB */
+#define PTE_ADDR     0x000ffffffffff000ull
+#define CR4_LA57     (1ull << 12)
+#define PATH_CHARS   256
+#define EXIT_TRIES   8
+
+#define COM1         0x3f8
+#define DEBUG_EXIT   0xf4   /* isa-debug-exit; nothing listens there on a real machine */
+#define SERIAL_TRIES 100000 /* reads of a port: a byte takes 100 of them at 115200 baud */
 
 /* GetMemoryMap() is called again after the buffer was allocated, and once more if the map changed
  * under ExitBootServices(): each can have split a few entries. */
@@ -53,11 +57,39 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
 
 /* ---- small things ---------------------------------------------------------------------------- */
 
+static void out8(UINT16 port, UINT8 v)
+{
+    __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port));
+}
+
+static UINT8 in8(UINT16 port)
+{
+    UINT8 v;
+    __asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+
+/* To COM1, whatever the firmware's console is. */
+static void serial(const CHAR16 *text)
+{
+    for (; *text != 0; text++) {
+        for (unsigned n = 0; n < SERIAL_TRIES && !(in8(COM1 + 5) & 0x20); n++)
+            ;
+        out8(COM1, (UINT8)*text);
+    }
+}
+
+/* A sentence on the firmware's console, an `error` record on COM1 and, where isa-debug-exit is, the
+ * end with FAIL; else the firmware goes on with what it would boot next. */
 static EFI_STATUS fail(const CHAR16 *why, EFI_STATUS status)
 {
     st->ConOut->OutputString(st->ConOut, (CHAR16 *)L"Antifreeze: ");
     st->ConOut->OutputString(st->ConOut, (CHAR16 *)why);
     st->ConOut->OutputString(st->ConOut, (CHAR16 *)L"\r\n");
+    serial(L"\r\n{\"event\":\"error\",\"t_us\":0,\"message\":\"");
+    serial(why);
+    serial(L"\"}\r\n");
+    out8(DEBUG_EXIT, 1);
     return status;
 }
 

@@ -20,6 +20,7 @@
 
 #define MTU_MIN         68   /* RFC 791: every link carries that much */
 #define MTU_MIN_IP6     1280 /* RFC 8200 section 5 */
+#define MTU_MIN_DHCP    576  /* RFC 2131 section 2: the message every client must accept */
 #define INTERVAL_MIN_NS (100 * NS_PER_MS)
 #define INTERVAL_MAX_NS (3600 * NS_PER_S)
 #define EXIT_MAX_NS     (8760ull * 3600 * NS_PER_S) /* a year; also keeps sums far from overflow */
@@ -476,10 +477,14 @@ static bool check_mtu(unsigned nic, const struct conf_net *net)
 {
     char mtu[16];
 
-    if (net->ip6_mode != CONF_IP_STATIC || net->mtu == 0 || net->mtu >= MTU_MIN_IP6)
-        return true;
     format(mtu, sizeof(mtu), "%u", net->mtu);
-    return refuse_nic(nic, "mtu", mtu, STR(MTU_MIN_IP6) " or more where ip6 is an address");
+    if (net->mtu == 0)
+        return true;
+    if (net->ip6_mode == CONF_IP_STATIC && net->mtu < MTU_MIN_IP6)
+        return refuse_nic(nic, "mtu", mtu, STR(MTU_MIN_IP6) " or more where ip6 is an address");
+    if (net->ip_mode == CONF_IP_AUTO && net->mtu < MTU_MIN_DHCP)
+        return refuse_nic(nic, "mtu", mtu, STR(MTU_MIN_DHCP) " or more where ip is dhcp");
+    return true;
 }
 
 static bool check_gw(unsigned nic, const struct conf_net *net)

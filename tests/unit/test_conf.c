@@ -402,6 +402,12 @@ static void ip6_needs_links_of_1280_bytes(void **state)
     (void)state;
     accept("mtu=1280 ip6=fd00::1/64");
     accept("mtu=600 ip6=auto"); /* then there is no IPv6 on that link */
+    assert_true(parse("mtu=575"));
+    assert_false(conf_check(&c)); /* DHCP cannot work there */
+    assert_string_equal(json_member(record, "key"), "net0.mtu");
+    defaults(NULL);
+    accept("mtu=68 ip=10.0.0.2/24");
+    defaults(NULL);
     assert_true(parse("net1.ip6=fd00::1/64 net1.mtu=1279"));
     assert_false(conf_check(&c));
     assert_string_equal(json_member(record, "key"), "net1.mtu");
