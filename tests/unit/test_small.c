@@ -187,7 +187,7 @@ static void echo_of_what_is_left_after_a_half_close(void **state)
 {
     const size_t n = CONFIG_ECHO_RING - 8;
     uint8_t *sent = noise(n), *got = malloc(n);
-    struct rig_tcp t;
+    struct rig_tcp t, other;
 
     (void)state;
     assert_true(rig_tcp_connect(&t, ECHO));
@@ -195,12 +195,18 @@ static void echo_of_what_is_left_after_a_half_close(void **state)
     assert_int_equal(rig_tcp_send(&t, sent + 1, n - 1), n - 1);
     rig_tcp_fin(&t);
     assert_false(t.got_fin);
+    /* Another client writes something else meanwhile. */
+    assert_true(rig_tcp_connect(&other, ECHO));
+    memset(got, 'x', n);
+    assert_int_equal(rig_tcp_send(&other, got, n), n);
+    assert_int_equal(rig_tcp_recv(&other, got, n, 10000), n);
     read_again(&t);
     assert_int_equal(rig_tcp_recv(&t, got, n, 10000), n);
     assert_memory_equal(sent, got, n);
     rig_advance_ms(10);
     assert_true(t.got_fin);
     rig_tcp_close(&t);
+    rig_tcp_close(&other);
     free(sent);
     free(got);
 }
@@ -260,6 +266,33 @@ static void data_with_an_acknowledgement_does_not_open_the_window_twice(void **s
     assert_true(t.guest_wnd <= room);
     rig_tcp_abort(&t);
     free(sent);
+}
+
+static void client_that_was_stopped_is_told_at_once_that_there_is_room(void **state)
+{
+    const size_t n = 10 * CONFIG_ECHO_RING;
+    uint8_t *sent = noise(n), *got = malloc(n);
+    struct rig_tcp t;
+
+    (void)state;
+    assert_true(rig_tcp_connect(&t, ECHO));
+    assert_int_equal(rig_tcp_send(&t, sent, n), n); /* the guest may send much at once now */
+    assert_int_equal(rig_tcp_recv(&t, got, n, 1000), n);
+    t.manual_ack = true;
+    uint32_t first = t.rcv_nxt;
+    for (uint32_t at = 1024; at < CONFIG_ECHO_RING; at += 1024) {
+        t.snd_nxt += 1024;
+        rig_tcp_segment(&t, RIG_ACK, t.snd_nxt - 1024, first, sent, 1024);
+        rig_pump();
+    }
+    assert_int_equal(t.guest_wnd, 1024); /* less than a segment: the client waits */
+    assert_int_equal(t.rx_len, CONFIG_ECHO_RING - 1024);
+    rig_tcp_segment(&t, RIG_ACK, t.snd_nxt, t.rcv_nxt, NULL, 0);
+    rig_pump();
+    assert_int_equal(t.guest_wnd, CONFIG_ECHO_RING);
+    rig_tcp_abort(&t);
+    free(sent);
+    free(got);
 }
 
 /* ---- connections --------------------------------------------------------------------------------
@@ -564,6 +597,7 @@ int main(void)
         TEST(echo_of_what_is_left_after_a_half_close),
         TEST(segments_beyond_the_window_do_not_overflow_the_ring),
         TEST(data_with_an_acknowledgement_does_not_open_the_window_twice),
+        TEST(client_that_was_stopped_is_told_at_once_that_there_is_room),
         TEST(one_connection_too_many_is_refused_and_counted),
         TEST(silent_connection_is_reset_in_the_end),
         TEST(vanished_client_gives_its_place_back),
