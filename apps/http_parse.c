@@ -199,7 +199,7 @@ enum http_event http_parse(struct http_request *r, const char *data, size_t n, s
         n = CONFIG_HTTP_HEAD_MAX - r->head_bytes;
     for (size_t i = 0; i < n && r->first == 0; i++) {
         if (data[i] != '\r' && data[i] != '\n')
-            r->first = data[i];
+            r->first = data[i] != 0 ? data[i] : '?'; /* 0 would be nothing; neither begins a word */
     }
 
     llhttp_errno_t error = llhttp_execute(&r->parser, data, n);

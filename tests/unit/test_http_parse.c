@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -414,6 +415,58 @@ static void query_number_is_strict(void **state)
     assert_false(http_query_u64("bytes=1&bytes=1", "bytes", &v));
 }
 
+/* The requests in `text` up to its end or the first bad one, as text: whatever a peer sends, how it
+ * is cut into segments must not matter. */
+static void summarize(const char *text, size_t len, size_t step, char *to, size_t cap)
+{
+    size_t rest = len, n = 0;
+    enum http_event event;
+
+    to[0] = 0;
+    http_request_init(&r);
+    do {
+        event = feed(text + len - rest, rest, step, &rest);
+        if (event == HTTP_EVENT_HEAD)
+            n += (size_t)snprintf(to + n, cap - n, "%u %s %d;", r.method, r.target, r.expect);
+        if (event == HTTP_EVENT_DONE) {
+            n += (size_t)snprintf(to + n, cap - n, "%llu;", (unsigned long long)r.body_bytes);
+            if (!r.keep_alive)
+                return;
+            http_request_next(&r);
+        }
+    } while (event != HTTP_EVENT_BAD && (rest > 0 || event == HTTP_EVENT_HEAD));
+    if (event == HTTP_EVENT_BAD)
+        snprintf(to + n, cap - n, "bad %u", r.status);
+}
+
+static void changed_requests_mean_the_same_however_they_are_cut(void **state)
+{
+    static const char good_text[] =
+        "GET /data?bytes=10 HTTP/1.1\r\nHost: a\r\nAccept: */*\r\n\r\n"
+        "PUT /data HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nabcde"
+        "POST /data HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "5;ext=1\r\nabcde\r\nA\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n"
+        "HEAD http://host/stats HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+    static const char alphabet[] = "\r\n\t \0:;,/?=0123456789-+ACDEGHPTaceghnt\x7f\xff";
+    char text[sizeof(good_text)], whole[1024], cut[1024];
+    unsigned different = 0;
+
+    (void)state;
+    srandom(1);
+    for (unsigned i = 0; i < 20000; i++) {
+        memcpy(text, good_text, sizeof(text));
+        for (long changes = 1 + random() % 3; changes > 0; changes--)
+            text[(size_t)random() % (sizeof(text) - 1)] =
+                alphabet[(size_t)random() % (sizeof(alphabet) - 1)];
+        size_t len = (size_t)random() % sizeof(text);
+        summarize(text, len, SIZE_MAX, whole, sizeof(whole));
+        summarize(text, len, 1 + (size_t)random() % 9, cut, sizeof(cut));
+        assert_string_equal(whole, cut);
+        different += strstr(whole, "bad") != NULL;
+    }
+    assert_in_range(different, 5000, 19999); /* it does reach both */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -437,6 +490,7 @@ int main(void)
         cmocka_unit_test(target_has_a_bound),
         cmocka_unit_test(path_is_compared_whole),
         cmocka_unit_test(query_number_is_strict),
+        cmocka_unit_test(changed_requests_mean_the_same_however_they_are_cut),
     };
     return cmocka_run_group_tests_name("http_parse", tests, NULL, NULL);
 }
