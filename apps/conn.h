@@ -23,6 +23,11 @@ void conn_init(void);
  * False: why is in an `error` record. */
 bool conn_listen(uint16_t port, uint32_t window, tcp_accept_fn accept, void *arg);
 
+/* A connection's place in the order in which the SYNs came, over all listeners; a number that
+ * wraps. A client that opens one connection after the other is seen in its own order here, even if
+ * what it sent on them was overtaken. */
+uint32_t conn_order(const struct tcp_pcb *pcb);
+
 /* First duty of an accept callback: the connection is ours now, and weighs more than half-open
  * ones. Returns its receive window. */
 uint32_t conn_accepted(struct tcp_pcb *pcb, uint8_t prio);

@@ -50,12 +50,13 @@ struct iperf3_stream {
     struct iperf3_row peer;        /* what the client said of this stream */
     bool peer_known;
 
-    struct pace pace;    /* a sender's schedule */
-    bool blocked;        /* TCP sender: its queue is full, an acknowledgement will tell */
-    uint32_t offset;     /* TCP sender: where in the pattern the next byte is */
-    uint32_t unit;       /* TCP sender with a rate: bytes that go out at once */
-    bool finished;       /* TCP sender: FIN is queued */
-    struct tcp_pcb *pcb; /* TCP: the connection, NULL before and after */
+    struct pace pace;      /* a sender's schedule */
+    bool blocked;          /* TCP sender: its queue is full, an acknowledgement will tell */
+    uint32_t offset;       /* TCP sender: where in the pattern the next byte is */
+    uint32_t unit;         /* TCP sender with a rate: bytes that go out at once */
+    bool finished;         /* TCP sender: FIN is queued */
+    struct tcp_pcb *pcb;   /* TCP: the connection, NULL before and after */
+    uint32_t order_of_syn; /* TCP: of that connection */
 
     struct iperf3_stream *chain; /* UDP: next with the same hash */
     ip_addr_t remote, local;     /* UDP: the client's address, and the one it talks to */
@@ -185,6 +186,14 @@ void iperf3_tcp_attach(struct iperf3_stream *st, struct tcp_pcb *pcb);
 
 /* Sends as the schedule and the connection's queue allow. Returns work done. */
 unsigned iperf3_tcp_send(struct iperf3_stream *st, uint64_t now);
+
+/* All are there: the streams get their connections in the order in which the client opened these. A
+ * cookie may overtake another on its way, and in a test of both directions that would swap roles.
+ */
+void iperf3_tcp_sort(struct iperf3_session *s);
+
+/* The test starts. */
+void iperf3_tcp_begin(struct iperf3_stream *st);
 
 /* The test is over: a sender's FIN. */
 void iperf3_tcp_finish(struct iperf3_stream *st);

@@ -144,7 +144,11 @@ void iperf3_session_start(struct iperf3_session *s, uint64_t now)
     s->interval_ns = apps_conf->interval_ns != 0 ? now + apps_conf->interval_ns : UINT64_MAX;
     iperf3_gap_start(&s->rx_gap, p->bidir || !p->reverse, now);
     iperf3_gap_start(&s->tx_gap, p->bidir || p->reverse, now);
+    if (!p->udp)
+        iperf3_tcp_sort(s);
     for (struct iperf3_stream *st = s->streams; st != NULL; st = st->next) {
+        if (!p->udp)
+            iperf3_tcp_begin(st);
         if (st->sends)
             pace_init(&st->pace, p->rate, p->udp ? p->len : st->unit, now);
     }

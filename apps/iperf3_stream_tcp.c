@@ -176,7 +176,7 @@ static uint32_t unit_bytes(const struct iperf3_params *p, uint32_t mss)
 void iperf3_tcp_attach(struct iperf3_stream *st, struct tcp_pcb *pcb)
 {
     st->pcb = pcb;
-    st->unit = unit_bytes(&st->session->params, tcp_mss(pcb));
+    st->order_of_syn = conn_order(pcb);
     tcp_setprio(pcb, TCP_PRIO_NORMAL);
     pcb->tos = st->session->params.tos;
     tcp_arg(pcb, st);
@@ -184,6 +184,43 @@ void iperf3_tcp_attach(struct iperf3_stream *st, struct tcp_pcb *pcb)
     tcp_sent(pcb, data_sent);
     tcp_poll(pcb, data_poll, POLL_INTERVAL);
     tcp_err(pcb, data_err);
+}
+
+static void exchange(struct iperf3_stream *a, struct iperf3_stream *b)
+{
+    struct tcp_pcb *pcb = a->pcb;
+    uint32_t order = a->order_of_syn;
+
+    a->pcb = b->pcb;
+    a->order_of_syn = b->order_of_syn;
+    b->pcb = pcb;
+    b->order_of_syn = order;
+    if (a->pcb != NULL)
+        tcp_arg(a->pcb, a);
+    if (b->pcb != NULL)
+        tcp_arg(b->pcb, b);
+}
+
+/* One comparison a stream where all is in order, as it nearly always is. */
+void iperf3_tcp_sort(struct iperf3_session *s)
+{
+    for (struct iperf3_stream *st = s->streams; st != NULL && st->next != NULL; st = st->next) {
+        if ((int32_t)(st->next->order_of_syn - st->order_of_syn) > 0)
+            continue;
+        for (struct iperf3_stream *a = s->streams; a != NULL; a = a->next) {
+            for (struct iperf3_stream *b = a->next; b != NULL; b = b->next) {
+                if ((int32_t)(b->order_of_syn - a->order_of_syn) < 0)
+                    exchange(a, b);
+            }
+        }
+        break;
+    }
+}
+
+void iperf3_tcp_begin(struct iperf3_stream *st)
+{
+    if (st->pcb != NULL)
+        st->unit = unit_bytes(&st->session->params, tcp_mss(st->pcb));
 }
 
 void iperf3_tcp_finish(struct iperf3_stream *st)

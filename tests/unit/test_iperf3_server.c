@@ -349,6 +349,34 @@ static void tcp_bidir_receives_on_the_first_half_and_sends_on_the_second(void **
     finish(&c);
 }
 
+static void streams_are_numbered_as_they_were_opened_even_if_a_cookie_overtakes(void **state)
+{
+    static const unsigned order[] = {2, 0, 3, 1};
+    struct client c;
+
+    (void)state;
+    connect_as(&c, "a");
+    offer(&c, "{\"bidirectional\":true,\"parallel\":2,\"bandwidth\":100000}");
+    assert_int_equal(hear(&c), IPERF3_CREATE_STREAMS);
+    for (unsigned k = 0; k < 4; k++)
+        assert_true(rig_tcp_connect(&c.data[k], PORT));
+    for (unsigned k = 0; k < 4; k++)
+        assert_int_equal(rig_tcp_send(&c.data[order[k]], c.cookie, IPERF3_COOKIE_BYTES),
+                         IPERF3_COOKIE_BYTES);
+    hear_start(&c);
+    for (unsigned k = 0; k < 4; k++)
+        assert_int_equal(rig_tcp_send(&c.data[k], "12345", k + 1), k + 1);
+    rig_advance_ms(500);
+    assert_int_equal(c.data[0].rx_len + c.data[1].rx_len, 0);
+    const char *r = results_of(&c, EMPTY);
+    assert_int_equal(number_in(r, "bytes", 0), 1);
+    assert_int_equal(number_in(r, "bytes", 1), 2);
+    assert_int_equal(number_in(r, "bytes", 2), c.data[2].rx_len);
+    assert_int_equal(number_in(r, "bytes", 3), c.data[3].rx_len);
+    assert_true(c.data[2].rx_len > 0 && c.data[3].rx_len > 0);
+    finish(&c);
+}
+
 static void messages_may_share_a_segment_and_blocks_may_be_cut(void **state)
 {
     static const char block[] = "\0\0\0\x20{\"parallel\":1,\"time\":1,\"len\":99}";
@@ -1056,6 +1084,7 @@ int main(void)
         TEST(tcp_bytes_after_the_end_do_not_count),
         TEST(tcp_reverse_keeps_its_rate_and_ends_with_fin),
         TEST(tcp_bidir_receives_on_the_first_half_and_sends_on_the_second),
+        TEST(streams_are_numbered_as_they_were_opened_even_if_a_cookie_overtakes),
         TEST(messages_may_share_a_segment_and_blocks_may_be_cut),
         TEST(udp_test_counts_as_the_original_does),
         TEST(udp_hello_again_is_answered_and_never_counted),
