@@ -93,9 +93,10 @@ pvh_start:
 no_long_mode:
         mov     $PHYS(no_long_mode_record), %esi
 1:      mov     $0x3fd, %dx             /* COM1's line status */
+        mov     $100000, %ecx           /* nobody may read it */
 2:      in      %dx, %al
         test    $0x20, %al
-        jz      2b
+        loopz   2b
         mov     $0x3f8, %dx
         lodsb
         test    %al, %al

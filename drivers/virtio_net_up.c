@@ -269,16 +269,17 @@ static const char *bring_up(struct vnet *vn)
     assign_vectors(vn);
     before = vn->rx.vq.size;
     why = start_queue(vn, &vn->rx, VIRTIO_NET_RXQ, vn->rx_ring);
+    /* The promise is about this ring now, whether or not the other one comes up. */
+    vn->rx_batch = vn->rx.vq.size / 2 < VNET_BATCH ? vn->rx.vq.size / 2 : VNET_BATCH;
+    if (vn->rx_batch == 0)
+        vn->rx_batch = 1;
+    if (vn->rx.vq.size != before)
+        vn->rx.posted_min = vn->rx.vq.size;
     if (why == NULL)
         why = start_queue(vn, &vn->tx, VIRTIO_NET_TXQ, vn->tx_ring);
     if (why != NULL)
         return why;
 
-    vn->rx_batch = vn->rx.vq.size / 2 < VNET_BATCH ? vn->rx.vq.size / 2 : VNET_BATCH;
-    if (vn->rx_batch == 0)
-        vn->rx_batch = 1;
-    if (vn->rx.vq.size != before) /* the promise is about this ring now */
-        vn->rx.posted_min = vn->rx.vq.size;
     vnet_rx_fill(vn);
     vq_publish(&vn->rx.vq);
     vpci_driver_ok(vp);
