@@ -2,7 +2,8 @@
 /*
  * The iperf3 server, shared by its parts:
  *
- *     iperf3_server.c      listener, cookies, the control connection's state machine, the service
+ *     iperf3_server.c      the control connection's state machine, the service
+ *     iperf3_door.c        connections until their cookie is read
  *     iperf3_session.c     the tables of sessions and streams; start, warm-up, end of a test
  *     iperf3_stream_tcp.c  data over TCP        iperf3_stream_udp.c  data over UDP
  *     iperf3_json.c        parameters, results  iperf3_count.c       loss, jitter, gaps
@@ -107,7 +108,7 @@ struct iperf3_session {
     struct iperf3_stream *streams;  /* in order of id */
     struct iperf3_stream *unopened; /* the first that the client has not opened */
     struct iperf3_stream *turn;     /* whose turn it is to send */
-    uint32_t n_streams;
+    uint32_t n_streams, n_unopened;
 
     uint64_t start_ns;   /* 1 and 2 sent */
     uint64_t measure_ns; /* end of the warm-up */
@@ -219,8 +220,25 @@ uint64_t iperf3_udp_stray(void);
 
 /* ---- iperf3_server.c ----------------------------------------------------------------------- */
 
+/* The connection is the control connection of a new session from now on. False: all are in use. */
+bool iperf3_server_open_session(struct tcp_pcb *pcb, const char *cookie);
+
+/* The connection is the session's next stream from now on. False: none is expected. */
+bool iperf3_server_open_stream(struct iperf3_session *s, struct tcp_pcb *pcb);
+
 /* The last stream is there: 1 and 2, and off it goes. */
 void iperf3_server_streams_ready(struct iperf3_session *s);
+
+/* ---- iperf3_door.c ------------------------------------------------------------------------- */
+
+bool iperf3_door_start(void);
+unsigned iperf3_door_poll(uint64_t now);
+uint64_t iperf3_door_deadline(void);
+unsigned iperf3_door_waiting(void);
+
+/* Adjusts the listener's backlog to the streams that are awaited; iperf3_door_poll() does it each
+ * turn. */
+void iperf3_door_widen(void);
 
 /* ---- iperf3_report.c ----------------------------------------------------------------------- */
 

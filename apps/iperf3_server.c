@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The iperf3 server: connections, cookies, and the control connection's state machine.
+ * The iperf3 server: the control connection's state machine, and the service.
  *
  *     cookie -> PARAMS -> (QUEUED) -> CREATE -> RUNNING -> RESULTS -> REPLY -> ENDED
  *
@@ -21,7 +21,6 @@
 
 /* How long each step may take. The client's own limit for a stream is 30 s; a client that is asked
  * for a block sends it at once. */
-#define COOKIE_NS  (5 * NS_PER_S)
 #define BLOCK_NS   (10 * NS_PER_S)
 #define CREATE_NS  (30 * NS_PER_S)
 #define QUEUED_NS  (60 * NS_PER_S) /* twice what the one before it may take */
@@ -38,15 +37,6 @@
 #define KEEP_INTVL_MS 5000
 #define KEEP_COUNT    4
 
-struct pending {
-    struct tcp_pcb *pcb; /* NULL = free */
-    uint64_t deadline_ns;
-    uint32_t have; /* bytes of the cookie */
-    char cookie[IPERF3_COOKIE_BYTES];
-};
-
-static struct pending pending[CONFIG_IPERF_PENDING];
-
 static struct {
     uint64_t done;    /* tests that went the whole way */
     uint64_t aborted; /* tests that were started and ended otherwise */
@@ -56,8 +46,6 @@ static struct {
 
 /* Byte k is k: a state, or two that follow one another, by address. */
 static const uint8_t states[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
-
-static const uint8_t denied[] = {(uint8_t)IPERF3_ACCESS_DENIED};
 
 #define REFUSAL(code)                                                                              \
     {                                                                                              \
@@ -136,6 +124,7 @@ static void try_create(struct iperf3_session *s)
     if (s->params.udp && !iperf3_session_may_create(s))
         return;
     iperf3_session_enter(s, IPERF3_CREATE, CREATE_NS);
+    iperf3_door_widen();
     say(s, &states[IPERF3_CREATE_STREAMS], 1);
 }
 
@@ -339,7 +328,8 @@ static void control_err(void *arg, err_t err)
     iperf3_session_end(s, "client_reset");
 }
 
-/* ---- connections --------------------------------------------------------------------------- */
+/* ---- sessions and streams of new connections
+ * --------------------------------------------------------------------------- */
 
 /* Makes room for a new client at the cost of the one that has kept us waiting longest for its
  * parameters. */
@@ -361,7 +351,7 @@ static bool give_up_one(uint64_t now)
     return true;
 }
 
-static bool open_session(struct tcp_pcb *pcb, const char *cookie)
+bool iperf3_server_open_session(struct tcp_pcb *pcb, const char *cookie)
 {
     struct iperf3_session *s = iperf3_session_new(cookie);
 
@@ -386,88 +376,17 @@ static bool open_session(struct tcp_pcb *pcb, const char *cookie)
     return true;
 }
 
-static bool open_stream(struct iperf3_session *s, struct tcp_pcb *pcb)
+bool iperf3_server_open_stream(struct iperf3_session *s, struct tcp_pcb *pcb)
 {
     if (s->state != IPERF3_CREATE || s->params.udp)
         return false;
     struct iperf3_stream *st = s->unopened;
     s->unopened = st->next;
+    s->n_unopened--;
     iperf3_tcp_attach(st, pcb);
     if (s->unopened == NULL)
         iperf3_server_streams_ready(s);
     return true;
-}
-
-/* The cookie is complete: the connection gets its place, or 0xFF and FIN. */
-static bool admit(struct tcp_pcb *pcb, const char *cookie)
-{
-    struct iperf3_session *s = iperf3_session_find(cookie);
-
-    if (s != NULL && open_stream(s, pcb))
-        return true;
-    if (s == NULL && open_session(pcb, cookie))
-        return true;
-    apps_refused("iperf3 connection", s != NULL ? "not expected" : "all sessions in use");
-    conn_write(pcb, denied, sizeof(denied));
-    return false;
-}
-
-static err_t pending_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
-{
-    struct pending *c = arg;
-
-    (void)err;
-    if (p == NULL) {
-        c->pcb = NULL;
-        return conn_close(pcb);
-    }
-    u16_t n = pbuf_copy_partial(p, c->cookie + c->have, (u16_t)(sizeof(c->cookie) - c->have), 0);
-    c->have += n;
-    tcp_recved(pcb, n);
-    p = pbuf_free_header(p, n);
-    if (c->have < sizeof(c->cookie))
-        return ERR_OK;
-
-    c->pcb = NULL;
-    if (!admit(pcb, c->cookie)) {
-        if (p != NULL)
-            pbuf_free(p);
-        return conn_close(pcb);
-    }
-    return p != NULL ? pcb->recv(pcb->callback_arg, pcb, p, ERR_OK) : ERR_OK;
-}
-
-static void pending_err(void *arg, err_t err)
-{
-    struct pending *c = arg;
-
-    (void)err;
-    c->pcb = NULL;
-}
-
-static err_t accepted(void *arg, struct tcp_pcb *pcb, err_t err)
-{
-    struct pending *c = &pending[0];
-
-    (void)arg;
-    if (err != ERR_OK || pcb == NULL)
-        return ERR_VAL;
-    for (unsigned i = 0; i < CONFIG_IPERF_PENDING && c->pcb != NULL; i++) {
-        if (pending[i].pcb == NULL || pending[i].deadline_ns < c->deadline_ns)
-            c = &pending[i];
-    }
-    if (c->pcb != NULL) {
-        apps_refused("iperf3 connection", "no cookie yet, and another one waits");
-        conn_abort(c->pcb);
-    }
-    c->pcb = pcb;
-    c->have = 0;
-    c->deadline_ns = time_ns() + COOKIE_NS;
-    conn_accepted(pcb, TCP_PRIO_MIN + 2); /* above half-open ones, below tests */
-    tcp_arg(pcb, c);
-    tcp_recv(pcb, pending_recv);
-    tcp_err(pcb, pending_err);
-    return ERR_OK;
 }
 
 /* ---- the service --------------------------------------------------------------------------- */
@@ -526,18 +445,9 @@ static unsigned iperf3_poll(uint64_t turn_ns)
 {
     static unsigned first;
     uint64_t now = time_ns();
-    unsigned done = 0;
+    unsigned done = iperf3_door_poll(now);
 
     (void)turn_ns;
-    for (unsigned i = 0; i < CONFIG_IPERF_PENDING; i++) {
-        struct pending *c = &pending[i];
-        if (c->pcb == NULL || now < c->deadline_ns)
-            continue;
-        apps_refused("iperf3 connection", "no cookie");
-        conn_abort(c->pcb);
-        c->pcb = NULL;
-        done++;
-    }
     /* Senders of datagrams share what room the ring has: another session is first each time. */
     first = (first + 1) % CONFIG_IPERF_SESSION;
     for (unsigned i = 0; i < CONFIG_IPERF_SESSION; i++)
@@ -547,12 +457,8 @@ static unsigned iperf3_poll(uint64_t turn_ns)
 
 static uint64_t iperf3_deadline(void)
 {
-    uint64_t first = UINT64_MAX;
+    uint64_t first = iperf3_door_deadline();
 
-    for (unsigned i = 0; i < CONFIG_IPERF_PENDING; i++) {
-        if (pending[i].pcb != NULL && pending[i].deadline_ns < first)
-            first = pending[i].deadline_ns;
-    }
     for (unsigned i = 0; i < CONFIG_IPERF_SESSION; i++) {
         uint64_t t = iperf3_session_deadline(&iperf3_sessions[i]);
         if (t < first)
@@ -564,18 +470,16 @@ static uint64_t iperf3_deadline(void)
 static bool iperf3_start(void)
 {
     iperf3_tables_init();
-    return iperf3_udp_start() && conn_listen(IPERF3_PORT, CONFIG_TCP_WND, accepted, NULL);
+    return iperf3_udp_start() && iperf3_door_start();
 }
 
 static void iperf3_stats(struct json *j)
 {
-    unsigned waiting = 0, sessions = 0;
+    unsigned sessions = 0;
 
-    for (unsigned i = 0; i < CONFIG_IPERF_PENDING; i++)
-        waiting += pending[i].pcb != NULL;
     for (unsigned i = 0; i < CONFIG_IPERF_SESSION; i++)
         sessions += iperf3_sessions[i].state != IPERF3_FREE;
-    json_u64(j, "pending", waiting);
+    json_u64(j, "pending", iperf3_door_waiting());
     json_u64(j, "sessions", sessions);
     json_u64(j, "streams", iperf3_streams_used());
     json_u64(j, "done", counters.done);

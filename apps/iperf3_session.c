@@ -114,6 +114,7 @@ bool iperf3_session_take_streams(struct iperf3_session *s)
     }
     n_used += n;
     s->n_streams = n;
+    s->n_unopened = n;
     s->unopened = s->streams;
     return true;
 }

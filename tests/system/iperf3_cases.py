@@ -92,9 +92,10 @@ CASES = [
     Case("udp-default-len", "-u -t 1", bps=1048576, loss_max=0, tap=True),
     Case("udp-default-len-reverse", "-u -t 1 -R", bps=1048576, loss_max=0, tap=True),
     Case("udp-4-bidir", "-u -t 1 -l 1400 -P 4 --bidir", bps=1048576, loss_max=0),
-    Case("udp-128", "-u -t 1 -l 1400 -b 100K -P 128", bps=100e3, loss_max=0.02, seconds=90),
+    # (QEMU's user network has one socket for all of a guest's UDP port: a burst overruns it.)
+    Case("udp-128", "-u -t 1 -l 1400 -b 100K -P 128", bps=100e3, loss_max=0.02, seconds=90, tap=True),
     Case("udp-128-reverse", "-u -t 1 -l 1400 -b 100K -P 128 -R", bps=100e3, loss_max=0.02, seconds=90),
-    Case("udp-128-bidir", "-u -t 1 -l 1400 -b 100K -P 128 --bidir", bps=100e3, loss_max=0.05, seconds=90),
+    Case("udp-128-bidir", "-u -t 1 -l 1400 -b 100K -P 128 --bidir", bps=100e3, loss_max=0.05, seconds=90, tap=True),
     # UDP: sizes, rates, counters
     Case("udp-10M", "-u -t 2 -l 1400 -b 10M", bps=10e6, loss_max=0.01),
     Case("udp-10M-reverse", "-u -t 2 -l 1400 -b 10M -R", bps=10e6, loss_max=0.01),

@@ -377,6 +377,71 @@ static void streams_are_numbered_as_they_were_opened_even_if_a_cookie_overtakes(
     finish(&c);
 }
 
+/* As through a proxy: every handshake begins before the first one ends, every cookie comes after
+ * the last one. */
+static void streams_may_be_opened_all_at_once(void **state)
+{
+    static struct rig_tcp data[128];
+    struct client c;
+    char params[100];
+    const unsigned n = CONFIG_IPERF_STREAM < 128 ? CONFIG_IPERF_STREAM : 128;
+
+    (void)state;
+    connect_as(&c, "a");
+    snprintf(params, sizeof(params), "{\"parallel\":%u}", n);
+    offer(&c, params);
+    assert_int_equal(hear(&c), IPERF3_CREATE_STREAMS);
+    for (unsigned k = 0; k < n; k++)
+        rig_tcp_syn(&data[k], false, PORT);
+    rig_advance_ms(10);
+    for (unsigned k = 0; k < n; k++) {
+        assert_true(data[k].established);
+        assert_int_equal(rig_tcp_send(&data[k], c.cookie, IPERF3_COOKIE_BYTES),
+                         IPERF3_COOKIE_BYTES);
+    }
+    hear_start(&c);
+    say(&c, IPERF3_DONE);
+    rig_advance_ms(20);
+    for (unsigned k = 0; k < n; k++) {
+        assert_true(data[k].got_rst);
+        rig_tcp_forget(&data[k]);
+    }
+    close_all(&c);
+    assert_int_equal(rig_record_count("refused"), 0);
+}
+
+static bool lose(const uint8_t *frame, uint32_t len)
+{
+    (void)frame, (void)len;
+    return true;
+}
+
+static void half_open_connections_are_few_unless_streams_are_awaited(void **state)
+{
+    static struct rig_tcp t[CONFIG_BACKLOG + 8];
+    struct client c;
+
+    (void)state;
+    connect_as(&c, "a");
+    offer(&c, "{\"parallel\":5}");
+    assert_int_equal(hear(&c), IPERF3_CREATE_STREAMS);
+    for (unsigned round = 0; round < 2; round++) {
+        unsigned before = rig_pool_used("TCP_PCB");
+        rig.filter = lose;
+        for (unsigned k = 0; k < CONFIG_BACKLOG + 8; k++)
+            rig_tcp_syn(&t[k], false, PORT);
+        rig_advance_ms(1);
+        assert_int_equal(rig_pool_used("TCP_PCB") - before, CONFIG_BACKLOG + (round == 0 ? 5 : 0));
+        for (unsigned k = 0; k < CONFIG_BACKLOG + 8; k++)
+            rig_tcp_forget(&t[k]);
+        rig_advance_ms(30000); /* the stack gives them up */
+        rig.filter = NULL;
+        if (round == 0)
+            rig_tcp_forget(&c.control); /* its 30 s are over, too */
+        rig_advance_ms(20000);
+    }
+}
+
 static void messages_may_share_a_segment_and_blocks_may_be_cut(void **state)
 {
     static const char block[] = "\0\0\0\x20{\"parallel\":1,\"time\":1,\"len\":99}";
@@ -1085,6 +1150,8 @@ int main(void)
         TEST(tcp_reverse_keeps_its_rate_and_ends_with_fin),
         TEST(tcp_bidir_receives_on_the_first_half_and_sends_on_the_second),
         TEST(streams_are_numbered_as_they_were_opened_even_if_a_cookie_overtakes),
+        TEST(streams_may_be_opened_all_at_once),
+        TEST(half_open_connections_are_few_unless_streams_are_awaited),
         TEST(messages_may_share_a_segment_and_blocks_may_be_cut),
         TEST(udp_test_counts_as_the_original_does),
         TEST(udp_hello_again_is_answered_and_never_counted),

@@ -102,7 +102,7 @@ UNIT_TESTS += test_iperf3_json test_iperf3_count
 UNIT_SRC_test_iperf3_json  := tests/unit/test_iperf3_json.c apps/iperf3_json.c kernel/json.c kernel/format.c
 UNIT_SRC_test_iperf3_count := tests/unit/test_iperf3_count.c apps/iperf3_count.c
 UNIT_TESTS += test_iperf3_server
-UNIT_SRC_test_iperf3_server := tests/unit/test_iperf3_server.c apps/conn.c apps/iperf3_count.c apps/iperf3_json.c \
+UNIT_SRC_test_iperf3_server := tests/unit/test_iperf3_server.c apps/conn.c apps/iperf3_count.c apps/iperf3_door.c apps/iperf3_json.c \
     apps/iperf3_report.c apps/iperf3_server.c apps/iperf3_session.c apps/iperf3_stream_tcp.c \
     apps/iperf3_stream_udp.c apps/pattern.c apps/refused.c $(UNIT_NETRIG)
 UNIT_LIBS_test_iperf3_server  := $(UNIT_NETRIG_LIBS)
