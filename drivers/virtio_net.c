@@ -162,13 +162,23 @@ unsigned vnet_tx_reclaim(struct vnet *vn)
     return total;
 }
 
+/* Buffers that are free and have a place in the ring, which after a reset may be smaller than the
+ * pool; frames that are being filled have a claim to theirs. */
+static unsigned tx_free(const struct vnet *vn)
+{
+    unsigned filling = vn->tx_pool.count[NETBUF_STACK], room = vq_room(&vn->tx.vq);
+
+    room = room > filling ? room - filling : 0;
+    return room < vn->tx_pool.free_n ? room : vn->tx_pool.free_n;
+}
+
 struct netbuf *vnet_tx_get(struct vnet *vn, bool bulk)
 {
     /* Completions first, capacity after: the other order stops a sender for ever whose last frame
      * was the one that filled the ring. */
-    if (vn->tx_pool.free_n <= vn->tx_reserve)
+    if (tx_free(vn) <= vn->tx_reserve)
         vnet_tx_reclaim(vn);
-    if (vn->tx_pool.free_n <= (bulk ? vn->tx_reserve : 0)) {
+    if (tx_free(vn) <= (bulk ? vn->tx_reserve : 0)) {
         vn->tx_drops[VNET_TX_FULL]++;
         return NULL;
     }
@@ -208,7 +218,7 @@ void vnet_tx_flush(struct vnet *vn)
 
 unsigned vnet_tx_room(const struct vnet *vn, bool bulk)
 {
-    unsigned free = vn->tx_pool.free_n, reserve = bulk ? vn->tx_reserve : 0;
+    unsigned free = tx_free(vn), reserve = bulk ? vn->tx_reserve : 0;
 
     return vn->up == VNET_UP && free > reserve ? free - reserve : 0;
 }

@@ -56,7 +56,8 @@ void vnet_rx_release(struct vnet *vn, struct netbuf *nb);
 
 /* A transmit buffer with room for vnet_mtu() + 18 bytes, owned by the caller, who fills
  * netbuf_frame() and len; NULL when there is none (counted). Bulk frames leave the last
- * CONFIG_TX_RESERVE buffers to others. Reclaims completed buffers first when the pool is low. */
+ * CONFIG_TX_RESERVE buffers to others, of a small ring a quarter. Reclaims completed buffers first
+ * when they are low. While the device is up, vnet_tx() has a place for every buffer given out. */
 struct netbuf *vnet_tx_get(struct vnet *vn, bool bulk);
 
 /* Puts the frame on the ring; it goes out with the next flush. True: the device owns nb. False: the

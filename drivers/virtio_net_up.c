@@ -148,7 +148,6 @@ static void carve(struct vnet *vn)
                      vn->rx_bufs, vn->rx_buf_ids, (uint16_t)(vn->rx_ring + CONFIG_RX_BATCH));
     netbuf_pool_init(&vn->tx_pool, "tx", tx_arena[vn->index], sizeof(tx_arena[0]), bytes,
                      vn->tx_bufs, vn->tx_buf_ids, vn->tx_ring);
-    vn->tx_reserve = vn->tx_ring / 4 < CONFIG_TX_RESERVE ? vn->tx_ring / 4 : CONFIG_TX_RESERVE;
 }
 
 /* What the stack builds on: read at the first bring-up only. `mtu` is the device's. */
@@ -248,6 +247,15 @@ static const char *start_queue(struct vnet *vn, struct vnet_queue *q, uint16_t i
     return vpci_queue_set(&vn->vpci, index, &q->vq);
 }
 
+/* What bulk frames leave to others: a quarter of a small ring, and one place wherever that leaves
+ * another. */
+static uint16_t tx_reserve(uint16_t ring)
+{
+    uint16_t quarter = ring / 4 > 0 ? ring / 4 : ring / 2;
+
+    return quarter < CONFIG_TX_RESERVE ? quarter : CONFIG_TX_RESERVE;
+}
+
 /* From a completed reset to DRIVER_OK, in the order of [virtio 3.1.1]. */
 static const char *bring_up(struct vnet *vn)
 {
@@ -279,6 +287,7 @@ static const char *bring_up(struct vnet *vn)
         why = start_queue(vn, &vn->tx, VIRTIO_NET_TXQ, vn->tx_ring);
     if (why != NULL)
         return why;
+    vn->tx_reserve = tx_reserve(vn->tx.vq.size);
 
     vnet_rx_fill(vn);
     vq_publish(&vn->rx.vq);
