@@ -117,40 +117,35 @@ unsigned netport_init(const struct conf *c)
 /* ---- one turn ----------------------------------------------------------------------------------
  */
 
-static bool blocked_again(void)
+static bool leaves_by(const struct tcp_pcb *pcb, const struct netif *netif)
 {
-    for (unsigned k = 0; k < nics; k++) {
-        if (ethifs[k].tx_blocked)
-            return true;
-    }
-    return false;
+    return nics == 1 || ip_route(&pcb->local_ip, &pcb->remote_ip) == netif;
 }
 
-/* Lets every connection send what it could not: segments that found no buffer, and acknowledgements
- * likewise. lwIP by itself would come back to them at the next timer tick. Each time the next one
- * begins where the ring was full again, or the head of lwIP's list would take all there is. The
- * pointer is only compared: that connection may be gone. */
-static void wake_senders(void)
+/* Lets every connection of this NIC send what it could not: segments that found no buffer, and
+ * acknowledgements likewise. lwIP by itself would come back to them at the next timer tick. Each
+ * time the next one begins where the ring was full again, or the head of lwIP's list would take all
+ * there is. */
+static void wake_senders(struct ethif *e)
 {
-    static const struct tcp_pcb *turn;
     struct tcp_pcb *first = tcp_active_pcbs;
 
-    while (first != NULL && first != turn)
+    while (first != NULL && first != e->tx_turn)
         first = first->next;
     if (first == NULL)
         first = tcp_active_pcbs;
     for (struct tcp_pcb *pcb = first; pcb != NULL;) {
-        if ((pcb->flags & (TF_NAGLEMEMERR | TF_ACK_NOW)) != 0)
+        if ((pcb->flags & (TF_NAGLEMEMERR | TF_ACK_NOW)) != 0 && leaves_by(pcb, &e->netif))
             tcp_output(pcb);
-        if (blocked_again()) {
-            turn = pcb;
+        if (e->tx_blocked) {
+            e->tx_turn = pcb;
             return;
         }
         pcb = pcb->next != NULL ? pcb->next : tcp_active_pcbs;
         if (pcb == first)
             break;
     }
-    turn = NULL;
+    e->tx_turn = NULL;
 }
 
 /* Those who found the ring full go before those whom this turn's frames will wake: an
@@ -159,7 +154,6 @@ static void wake_senders(void)
 static unsigned serve_waiting(void)
 {
     unsigned done = 0;
-    bool room = false;
 
     for (unsigned k = 0; k < nics; k++) {
         struct ethif *e = &ethifs[k];
@@ -167,12 +161,9 @@ static unsigned serve_waiting(void)
         done += vnet_tx_reclaim(e->vn);
         if (e->tx_blocked && vnet_tx_room(e->vn, true) > 0) {
             e->tx_blocked = false;
-            room = true;
+            wake_senders(e);
+            done++;
         }
-    }
-    if (room) {
-        wake_senders();
-        done++;
     }
     return done;
 }

@@ -738,6 +738,7 @@ void rig_prepare(void)
 
     memset(&rig, 0, sizeof(rig));
     rig.now_ns = now_ns != 0 ? now_ns : NS_PER_S; /* the clock never goes back */
+    rig.nics = 1;
     rig.link_up = true;
     rig.peer_wnd = 1 << 20;
     rig.tx_ring = CONFIG_TX_RING;
@@ -756,9 +757,13 @@ void rig_prepare(void)
 
 void rig_start(void)
 {
+    struct netif *first;
+
     rig_nic_reset();
-    assert_int_equal(netport_init(&rig.conf), 1);
-    rig_guard_input(netif_list);
+    assert_int_equal(netport_init(&rig.conf), rig.nics);
+    for (first = netif_list; first->next != NULL; first = first->next)
+        ; /* a later one is put in front */
+    rig_guard_input(first);
     rig_pump();
 }
 
@@ -823,7 +828,7 @@ static void dhcp_end(struct netif *netif)
 int rig_teardown(void **state)
 {
     (void)state;
-    rig.tx_stuck = false;
+    rig.tx_stuck = rig.second_stuck = false;
     rig.poll = NULL;
     rig.filter = NULL;
     end_tcp();
@@ -832,8 +837,9 @@ int rig_teardown(void **state)
         dhcp_end(netif_list);
     while (udp_pcbs != NULL)
         udp_remove(udp_pcbs);
-    netif_remove(netif_list);
-    netport_flush(); /* its last words */
+    while (netif_list != NULL)
+        netif_remove(netif_list);
+    netport_flush(); /* their last words */
     for (int i = 0; i < lwip_num_cyclic_timers; i++)
         sys_untimeout(lwip_cyclic_timer, (void *)(uintptr_t)&lwip_cyclic_timers[i]);
 

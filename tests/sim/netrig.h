@@ -39,6 +39,7 @@
 #define RIG_GUEST_IP  0x0a000202u /* 10.0.2.2/24, host byte order */
 #define RIG_PEER_IP   0x0a000201u
 #define RIG_FRAME_MAX 9100
+#define RIG_NICS      2
 
 extern const uint8_t rig_guest_mac[6], rig_peer_mac[6];
 extern const uint8_t rig_peer_ip6[16]; /* link-local */
@@ -61,8 +62,10 @@ struct rig {
     bool (*filter)(const uint8_t *frame, uint32_t len); /* true: the frame from the guest is lost */
     uint64_t guest_frames;                              /* frames the guest sent */
 
-    /* The NIC. */
-    uint32_t mtu; /* set before rig_start_with(); 0 = 1500 */
+    /* The NICs. The peer is on the first. */
+    unsigned nics;     /* set before rig_start(); 1 */
+    bool second_stuck; /* the second completes nothing */
+    uint32_t mtu;      /* set before rig_start(); 0 = 1500 */
     bool link_up;
     bool tx_stuck;    /* the device completes nothing: the ring fills up */
     unsigned tx_ring; /* buffers; CONFIG_TX_RING */

@@ -38,7 +38,8 @@ struct vnet {
     uint32_t mtu;
 };
 
-static struct vnet nic;
+/* The second is a NIC that nobody listens to: what it sends is gone. */
+static struct vnet nics[RIG_NICS];
 
 static void list_init(struct list *l)
 {
@@ -99,14 +100,16 @@ static void list_clear(struct list *l)
 
 void rig_nic_reset(void)
 {
-    list_clear(&nic.rx);
-    list_clear(&nic.queued);
-    list_clear(&nic.wire);
-    struct vnet fresh = {.mtu = rig.mtu != 0 ? rig.mtu : 1500};
-    nic = fresh;
-    list_init(&nic.rx);
-    list_init(&nic.queued);
-    list_init(&nic.wire);
+    for (struct vnet *vn = nics; vn < nics + RIG_NICS; vn++) {
+        list_clear(&vn->rx);
+        list_clear(&vn->queued);
+        list_clear(&vn->wire);
+        struct vnet fresh = {.mtu = rig.mtu != 0 ? rig.mtu : 1500};
+        *vn = fresh;
+        list_init(&vn->rx);
+        list_init(&vn->queued);
+        list_init(&vn->wire);
+    }
 }
 
 void rig_nic_receive(const void *frame, uint32_t len)
@@ -115,26 +118,35 @@ void rig_nic_receive(const void *frame, uint32_t len)
 
     memcpy(netbuf_frame(&node->nb), frame, len);
     node->nb.len = len;
-    list_push(&nic.rx, node);
+    list_push(&nics[0].rx, node);
 }
 
 bool rig_nic_sent(uint8_t **frame, uint32_t *len)
 {
-    struct node *node = rig.tx_stuck ? NULL : list_pop(&nic.wire);
+    struct node *node;
 
+    while (!rig.second_stuck && (node = list_pop(&nics[1].wire)) != NULL) {
+        node_free(node);
+        nics[1].tx_done++;
+    }
+    node = rig.tx_stuck ? NULL : list_pop(&nics[0].wire);
     if (node == NULL)
         return false;
     *len = node->nb.len;
     *frame = malloc(*len);
     memcpy(*frame, netbuf_frame(&node->nb), *len);
     node_free(node);
-    nic.tx_done++;
+    nics[0].tx_done++;
     return true;
 }
 
 unsigned rig_nic_busy(void)
 {
-    return nic.tx_caller + nic.rx_caller + nic.queued.n;
+    unsigned n = 0;
+
+    for (const struct vnet *vn = nics; vn < nics + RIG_NICS; vn++)
+        n += vn->tx_caller + vn->rx_caller + vn->queued.n;
+    return n;
 }
 
 /* ---- the driver's interface --------------------------------------------------------------------
@@ -142,27 +154,25 @@ unsigned rig_nic_busy(void)
 
 unsigned vnet_probe(const struct vnet_options opt[CONFIG_NICS])
 {
-    if (opt[0].mtu_max != 0 && opt[0].mtu_max < nic.mtu)
-        nic.mtu = opt[0].mtu_max;
-    return 1;
+    if (opt[0].mtu_max != 0 && opt[0].mtu_max < nics[0].mtu)
+        nics[0].mtu = opt[0].mtu_max;
+    return rig.nics;
 }
 
 struct vnet *vnet_get(unsigned index)
 {
-    assert_int_equal(index, 0);
-    return &nic;
+    assert_true(index < rig.nics);
+    return &nics[index];
 }
 
 unsigned vnet_index(const struct vnet *vn)
 {
-    (void)vn;
-    return 0;
+    return (unsigned)(vn - nics);
 }
 
 const char *vnet_name(const struct vnet *vn)
 {
-    (void)vn;
-    return "net0";
+    return vn == &nics[0] ? "net0" : "net1";
 }
 
 const uint8_t *vnet_mac(const struct vnet *vn)
@@ -314,8 +324,8 @@ uint64_t vnet_gap_max_ns(const struct vnet *vn, bool tx)
 
 void vnet_rx_due(struct vnet *vn, bool due)
 {
-    (void)vn;
-    rig.rx_due = due;
+    if (vn == &nics[0])
+        rig.rx_due = due;
 }
 
 void vnet_totals(const struct vnet *vn, struct vnet_totals *t)

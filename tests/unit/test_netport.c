@@ -341,6 +341,49 @@ static void full_ring_resumes_as_soon_as_it_has_room(void **state)
     assert_int_equal(netport_alloc_failures(), 0);
 }
 
+/* Fills the second NIC's ring with frames that stay there. */
+static void freeze_the_second_nic(void)
+{
+    struct netif *netif = &netport_ethif(1)->netif;
+    struct udp_pcb *pcb = udp_new();
+    ip_addr_t everybody = IPADDR4_INIT(PP_HTONL(0x0a0003ff));
+
+    rig.second_stuck = true;
+    ip_set_option(pcb, SOF_BROADCAST);
+    while (!netport_ethif(1)->tx_blocked) {
+        struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, 1000, PBUF_POOL);
+
+        memset(p->payload, 0, p->len);
+        udp_sendto_if(pcb, p, &everybody, 9, netif);
+        pbuf_free(p);
+        netport_flush();
+    }
+    udp_remove(pcb);
+    assert_int_equal(netport_tx_room(netif), 0);
+}
+
+static int setup_two(void **state)
+{
+    (void)state;
+    rig_prepare();
+    rig.nics = 2;
+    rig.conf.net[1] = (struct conf_net){.ip_mode = CONF_IP_STATIC,
+                                        .ip = 0x0a000302,
+                                        .ip_bits = 24,
+                                        .ip6_mode = CONF_IP_OFF};
+    rig_start();
+    rig_advance_ms(2500);
+    listen_on(19, source_accept);
+    return 0;
+}
+
+static void frozen_nic_does_not_slow_the_others(void **state)
+{
+    freeze_the_second_nic();
+    full_ring_resumes_as_soon_as_it_has_room(state);
+    assert_true(netport_ethif(1)->tx_blocked);
+}
+
 static void control_answers_while_bulk_fills_the_ring(void **state)
 {
     (void)state;
@@ -677,6 +720,8 @@ int main(void)
         ON_DEFAULT(tiny_window_costs_no_copy),
         ON_DEFAULT(closed_window_is_survived_and_resumed),
         ON_DEFAULT(full_ring_resumes_as_soon_as_it_has_room),
+        cmocka_unit_test_setup_teardown(frozen_nic_does_not_slow_the_others, setup_two,
+                                        rig_teardown),
         ON_DEFAULT(control_answers_while_bulk_fills_the_ring),
         ON_DEFAULT(a_storm_of_requests_loses_no_answer),
         ON_DEFAULT(reception_is_due_as_long_as_somebody_says_so),
