@@ -6,6 +6,10 @@
  * The interval is the boot itself: a sample (reference, TSC) at its start and one at its end.
  * Reading the reference takes a microsecond or more in a virtual machine, and at times much longer;
  * so each sample is the closest of several pairs of TSC readings around one of the reference.
+ *
+ * Time 0 lies before all that, at the entry, where only the TSC was read. A short first measurement
+ * is good enough to say how long ago that was. From there the clock only ever goes on: the counter
+ * takes over at the very time that the reference had reached.
  */
 #include "time.h"
 
@@ -22,19 +26,22 @@
 #define SAMPLE_TRIES    6
 #define RUNS_TRIES      10000 /* readings; each takes a tenth of a microsecond at least */
 
-#define PM_TIMER_HZ     3579545
-#define PIT_HZ          1193182
+/* The first measurement: within some percent, of a time of some milliseconds. */
+#define ROUGH_NS     (100 * NS_PER_US)
 
-#define HPET_BYTES      0x100
-#define HPET_PERIOD     0x04 /* femtoseconds a tick; the high half of the capabilities register */
-#define HPET_CONFIG     0x10
-#define HPET_COUNTER    0xf0
-#define HPET_ENABLE     1u
-#define FS_PER_S        1000000000000000ull
+#define PM_TIMER_HZ  3579545
+#define PIT_HZ       1193182
 
-#define PIT_CHANNEL2    0x42
-#define PIT_COMMAND     0x43
-#define PIT_GATE        0x61
+#define HPET_BYTES   0x100
+#define HPET_PERIOD  0x04 /* femtoseconds a tick; the high half of the capabilities register */
+#define HPET_CONFIG  0x10
+#define HPET_COUNTER 0xf0
+#define HPET_ENABLE  1u
+#define FS_PER_S     1000000000000000ull
+
+#define PIT_CHANNEL2 0x42
+#define PIT_COMMAND  0x43
+#define PIT_GATE     0x61
 
 struct sample {
     uint64_t ref; /* ticks of the reference since time_init() */
@@ -52,7 +59,9 @@ static struct {
 
 static uint8_t *hpet;
 static struct sample first;
-static uint64_t origin_tsc; /* time 0 */
+static uint64_t first_ns;   /* the time at the first sample */
+static uint64_t origin_tsc; /* the second sample, */
+static uint64_t origin_ns;  /* and the time at it */
 static uint64_t ns_mult;    /* ns a tick of the TSC, times 2^32; 0 before calibration */
 static uint64_t tsc_hz;
 
@@ -152,14 +161,40 @@ static bool ref_runs(void)
     return false;
 }
 
+static uint64_t scale(uint64_t ticks, uint64_t mult)
+{
+    return (uint64_t)(((unsigned __int128)ticks * mult) >> 32);
+}
+
+static uint64_t ref_ns(uint64_t ticks)
+{
+    return ticks * NS_PER_S / ref.hz;
+}
+
+/* Since the counter was at this value, as far as a short look at it tells. */
+static uint64_t ns_since(uint64_t tsc)
+{
+    struct sample now;
+    uint64_t ns, ticks;
+
+    while (ref_elapsed() - first.ref < ROUGH_NS * ref.hz / NS_PER_S)
+        ;
+    now = take_sample();
+    ns = ref_ns(now.ref - first.ref);
+    ticks = now.tsc - first.tsc;
+    if (ticks <= ns / 100) /* it stands still */
+        return 0;
+    return scale(first.tsc - tsc, (ns << 32) / ticks);
+}
+
 bool time_init(uint64_t entry_tsc)
 {
-    origin_tsc = entry_tsc;
     choose_reference();
     if (!ref_runs())
         return false;
     first = take_sample();
     lapic_timer_measure_start();
+    first_ns = ns_since(entry_tsc);
     return true;
 }
 
@@ -175,9 +210,11 @@ bool time_calibrate(void)
     lapic_ticks = lapic_timer_measure_ticks();
 
     ticks = second.tsc - first.tsc;
-    ns = (second.ref - first.ref) * NS_PER_S / ref.hz;
+    ns = ref_ns(second.ref - first.ref);
     if (ticks <= ns / 100) /* it stands still, or nearly: the reference has to do for good */
         return false;
+    origin_tsc = second.tsc;
+    origin_ns = first_ns + ns;
     for (; ns >= 4 * NS_PER_S; ns /= 2, lapic_ticks /= 2)
         ticks /= 2; /* (ns << 32) has to fit 64 bits */
     ns_mult = (ns << 32) / ticks;
@@ -189,8 +226,8 @@ bool time_calibrate(void)
 uint64_t time_ns(void)
 {
     if (ns_mult != 0)
-        return (uint64_t)(((unsigned __int128)(cpu_tsc() - origin_tsc) * ns_mult) >> 32);
-    return ref.read != NULL ? ref_elapsed() * NS_PER_S / ref.hz : 0;
+        return origin_ns + scale(cpu_tsc() - origin_tsc, ns_mult);
+    return ref.read != NULL ? first_ns + ref_ns(ref_elapsed() - first.ref) : 0;
 }
 
 const char *time_source(void)

@@ -367,10 +367,8 @@ static int setup_two(void **state)
     (void)state;
     rig_prepare();
     rig.nics = 2;
-    rig.conf.net[1] = (struct conf_net){.ip_mode = CONF_IP_STATIC,
-                                        .ip = 0x0a000302,
-                                        .ip_bits = 24,
-                                        .ip6_mode = CONF_IP_OFF};
+    rig.conf.net[1] = (struct conf_net){
+        .ip_mode = CONF_IP_STATIC, .ip = 0x0a000302, .ip_bits = 24, .ip6_mode = CONF_IP_OFF};
     rig_start();
     rig_advance_ms(2500);
     listen_on(19, source_accept);

@@ -211,6 +211,40 @@ static void time_goes_on_without_a_jump_back(void **state)
     assert_within_ppm(last, (now_s - start) * 1e9, 2000);
 }
 
+/* The firmware ran for a while between entry and time_init(). */
+static void time_does_not_jump_when_it_is_calibrated(void **state)
+{
+    for (unsigned clock = 0; clock < 3; clock++) {
+        uint64_t last = 0;
+        bool calibrated = false;
+        uint64_t entry;
+        double start;
+
+        fresh(state);
+        pm_port = clock == 0 ? 0x608 : 0;
+        hpet_phys = clock <= 1 ? 0xfed00000 : 0;
+        start = now_s;
+        entry = cpu_tsc();
+        now_s += 36e-3;
+        assert_true(time_init(entry));
+        for (unsigned i = 0; i < 2000; i++) {
+            double before = now_s;
+            uint64_t t;
+
+            now_s += 10e-6;
+            if (i > 500 && !calibrated)
+                calibrated = time_calibrate();
+            t = time_ns();
+            assert_true(t >= last);
+            if (i > 0)
+                assert_true((double)(t - last) <= (now_s - before) * 1e9 + 2500);
+            last = t;
+        }
+        assert_true(calibrated);
+        assert_within_ppm(last, (now_s - start) * 1e9, 20000);
+    }
+}
+
 static void time_asks_for_a_long_enough_interval(void **state)
 {
     (void)state;
@@ -259,6 +293,7 @@ int main(void)
         cmocka_unit_test_setup(time_is_calibrated_within_100_ppm, fresh),
         cmocka_unit_test_setup(time_ignores_accesses_that_were_delayed, fresh),
         cmocka_unit_test_setup(time_goes_on_without_a_jump_back, fresh),
+        cmocka_unit_test_setup(time_does_not_jump_when_it_is_calibrated, fresh),
         cmocka_unit_test_setup(time_asks_for_a_long_enough_interval, fresh),
         cmocka_unit_test_setup(time_survives_a_boot_of_many_seconds, fresh),
         cmocka_unit_test_setup(time_wants_a_clock_that_runs, fresh),
