@@ -24,6 +24,11 @@
 #define PORT      80
 #define LINGER_NS (2 * NS_PER_S)
 
+/* What a client may expect of us before another one's need comes first: that its first request has
+ * time to arrive, or that it may read an answer at its own pace. Both take a round trip or a few;
+ * and a client that is told to come again (Retry-After: 1) finds room then. */
+#define GRACE_NS (1 * NS_PER_S)
+
 static_assert(CONFIG_HTTP_INPUT >= CONFIG_MTU_MAX, "a window holds a whole segment");
 
 enum phase { READ, REPLY, LINGER };
@@ -31,6 +36,7 @@ enum phase { READ, REPLY, LINGER };
 struct http_conn {
     struct tcp_pcb *pcb; /* NULL: this place is free */
     enum phase phase;
+    bool answered;        /* one request at least */
     uint64_t progress_ns; /* last time a byte went either way, or the phase changed */
     uint64_t head_ns;     /* when the first byte of this request's head came */
     bool eof;             /* the peer has sent its FIN */
@@ -45,7 +51,8 @@ struct http_conn {
 
     /* Replying: first the head, then the body. */
     struct http_reply reply;
-    bool close; /* after this reply; no further request is read */
+    uint64_t reply_ns; /* when it began */
+    bool close;        /* after this reply; no further request is read */
     char head[HTTP_REPLY_HEAD_MAX];
     uint64_t head_len, body_len; /* bytes to send */
     uint64_t head_out, body_out; /* of them, handed to the stack */
@@ -95,11 +102,18 @@ static bool between_requests(const struct http_conn *c)
     return c->phase == READ && c->request.first == 0;
 }
 
-/* A free place, or that of the client which has been silent longest between two requests: closing
- * such a connection is what both sides have to expect at any time [RFC 9112 9.5]. */
+/* Closing a connection between two requests is what both sides have to expect at any time [RFC 9112
+ * 9.5]; before the first one it is not, for as long as that may be on its way. */
+static bool may_give_way(const struct http_conn *c, uint64_t now)
+{
+    return between_requests(c) && (c->answered || now - c->progress_ns >= GRACE_NS);
+}
+
+/* A free place, or that of the client which has been silent longest of those that may give way. */
 static struct http_conn *take(void)
 {
     struct http_conn *victim = NULL;
+    uint64_t now = time_ns();
 
     for (unsigned i = 0; i < CONFIG_HTTP_CONN; i++) {
         struct http_conn *c = &conns[i];
@@ -107,7 +121,7 @@ static struct http_conn *take(void)
             victim = c;
             break;
         }
-        if (between_requests(c) && (victim == NULL || c->progress_ns < victim->progress_ns))
+        if (may_give_way(c, now) && (victim == NULL || c->progress_ns < victim->progress_ns))
             victim = c;
     }
     if (victim == NULL)
@@ -148,7 +162,42 @@ static void reply_start(struct http_conn *c)
     c->body_len = with_body && has_payload ? c->reply.length : 0;
     c->head_out = 0;
     c->body_out = 0;
+    c->reply_ns = time_ns();
+    c->answered = true;
     c->phase = REPLY;
+}
+
+/* Frees the buffer of the answer that has been read longest, if that is long enough. The client
+ * loses its connection, since the rest of the answer can be sent no more. */
+static bool free_a_text(uint64_t now)
+{
+    struct http_conn *slowest = NULL;
+
+    for (unsigned i = 0; i < CONFIG_HTTP_CONN; i++) {
+        struct http_conn *c = &conns[i];
+        if (c->pcb != NULL && c->reply.text != NULL && now - c->reply_ns >= GRACE_NS &&
+            (slowest == NULL || c->reply_ns < slowest->reply_ns))
+            slowest = c;
+    }
+    if (slowest == NULL)
+        return false;
+    apps_refused("reply", "http: read slowly, and another client waits");
+    drop_abort(slowest);
+    return true;
+}
+
+/* The request is complete. */
+static void answer(struct http_conn *c)
+{
+    const struct http_request *r = &c->request;
+
+    if (c->route == NULL)
+        return; /* c->reply is the answer already */
+    http_route_answer(c->route, r, &c->reply);
+    if (c->reply.status == HTTP_NO_TEXT && free_a_text(time_ns()))
+        http_route_answer(c->route, r, &c->reply);
+    if (c->reply.status == HTTP_NO_TEXT)
+        apps_refused("request", "http: all answers are under way");
 }
 
 static void reply_error(struct http_conn *c, uint16_t status)
@@ -257,8 +306,7 @@ static size_t read_bytes(struct http_conn *c, const char *data, size_t len)
             begin_request(c);
             break;
         case HTTP_EVENT_DONE:
-            if (c->route != NULL)
-                http_route_answer(c->route, r, &c->reply);
+            answer(c);
             reply_start(c);
             break;
         case HTTP_EVENT_BAD:
@@ -362,6 +410,10 @@ static err_t on_poll(void *arg, struct tcp_pcb *pcb)
     if (silent_ns >= CONFIG_IDLE_MS * NS_PER_MS) {
         n.timed_out++;
         return between_requests(c) ? drop_close(c) : drop_abort(c);
+    }
+    if (c->reply.text != NULL && now - c->reply_ns >= CONFIG_HTTP_TEXT_MS * NS_PER_MS) {
+        apps_refused("reply", "http: not read in time");
+        return drop_abort(c);
     }
     if (c->phase == READ && c->request.first != 0 && !c->request.in_body &&
         now - c->head_ns >= CONFIG_HTTP_HEAD_MS * NS_PER_MS) {

@@ -104,8 +104,7 @@ static void stats(const struct http_request *r, const char *query, struct http_r
     (void)r;
     (void)query;
     if (text == NULL) {
-        apps_refused("request", "http: all answers are under way");
-        http_reply_error(reply, 503);
+        http_reply_error(reply, HTTP_NO_TEXT);
         return;
     }
     json_init(&j, text->bytes, CONFIG_HTTP_TEXT_BYTES);

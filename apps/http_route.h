@@ -31,7 +31,9 @@ struct http_route; /* one resource */
  * and *reply is the answer, even before the body. */
 const struct http_route *http_route_find(const struct http_request *r, struct http_reply *reply);
 
-/* The answer, once the message is complete. */
+/* The answer, once the message is complete. Status HTTP_NO_TEXT: it would have been a text, and no
+ * room for one is free. */
+#define HTTP_NO_TEXT 503
 void http_route_answer(const struct http_route *route, const struct http_request *r,
                        struct http_reply *reply);
 

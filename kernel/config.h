@@ -69,6 +69,11 @@
 #define CONFIG_HTTP_HEAD_MS 10000
 #define CONFIG_IDLE_MS      120000
 
+/* An answer that is written as text has to be acknowledged within this time, whatever trickles out:
+ * 16 KiB in 10 s are 13 kbit/s, below any network that the guest is put on, and a segment may be
+ * lost three times in a row (lwIP sends it again after 1, 2 and 4 s). */
+#define CONFIG_HTTP_TEXT_MS 10000
+
 /* Kinds of refusals (what and why) that are counted apart. */
 #define CONFIG_REFUSAL_KINDS 32
 

@@ -604,6 +604,50 @@ static void answer_that_nobody_reads_is_given_up(void **state)
     assert_int_equal(stat_of("open"), 0);
 }
 
+/* A byte here and there is progress, and still not good enough for a buffer that others need. */
+static void text_that_trickles_out_is_given_up(void **state)
+{
+    uint64_t before = apps_refusals();
+    struct rig_tcp t;
+    char bytes[256];
+
+    (void)state;
+    assert_true(rig_tcp_connect(&t, HTTP));
+    t.wnd = sizeof(bytes);
+    rig_tcp_send(&t, "GET /stats HTTP/1.1\r\n", 21);
+    rig_tcp_send(&t, HOST "\r\n", 15);
+    for (unsigned ms = 0; ms < CONFIG_HTTP_TEXT_MS - 1000; ms += 1000) {
+        rig_advance_ms(1000);
+        assert_false(t.got_rst);
+        rig_tcp_recv(&t, bytes, sizeof(bytes), 0);
+    }
+    rig_advance_ms(1999);
+    assert_true(t.got_rst);
+    rig_tcp_forget(&t);
+    assert_int_equal(stat_of("open"), 0);
+    assert_int_equal(apps_refusals(), before + 1);
+    assert_non_null(strstr(rig_record("refused"), "http: not read in time"));
+}
+
+/* What is not held in a buffer that others need may take as long as it moves. */
+static void data_may_be_read_slowly(void **state)
+{
+    struct rig_tcp t;
+    char bytes[1000];
+
+    (void)state;
+    assert_true(rig_tcp_connect(&t, HTTP));
+    t.wnd = sizeof(bytes);
+    rig_tcp_send(&t, "GET /data?bytes=1000000 HTTP/1.1\r\n", 34);
+    rig_tcp_send(&t, HOST "\r\n", 15);
+    for (unsigned ms = 0; ms < 2 * CONFIG_HTTP_TEXT_MS; ms += 1000) {
+        rig_advance_ms(1000);
+        rig_tcp_recv(&t, bytes, sizeof(bytes), 0);
+    }
+    assert_false(t.got_rst);
+    rig_tcp_abort(&t);
+}
+
 static void client_that_resets_in_the_middle_leaves_nothing_behind(void **state)
 {
     const char *requests[] = {
@@ -671,6 +715,40 @@ static void answers_beyond_their_buffers_are_503(void **state)
         rig_tcp_abort(&t[i]);
 }
 
+/* As many as there are buffers, each asking again and again and reading nothing: a client that
+ * comes again after the second that the 503 speaks of has its answer. */
+static void slow_readers_keep_nobody_from_an_answer_for_long(void **state)
+{
+    static const char request[] = "GET /stats HTTP/1.1\r\n" HOST "\r\n";
+    struct rig_tcp t[CONFIG_HTTP_TEXTS], more;
+    uint64_t before;
+
+    (void)state;
+    for (unsigned i = 0; i < CONFIG_HTTP_TEXTS; i++) {
+        assert_true(rig_tcp_connect(&t[i], HTTP));
+        t[i].wnd = 0;
+        for (unsigned k = 0; k < 10; k++)
+            rig_tcp_send(&t[i], request, sizeof(request) - 1);
+        rig_advance_ms(1);
+    }
+    before = apps_refusals();
+    assert_true(rig_tcp_connect(&more, HTTP));
+    say(&more, request);
+    assert_int_equal(hear_status(&more), 503);
+    assert_int_equal(apps_refusals(), before + 1);
+    rig_advance_ms(1000);
+    say(&more, request);
+    assert_int_equal(hear_status(&more), 200);
+    assert_int_equal(apps_refusals(), before + 2);
+    assert_non_null(strstr(rig_record("refused"), "\"what\":\"reply\""));
+    assert_true(t[0].got_rst); /* the one that took longest */
+    assert_false(t[1].got_rst);
+    rig_tcp_close(&more);
+    rig_tcp_forget(&t[0]);
+    for (unsigned i = 1; i < CONFIG_HTTP_TEXTS; i++)
+        rig_tcp_abort(&t[i]);
+}
+
 static void idle_connection_makes_way_for_a_new_one(void **state)
 {
     struct rig_tcp t[CONFIG_HTTP_CONN];
@@ -681,6 +759,7 @@ static void idle_connection_makes_way_for_a_new_one(void **state)
         assert_true(rig_tcp_connect(&t[i], HTTP));
         rig_advance_ms(1);
     }
+    rig_advance_ms(1000);
     say(&t[0], "GET /data?bytes=1 HTTP/1.1\r\n" HOST "\r\n");
     assert_int_equal(hear_status(&t[0]), 200);
     struct rig_tcp more;
@@ -693,6 +772,38 @@ static void idle_connection_makes_way_for_a_new_one(void **state)
     rig_tcp_close(&more);
     for (unsigned i = 0; i < CONFIG_HTTP_CONN; i++)
         rig_tcp_close(&t[i]);
+}
+
+/* The first request of a client may be on its way, and nobody comes before it for a second. */
+static void new_connection_keeps_its_place_until_its_request_can_be_there(void **state)
+{
+    static const char request[] = "GET /data?bytes=1 HTTP/1.1\r\n" HOST "\r\n";
+    struct rig_tcp t[CONFIG_HTTP_CONN], more;
+    uint64_t before = apps_refusals();
+
+    (void)state;
+    for (unsigned i = 0; i < CONFIG_HTTP_CONN; i++)
+        assert_true(rig_tcp_connect(&t[i], HTTP));
+    rig_advance_ms(900);
+    rig_tcp_connect(&more, HTTP);
+    rig_pump();
+    assert_true(more.got_rst);
+    rig_tcp_forget(&more);
+    assert_int_equal(apps_refusals(), before + 1);
+
+    /* The place of one that has had an answer can be had at once. */
+    say(&t[1], request);
+    assert_int_equal(hear_status(&t[1]), 200);
+    assert_true(rig_tcp_connect(&more, HTTP));
+    assert_true(t[1].got_fin);
+    for (unsigned i = 0; i < CONFIG_HTTP_CONN; i++) {
+        if (i != 1) {
+            say(&t[i], request);
+            assert_int_equal(hear_status(&t[i]), 200);
+        }
+        rig_tcp_close(&t[i]);
+    }
+    rig_tcp_close(&more);
 }
 
 static void connection_beyond_busy_ones_is_refused_and_counted(void **state)
@@ -758,10 +869,14 @@ int main(void)
         TEST(silent_connection_is_closed_in_the_end),
         TEST(body_that_stops_is_given_up),
         TEST(answer_that_nobody_reads_is_given_up),
+        TEST(text_that_trickles_out_is_given_up),
+        TEST(data_may_be_read_slowly),
         TEST(client_that_resets_in_the_middle_leaves_nothing_behind),
         TEST(client_that_closes_in_the_middle_of_its_request_is_forgotten),
         TEST(answers_beyond_their_buffers_are_503),
+        TEST(slow_readers_keep_nobody_from_an_answer_for_long),
         TEST(idle_connection_makes_way_for_a_new_one),
+        TEST(new_connection_keeps_its_place_until_its_request_can_be_there),
         TEST(connection_beyond_busy_ones_is_refused_and_counted),
         TEST(thousand_connections_leave_nothing_behind),
     };
