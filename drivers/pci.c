@@ -35,6 +35,8 @@
 #define BAR_IO_MASK      0xfffffffcu
 #define BAR_MEM_MASK     0xfffffff0u
 
+#define PORTS            0x10000u
+
 #define SLOTS            32
 #define FUNCTIONS        8
 #define BUSES            256
@@ -210,13 +212,40 @@ volatile void *pci_map(const struct pci_bar *bar, uint64_t offset, uint64_t len)
     return mmio_map(bar->base + offset, len);
 }
 
-void pci_enable(const struct pci_dev *d, bool bus_master)
+bool pci_map_io(const struct pci_bar *bar, uint64_t offset, uint32_t len, struct pci_io *io)
 {
-    uint16_t command = pci_read16(d, REG_COMMAND);
+    *io = (struct pci_io){0};
+    if (bar->io) {
+        if (offset > bar->size || len > bar->size - offset || bar->base + bar->size > PORTS)
+            return false;
+        io->port = (uint16_t)(bar->base + offset);
+    } else {
+        io->mem = pci_map(bar, offset, len);
+        if (io->mem == NULL)
+            return false;
+    }
+    io->bytes = len;
+    return true;
+}
 
-    command = (uint16_t)(command | COMMAND_MEMORY | COMMAND_INTX_OFF);
-    command = (uint16_t)(bus_master ? command | COMMAND_MASTER : command & ~COMMAND_MASTER);
-    pci_write16(d, REG_COMMAND, command);
+static void set_command(const struct pci_dev *d, unsigned set, unsigned clear)
+{
+    pci_write16(d, REG_COMMAND, (uint16_t)((pci_read16(d, REG_COMMAND) | set) & ~clear));
+}
+
+void pci_decode(const struct pci_dev *d, const struct pci_bar bars[PCI_BARS])
+{
+    unsigned on = COMMAND_INTX_OFF;
+
+    for (unsigned i = 0; i < PCI_BARS; i++)
+        if (bars[i].size != 0)
+            on |= bars[i].io ? COMMAND_IO : COMMAND_MEMORY;
+    set_command(d, on, COMMAND_MASTER);
+}
+
+void pci_bus_master(const struct pci_dev *d, bool on)
+{
+    set_command(d, on ? COMMAND_MASTER : 0, on ? 0 : COMMAND_MASTER);
 }
 
 void pci_msix_find(const struct pci_dev *d, const struct pci_bar bars[PCI_BARS], struct pci_msix *m)

@@ -24,6 +24,13 @@ struct pci_bar {
     bool io;       /* ports, not memory */
 };
 
+/* Part of a BAR, mapped: memory, or ports. See pci_io.h for how it is accessed. */
+struct pci_io {
+    volatile uint8_t *mem; /* NULL: ports */
+    uint16_t port;         /* the first, where mem is NULL */
+    uint32_t bytes;        /* 0: nothing */
+};
+
 /* The base of a message-signalled vector table, mapped. */
 struct pci_msix {
     uint8_t cap;          /* its capability's offset; 0 = none that works */
@@ -54,8 +61,15 @@ void pci_read_bars(const struct pci_dev *d, struct pci_bar bars[PCI_BARS]);
 /* Maps `len` bytes at `offset` of a memory BAR. NULL if they do not lie inside it. */
 volatile void *pci_map(const struct pci_bar *bar, uint64_t offset, uint64_t len);
 
-/* Memory decoding on, INTx off; bus mastering as asked. */
-void pci_enable(const struct pci_dev *d, bool bus_master);
+/* Maps `len` bytes (at least one) at `offset` of a BAR of either kind. False if they do not lie
+ * inside it. */
+bool pci_map_io(const struct pci_bar *bar, uint64_t offset, uint32_t len, struct pci_io *io);
+
+/* Answers at the addresses of its BARs; INTx and bus mastering off. */
+void pci_decode(const struct pci_dev *d, const struct pci_bar bars[PCI_BARS]);
+
+/* The function may read and write memory, or not. */
+void pci_bus_master(const struct pci_dev *d, bool on);
 
 /* Looks for MSI-X and maps its table. */
 void pci_msix_find(const struct pci_dev *d, const struct pci_bar bars[PCI_BARS],

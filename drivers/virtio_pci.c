@@ -20,7 +20,7 @@ const char *vpci_probe(struct vpci *vp, const struct pci_dev *dev)
 
     *vp = (struct vpci){.pci = *dev};
     pci_read_bars(dev, bars);
-    pci_enable(dev, false);
+    pci_decode(dev, bars);
     why = vpci_modern_probe(vp, bars);
     if (why == NULL)
         pci_msix_find(dev, bars, &vp->msix);
@@ -32,7 +32,7 @@ void vpci_reset_begin(struct vpci *vp)
     vp->status = 0;
     vp->features = 0;
     vp->ops->set_status(vp, 0);
-    pci_enable(&vp->pci, false);
+    pci_bus_master(&vp->pci, false);
 }
 
 bool vpci_reset_done(struct vpci *vp)
@@ -43,7 +43,7 @@ bool vpci_reset_done(struct vpci *vp)
 uint64_t vpci_offer(struct vpci *vp)
 {
     ASSERT(vp->status == 0);
-    pci_enable(&vp->pci, true);
+    pci_bus_master(&vp->pci, true);
     add_status(vp, VIRTIO_STATUS_ACKNOWLEDGE);
     add_status(vp, VIRTIO_STATUS_DRIVER);
     return vp->ops->offered(vp);

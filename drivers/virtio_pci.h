@@ -52,11 +52,11 @@ struct vpci {
     uint64_t features;     /* accepted since the last reset */
     uint32_t config_bytes; /* device-specific configuration there is */
 
-    /* Of the modern interface: its structures, mapped, and the doorbell of each queue. */
-    volatile struct virtio_pci_common_cfg *common;
-    volatile uint8_t *config, *notify;
-    uint32_t notify_bytes, notify_multiplier;
-    volatile uint8_t *doorbell[VPCI_QUEUES];
+    /* Of the modern interface: its structures, mapped, and where in `notify` the doorbell of each
+     * queue is. */
+    struct pci_io common, config, notify;
+    uint32_t notify_multiplier;
+    uint32_t doorbell[VPCI_QUEUES];
 };
 
 /* Finds and maps the device's structures; switches decoding on. Changes nothing in the device

@@ -183,11 +183,23 @@ enum {
     SIM_BAR_BYTES = 0x8000,
 };
 
+/* The same structures once more in BAR 2, which is ports, where sim_add_ports() was called. */
+enum {
+    SIM_IO_COMMON = 0x000,
+    SIM_IO_CONFIG = 0x080,
+    SIM_IO_NOTIFY = 0x100,
+    SIM_IO_BYTES = 0x200,
+};
+
 /* A device at bus 0, this slot, with everything in order: 256 entries a queue, all features a
  * driver like ours can want, three vectors. The second form places no capabilities: tests that lie
  * in them. */
 struct sim_nic *sim_add_nic(uint8_t slot);
 struct sim_nic *sim_add_bare_nic(uint8_t slot);
+
+/* Gives the device BAR 2, of ports, with all structures in it. Its capabilities are the caller's.
+ */
+void sim_add_ports(struct sim_nic *n);
 
 /* Capabilities with the true values (the notification one has the multiplier behind it). */
 uint8_t sim_cap_common(struct sim_nic *n);

@@ -152,6 +152,12 @@ struct sim_nic *sim_add_nic(uint8_t slot)
     return n;
 }
 
+void sim_add_ports(struct sim_nic *n)
+{
+    n->fn->bar_bits[2] = 0x10000u - SIM_IO_BYTES;
+    sim_put32(n->fn->cfg + 0x18, 0xc001u + n->fn->slot * 2u * SIM_IO_BYTES);
+}
+
 /* ---- status and features ----------------------------------------------------------------------
  */
 
@@ -483,9 +489,22 @@ static void write_notify(struct sim_nic *n, uint32_t at, unsigned width, uint32_
         sim_doorbell(n, v);
 }
 
-uint32_t sim_nic_read(struct sim_nic *n, unsigned bar, uint64_t offset, unsigned width)
+/* A place in BAR 2 stands for one in BAR 4. */
+static uint32_t place(unsigned *bar, uint64_t offset)
 {
     uint32_t at = (uint32_t)offset;
+
+    if (*bar != 2)
+        return at;
+    *bar = 4;
+    if (at >= SIM_IO_NOTIFY)
+        return SIM_NOTIFY + at - SIM_IO_NOTIFY;
+    return at >= SIM_IO_CONFIG ? SIM_CONFIG + at - SIM_IO_CONFIG : SIM_COMMON + at;
+}
+
+uint32_t sim_nic_read(struct sim_nic *n, unsigned bar, uint64_t offset, unsigned width)
+{
+    uint32_t at = place(&bar, offset);
 
     if (bar == 4 && at < SIM_COMMON + SIM_COMMON_LEN)
         return read_common(n, at - SIM_COMMON, width);
@@ -497,7 +516,7 @@ uint32_t sim_nic_read(struct sim_nic *n, unsigned bar, uint64_t offset, unsigned
 
 void sim_nic_write(struct sim_nic *n, unsigned bar, uint64_t offset, unsigned width, uint32_t v)
 {
-    uint32_t at = (uint32_t)offset;
+    uint32_t at = place(&bar, offset);
 
     if (bar == 1 && at + 4 <= n->msix_n * 16u && width == 4 && at % 4 == 0)
         sim_put32(n->msix_table + at, v);

@@ -24,6 +24,7 @@
 #define REG_COMMAND    0x04u
 #define REG_BAR0       0x10u
 #define REG_CAPS       0x34u
+#define COMMAND_IO     0x1u
 #define COMMAND_MEMORY 0x2u
 #define COMMAND_MASTER 0x4u
 #define COMMAND_BITS   0x0407u
@@ -181,6 +182,11 @@ static struct sim_fn *selected(void)
     return NULL;
 }
 
+static bool is_io(const struct sim_fn *f, unsigned bar)
+{
+    return f->bar_bits[bar] != 0 && f->cfg[REG_BAR0 + 4 * bar] & 1;
+}
+
 bool sim_fn_decodes(const struct sim_fn *f)
 {
     return f->cfg[REG_COMMAND] & COMMAND_MEMORY;
@@ -191,11 +197,35 @@ bool sim_fn_masters(const struct sim_fn *f)
     return f->cfg[REG_COMMAND] & COMMAND_MASTER;
 }
 
+/* Which device has this port, and where in which BAR. */
+static struct sim_nic *decode_port(uint16_t port, unsigned width, unsigned *bar, uint64_t *offset)
+{
+    for (unsigned i = 0; i < fn_n; i++)
+        for (unsigned b = 0; b < 6; b++) {
+            struct sim_fn *f = fns[i];
+            uint32_t base = sim_get32(f->cfg + REG_BAR0 + 4 * b) & ~3u;
+            uint32_t size = f->bar_bits[b] & (~f->bar_bits[b] + 1);
+            if (f->nic == NULL || !is_io(f, b) || port < base || port + width > base + size)
+                continue;
+            if (!(f->cfg[REG_COMMAND] & COMMAND_IO))
+                sim_breach("PCI", "port access while the function does not decode ports");
+            *bar = b;
+            *offset = port - base;
+            return f->nic;
+        }
+    return NULL;
+}
+
 uint32_t sim_port_in(uint16_t port, unsigned width)
 {
     struct sim_fn *f = selected();
+    uint64_t offset = 0;
+    unsigned bar = 0;
+    struct sim_nic *n = decode_port(port, width, &bar, &offset);
     uint32_t v = 0;
 
+    if (n != NULL)
+        return n->gone ? 0xffffffff : sim_nic_read(n, bar, offset, width);
     sim_pci_accesses++;
     if (port < 0xcfc || port + width > 0xd00) {
         sim_breach("PCI", "read of port 0x%x, %u bytes", port, width);
@@ -212,7 +242,7 @@ static void write_bar(struct sim_fn *f, unsigned i, uint32_t v)
 {
     uint8_t *reg = f->cfg + REG_BAR0 + 4 * i;
 
-    if (sim_fn_decodes(f))
+    if (sim_fn_decodes(f) || f->cfg[REG_COMMAND] & COMMAND_IO)
         sim_breach("PCI", "BAR %u written while the function decodes", i);
     if (v == 0xffffffff)
         f->bars_sized = true;
@@ -237,7 +267,15 @@ static void write_config(struct sim_fn *f, unsigned at, unsigned width, uint32_t
 void sim_port_out(uint16_t port, unsigned width, uint32_t v)
 {
     struct sim_fn *f = selected();
+    uint64_t offset = 0;
+    unsigned bar = 0;
+    struct sim_nic *n = decode_port(port, width, &bar, &offset);
 
+    if (n != NULL) {
+        if (!n->gone)
+            sim_nic_write(n, bar, offset, width, v);
+        return;
+    }
     sim_pci_accesses++;
     if (port == 0xcf8 && width == 4)
         address = v;
@@ -284,7 +322,8 @@ static struct sim_nic *decode(const volatile void *p, unsigned width, unsigned *
                 struct sim_fn *f = fns[i];
                 uint64_t base = bar_base(f, b), phys = maps[m].phys + virt - maps[m].virt;
                 uint64_t size = f->bar_bits[b] & (~f->bar_bits[b] + 1);
-                if (f->nic == NULL || f->bar_bits[b] == 0 || phys < base || phys >= base + size)
+                if (f->nic == NULL || f->bar_bits[b] == 0 || is_io(f, b) || phys < base ||
+                    phys >= base + size)
                     continue;
                 if (!sim_fn_decodes(f))
                     sim_breach("PCI", "register access while the function does not decode");

@@ -104,6 +104,7 @@ def test_too_little_memory_is_said_in_one_sentence(boot):
         {"event_idx": "off"},
         {"rx_queue_size": 1024, "tx_queue_size": 256},
         {"page-per-vq": "on"},
+        {"modern-pio-notify": "on"},
         {"mrg_rxbuf": "off", "ctrl_vq": "off"},
         {"disable-legacy": "on"},
         {"host_mtu": 1400},

@@ -138,16 +138,24 @@ static void narrow_reads_see_the_right_bytes(void **state)
 
 static void command_is_written_without_touching_the_status(void **state)
 {
+    static const struct pci_bar none[PCI_BARS], memory[PCI_BARS] = {{.base = 4096, .size = 4096}};
+    static const struct pci_bar both[PCI_BARS] = {{.base = 4096, .size = 4096},
+                                                  {.base = 0xc000, .size = 32, .io = true}};
     struct sim_fn *f = sim_add_fn(0, 1, 0, 0x1234, 1);
     struct pci_dev d = dev_of(f);
 
     (void)state;
-    pci_enable(&d, false);
+    sim_put16(f->cfg + 4, 0x0004);
+    pci_decode(&d, none);
+    assert_int_equal(sim_get16(f->cfg + 4), 0x0400);
+    pci_decode(&d, memory);
     assert_int_equal(sim_get16(f->cfg + 4), 0x0402);
-    pci_enable(&d, true);
+    pci_bus_master(&d, true);
     assert_int_equal(sim_get16(f->cfg + 4), 0x0406);
-    pci_enable(&d, false);
+    pci_bus_master(&d, false);
     assert_int_equal(sim_get16(f->cfg + 4), 0x0402);
+    pci_decode(&d, both);
+    assert_int_equal(sim_get16(f->cfg + 4), 0x0403);
 }
 
 /* ---- BARs -------------------------------------------------------------------------------------
@@ -229,6 +237,27 @@ static void map_stays_inside_the_bar(void **state)
     assert_null(pci_map(&bar, UINT64_MAX - 4, 8));
     assert_null(pci_map(&ports, 0, 4));
     assert_null(pci_map(&top, 0, 4));
+}
+
+static void windows_onto_bars_of_both_kinds_stay_inside(void **state)
+{
+    const struct pci_bar memory = {.base = 0xf0000000, .size = 0x1000};
+    const struct pci_bar ports = {.base = 0xc000, .size = 0x20, .io = true};
+    const struct pci_bar beyond = {.base = 0xfff0, .size = 0x20, .io = true};
+    struct pci_io io;
+
+    (void)state;
+    assert_true(pci_map_io(&memory, 0x10, 0x20, &io));
+    assert_true(io.mem != NULL && io.bytes == 0x20);
+    assert_false(pci_map_io(&memory, 0xff0, 0x11, &io));
+    assert_int_equal(io.bytes, 0);
+    assert_true(pci_map_io(&ports, 0x10, 0x10, &io));
+    assert_true(io.mem == NULL && io.port == 0xc010 && io.bytes == 0x10);
+    assert_false(pci_map_io(&ports, 0x10, 0x11, &io));
+    assert_false(pci_map_io(&ports, 0x21, 1, &io));
+    assert_false(pci_map_io(&ports, UINT64_MAX, 2, &io));
+    assert_false(pci_map_io(&beyond, 0, 4, &io)); /* there are 65,536 ports */
+    assert_int_equal(io.bytes, 0);
 }
 
 /* ---- capabilities -----------------------------------------------------------------------------
@@ -380,6 +409,7 @@ int main(void)
         T(bar_of_more_than_4_gib_has_its_size),
         T(a_64_bit_bar_in_the_last_register_has_no_upper_half),
         T(map_stays_inside_the_bar),
+        T(windows_onto_bars_of_both_kinds_stay_inside),
         T(capabilities_are_found_one_after_the_other),
         T(a_capability_list_in_a_circle_ends),
         T(capability_pointers_below_the_list_end_it),

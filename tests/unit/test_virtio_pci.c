@@ -68,6 +68,13 @@ static void fails(const char *what)
     assert_non_null(strstr(why, what));
 }
 
+static const char *set_queue(uint16_t index)
+{
+    vq_init(&vq, &vq_split, ring, slots, free_ids, true);
+    vq_start(&vq, 256, false);
+    return vpci_queue_set(&vp, index, &vq);
+}
+
 /* ---- capabilities -----------------------------------------------------------------------------
  */
 
@@ -135,6 +142,46 @@ static void reserved_types_and_larger_structures_are_accepted(void **state)
     works();
 }
 
+/* Every structure may lie in ports as well; the device checks each access. */
+static void structures_in_ports_work(void **state)
+{
+    (void)state;
+    for (unsigned set = 0; set < 8; set++) {
+        sim_power_off();
+        sim_power_on();
+        nic = sim_add_bare_nic(3);
+        sim_add_ports(nic);
+        if (set & 1)
+            sim_cap_virtio(nic, 1, 2, SIM_IO_COMMON, SIM_COMMON_LEN);
+        if (set & 2)
+            sim_cap_virtio(nic, 2, 2, SIM_IO_NOTIFY, 64);
+        if (set & 4)
+            sim_cap_virtio(nic, 4, 2, SIM_IO_CONFIG, 12);
+        sim_cap_common(nic);
+        sim_cap_notify(nic);
+        sim_cap_config(nic);
+        works();
+        assert_int_equal(vp.common.mem == NULL, (set & 1) != 0);
+        assert_int_equal(vp.notify.mem == NULL, (set & 2) != 0);
+        assert_int_equal(vp.config.mem == NULL, (set & 4) != 0);
+        assert_null(vpci_accept(&vp, SIM_F_VERSION_1 | SIM_F_MAC));
+        assert_int_equal(vpci_config8(&vp, 5), 0x56);
+        assert_null(set_queue(0));
+        vpci_driver_ok(&vp);
+        vpci_notify(&vp, 0);
+        assert_int_equal(nic->q[0].doorbells, 1);
+    }
+}
+
+/* Firmware that found no room for a BAR leaves it at 0, or without decoding. */
+static void bars_without_an_address_are_named(void **state)
+{
+    (void)state;
+    sim_put32(nic->fn->cfg + 0x20, 0x0c);
+    sim_put32(nic->fn->cfg + 0x24, 0);
+    fails("firmware gave an address");
+}
+
 static void announced_length_beyond_the_bar_is_cut_off(void **state)
 {
     (void)state;
@@ -142,7 +189,7 @@ static void announced_length_beyond_the_bar_is_cut_off(void **state)
     sim_cap_virtio(nic, 2, 4, SIM_NOTIFY, 0xfffffffe);
     sim_cap_virtio(nic, 4, 4, SIM_CONFIG, 0x80000000);
     works();
-    assert_int_equal(vp.notify_bytes, SIM_BAR_BYTES - SIM_NOTIFY);
+    assert_int_equal(vp.notify.bytes, SIM_BAR_BYTES - SIM_NOTIFY);
 }
 
 static void structures_that_lie_are_not_used(void **state)
@@ -232,8 +279,8 @@ static void random_configuration_space_is_survived(void **state)
         }
         nic->fn->cfg[6] = 0x10;
         if (probe() == NULL) {
-            assert_true(vp.notify_bytes >= 2);
-            assert_true(vp.common != NULL);
+            assert_true(vp.notify.bytes >= 2);
+            assert_int_equal(vp.common.bytes, 56);
         }
         sim_violation[0] = '\0';
     }
@@ -341,13 +388,6 @@ static void queue_beyond_num_queues_does_not_exist(void **state)
     negotiated();
     assert_int_equal(vpci_queue_size(&vp, 0, 256), 256);
     assert_int_equal(vpci_queue_size(&vp, 1, 256), 0);
-}
-
-static const char *set_queue(uint16_t index)
-{
-    vq_init(&vq, &vq_split, ring, slots, free_ids, true);
-    vq_start(&vq, 256, false);
-    return vpci_queue_set(&vp, index, &vq);
 }
 
 static void queue_is_enabled_with_its_addresses(void **state)
@@ -463,6 +503,8 @@ int main(void)
         T(device_without_configuration_and_msix_works),
         T(first_usable_instance_is_taken),
         T(reserved_types_and_larger_structures_are_accepted),
+        T(structures_in_ports_work),
+        W(bars_without_an_address_are_named),
         T(announced_length_beyond_the_bar_is_cut_off),
         T(structures_that_lie_are_not_used),
         T(capability_shorter_than_its_type_is_ignored),
