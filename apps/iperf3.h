@@ -55,6 +55,7 @@ struct iperf3_stream {
     bool blocked;          /* TCP sender: its queue is full, an acknowledgement will tell */
     uint32_t offset;       /* TCP sender: where in the pattern the next byte is */
     uint32_t unit;         /* TCP sender with a rate: bytes that go out at once */
+    uint32_t unit_left;    /* of the unit that is going out: what the queue had no room for */
     bool finished;         /* TCP sender: FIN is queued */
     struct tcp_pcb *pcb;   /* TCP: the connection, NULL before and after */
     uint32_t order_of_syn; /* TCP: of that connection */

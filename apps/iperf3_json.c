@@ -259,7 +259,7 @@ struct number {
     enum iperf3_error error; /* beyond min or max */
 };
 
-enum { N_OMIT, N_TIME, N_PARALLEL, N_LEN, N_RATE, N_TOS, N_NUM, N_BLOCKS, NUMBERS };
+enum { N_OMIT, N_TIME, N_PARALLEL, N_LEN, N_RATE, N_FQRATE, N_TOS, N_NUM, N_BLOCKS, NUMBERS };
 
 static const struct number numbers[NUMBERS] = {
     [N_OMIT] = {"omit", 0, IPERF3_TIME_MAX, IPERF3_E_OMIT},
@@ -267,6 +267,7 @@ static const struct number numbers[NUMBERS] = {
     [N_PARALLEL] = {"parallel", 1, IPERF3_STREAMS_MAX, IPERF3_E_STREAMS},
     [N_LEN] = {"len", 1, INT32_MAX, IPERF3_E_BLOCK},
     [N_RATE] = {"bandwidth", 0, INT64_MAX, IPERF3_E_PARAMS},
+    [N_FQRATE] = {"fqrate", 0, INT64_MAX, IPERF3_E_PARAMS},
     [N_TOS] = {"TOS", 0, 255, IPERF3_E_PARAMS},
     /* The client ends the test when it has counted these; here they only have to make sense. */
     [N_NUM] = {"num", 0, INT64_MAX, IPERF3_E_PARAMS},
@@ -285,6 +286,15 @@ static enum iperf3_error read_numbers(int64_t v[NUMBERS])
             return n->error;
     }
     return IPERF3_OK;
+}
+
+/* A block rate is kept by the original's sender, a packet rate by the kernel below it: where both
+ * are given the lower one tells. */
+static uint64_t lower_rate(uint64_t a, uint64_t b)
+{
+    if (a == 0 || b == 0)
+        return a | b;
+    return a < b ? a : b;
 }
 
 enum iperf3_error iperf3_json_params(const char *text, size_t len, struct iperf3_params *p)
@@ -312,7 +322,7 @@ enum iperf3_error iperf3_json_params(const char *text, size_t len, struct iperf3
     p->time_s = (uint32_t)v[N_TIME];
     p->parallel = (uint32_t)v[N_PARALLEL];
     p->len = (uint32_t)v[N_LEN];
-    p->rate = (uint64_t)v[N_RATE];
+    p->rate = lower_rate((uint64_t)v[N_RATE], (uint64_t)v[N_FQRATE]);
     if (p->udp && p->len != 0 && (p->len < IPERF3_UDP_BLOCK_MIN || p->len > IPERF3_UDP_BLOCK_MAX))
         return IPERF3_E_UDP_BLOCK;
     return IPERF3_OK;

@@ -30,7 +30,7 @@ struct iperf3_params {
     uint32_t time_s;   /* after the warm-up; 0 = until the client ends it */
     uint32_t parallel; /* streams per direction */
     uint32_t len;      /* bytes of a block or datagram; 0 = not said */
-    uint64_t rate;     /* bit/s per stream, 0 = unlimited */
+    uint64_t rate;     /* bit/s per stream, of -b and --fq-rate the lower; 0 = unlimited */
 };
 
 /* Reads a parameter block. IPERF3_OK, or the code to refuse with (*p is then half filled). */

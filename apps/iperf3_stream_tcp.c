@@ -75,6 +75,21 @@ static void fill_small(struct iperf3_stream *st, uint32_t len)
         tcp_output(st->pcb);
 }
 
+/* What is due. A unit of which the queue took a part is charged when the rest is gone, too. */
+static void send_due(struct iperf3_stream *st, uint64_t now)
+{
+    while (!st->blocked && pace_due(&st->pace, now)) {
+        if (st->unit_left == 0)
+            st->unit_left = st->unit;
+        if (tcp_sndbuf(st->pcb) >= st->unit_left)
+            st->unit_left -= write_pattern(st, st->unit_left);
+        if (st->unit_left == 0)
+            pace_sent(&st->pace);
+        else
+            st->blocked = true;
+    }
+}
+
 unsigned iperf3_tcp_send(struct iperf3_stream *st, uint64_t now)
 {
     const struct iperf3_params *p = &st->session->params;
@@ -84,12 +99,7 @@ unsigned iperf3_tcp_send(struct iperf3_stream *st, uint64_t now)
     if (st->pcb == NULL)
         return 0;
     if (p->rate != 0) {
-        while (!st->blocked && pace_due(&st->pace, now)) {
-            if (tcp_sndbuf(st->pcb) < st->unit || write_pattern(st, st->unit) == 0)
-                st->blocked = true;
-            else
-                pace_sent(&st->pace);
-        }
+        send_due(st, now);
     } else if (p->nodelay && p->len != 0 && p->len < tcp_mss(st->pcb)) {
         fill_small(st, p->len);
     } else {

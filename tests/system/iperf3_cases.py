@@ -85,6 +85,8 @@ CASES = [
     Case("tcp-title", "-t 1 --title " + "t" * 300 + " --extra-data " + "x" * 3000),
     Case("tcp-congestion-unknown-to-us", "-t 1 -C cubic"),
     Case("tcp-fq-rate", "-t 1 --fq-rate 1G"),
+    Case("tcp-fq-rate-reverse", "-t 2 --fq-rate 10M -R", bps=10e6),
+    Case("tcp-fq-rate-below-rate-reverse", "-t 2 -b 20M --fq-rate 5M -R", bps=5e6),
     # UDP: directions and numbers of streams
     Case("udp", "-u -t 1 -l 1400", bps=1048576, loss_max=0),
     Case("udp-reverse", "-u -t 1 -l 1400 -R", bps=1048576, loss_max=0),

@@ -143,7 +143,7 @@ static void params_of_the_real_client_are_read(void **state)
     assert_int_equal(
         params("{\"udp\":true,\"omit\":3,\"time\":0,\"num\":5000000000,\"parallel\":128,"
                "\"reverse\":true,\"bidirectional\":true,\"nodelay\":true,\"len\":1460,"
-               "\"bandwidth\":1048576,\"TOS\":16,\"get_server_output\":1,"
+               "\"bandwidth\":1048576,\"fqrate\":0,\"TOS\":16,\"get_server_output\":1,"
                "\"udp_counters_64bit\":1,\"client_version\":\"3.17.1+\"}",
                &p),
         IPERF3_OK);
@@ -154,6 +154,26 @@ static void params_of_the_real_client_are_read(void **state)
     assert_int_equal(p.rate, 1048576);
     assert_int_equal(p.tos, 16);
     assert_int_equal(p.version, 3017);
+}
+
+static void rates_of_blocks_and_of_packets_both_bound_a_sender(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t rate;
+    } table[] = {
+        {"{\"fqrate\":5000000}", 5000000},
+        {"{\"fqrate\":5000000,\"bandwidth\":8000000}", 5000000},
+        {"{\"fqrate\":8000000,\"bandwidth\":5000000}", 5000000},
+        {"{\"bandwidth\":5000000}", 5000000},
+    };
+    struct iperf3_params p;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        assert_int_equal(params(table[i].text, &p), IPERF3_OK);
+        assert_int_equal(p.rate, table[i].rate);
+    }
 }
 
 static void params_have_defaults(void **state)
@@ -244,6 +264,7 @@ static void params_out_of_range_name_their_error(void **state)
         {"{\"omit\":1e10}", IPERF3_E_OMIT},
         {"{\"sctp\":true}", IPERF3_E_SCTP},
         {"{\"bandwidth\":-1}", IPERF3_E_PARAMS},
+        {"{\"fqrate\":-1}", IPERF3_E_PARAMS},
         {"{\"TOS\":256}", IPERF3_E_PARAMS},
         {"{\"num\":[]}", IPERF3_E_PARAMS},
         {"{\"blockcount\":{}}", IPERF3_E_PARAMS},
@@ -532,6 +553,7 @@ int main(void)
         cmocka_unit_test(number_takes_every_form_of_json),
         cmocka_unit_test(number_refuses_what_is_none),
         cmocka_unit_test(params_of_the_real_client_are_read),
+        cmocka_unit_test(rates_of_blocks_and_of_packets_both_bound_a_sender),
         cmocka_unit_test(params_have_defaults),
         cmocka_unit_test(params_keys_are_found_as_the_original_finds_them),
         cmocka_unit_test(params_versions_of_every_kind),

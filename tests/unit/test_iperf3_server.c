@@ -330,6 +330,35 @@ static void tcp_reverse_keeps_its_rate_and_ends_with_fin(void **state)
     finish(&c);
 }
 
+/* Acknowledgements that pause and then come one segment at a time: the queue has room for less than
+ * what is due at once, over and over. */
+static void tcp_reverse_keeps_its_rate_where_the_queue_is_nearly_full(void **state)
+{
+    static uint8_t got[400000];
+    const uint64_t rate = 100000000, ms = 300;
+    struct client c;
+
+    (void)state;
+    begin_tcp(&c, "a", "{\"reverse\":true,\"bandwidth\":100000000}", 1);
+    struct rig_tcp *t = &c.data[0];
+    uint32_t acked = t->rcv_nxt;
+    uint64_t begin_ns = rig.now_ns;
+    t->manual_ack = true;
+    for (unsigned i = 0; rig.now_ns - begin_ns < ms * NS_PER_MS; i++) {
+        rig_advance_ms(1);
+        rig_tcp_recv(t, got, sizeof(got), 0);
+        while (i % 20 >= 15 && t->rcv_nxt - acked >= t->mss) {
+            acked += t->mss;
+            rig_tcp_segment(t, RIG_ACK, t->snd_nxt, acked, NULL, 0);
+            rig_pump();
+        }
+    }
+    const char *r = results_of(&c, EMPTY);
+    assert_in_range(number_in(r, "bytes", 0), rate / 8000 * ms * 95 / 100,
+                    rate / 8000 * ms * 105 / 100);
+    finish(&c);
+}
+
 static void tcp_bidir_receives_on_the_first_half_and_sends_on_the_second(void **state)
 {
     struct client c;
@@ -1148,6 +1177,7 @@ int main(void)
         TEST(tcp_test_counts_what_it_receives),
         TEST(tcp_bytes_after_the_end_do_not_count),
         TEST(tcp_reverse_keeps_its_rate_and_ends_with_fin),
+        TEST(tcp_reverse_keeps_its_rate_where_the_queue_is_nearly_full),
         TEST(tcp_bidir_receives_on_the_first_half_and_sends_on_the_second),
         TEST(streams_are_numbered_as_they_were_opened_even_if_a_cookie_overtakes),
         TEST(streams_may_be_opened_all_at_once),
