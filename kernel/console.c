@@ -20,10 +20,14 @@
 #define RING_MASK (CONFIG_CONSOLE_RING - 1)
 #define LINE_MAX  512 /* bytes of a line for people, its newline included */
 
-/* Tries without a byte taken after which console_flush() gives up. A UART at 115200 baud needs 1.4
- * ms for its FIFO, but an emulated one waits for its reader, who may be late by seconds on a busy
- * host. A try is a port read of 0.2 us or more: several seconds, and the port is stuck. */
-#define FLUSH_TRIES 20000000
+/* How long console_flush() waits for a port that takes nothing. A UART at 115200 baud needs 1.4 ms
+ * for its FIFO, but an emulated one waits for its reader, who may be late by seconds on a busy
+ * host. */
+#define FLUSH_NS (5 * NS_PER_S)
+
+/* The same where no clock runs (a panic before there is one): the counter's ticks alone, at a rate
+ * that nobody knows. Never sooner than FLUSH_NS: 5.7 s at 6 GHz; half a minute at 1 GHz. */
+#define FLUSH_TICKS (1ull << 35)
 
 static_assert((CONFIG_CONSOLE_RING & RING_MASK) == 0, "the ring's indices are masked");
 
@@ -94,13 +98,19 @@ unsigned console_drain(unsigned budget)
 
 void console_flush(void)
 {
-    for (unsigned tries = 0; tries < FLUSH_TRIES; tries++) {
-        if (console_drain(CONFIG_CONSOLE_RING) > 0)
-            tries = 0;
-        else if (!console_pending() && serial_idle())
+    uint64_t ns = time_ns(), tsc = cpu_tsc();
+
+    for (;;) {
+        if (console_drain(CONFIG_CONSOLE_RING) > 0) {
+            ns = time_ns();
+            tsc = cpu_tsc();
+        } else if (!console_pending() && serial_idle()) {
             break;
-        else
+        } else if (time_ns() - ns >= FLUSH_NS || cpu_tsc() - tsc >= FLUSH_TICKS) {
+            break;
+        } else {
             cpu_relax();
+        }
     }
 }
 

@@ -30,7 +30,7 @@ bool console_write(const char *s, size_t len);
 unsigned console_drain(unsigned budget);
 
 /* Drain everything, waiting for the port until the last byte is out; gives up on one that takes
- * nothing for several seconds.
+ * nothing for five seconds (where no clock runs yet: for up to half a minute).
  * Only for the end of a run and for what must not be lost: it stops the main loop. */
 void console_flush(void);
 

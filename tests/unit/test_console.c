@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * kernel/console.c with a serial port that takes as much as the test says.
+ * kernel/console.c with a serial port that takes as much as the test says, and clocks that go on by
+ * as much as the test says each time they are read.
  */
+#define KERNEL_CPU_H /* this file is the CPU */
+
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,12 +14,22 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "config.h"
-#include "console.h"
-#include "framebuffer.h"
-#include "serial.h"
+static uint64_t now_ns, now_tsc;
+static uint64_t step_ns, step_tsc; /* what reading them takes */
+
+static uint64_t cpu_tsc(void)
+{
+    return now_tsc += step_tsc;
+}
+
+static void cpu_relax(void)
+{
+}
+
+#include "../../kernel/console.c"
 
 #define OUT_MAX (1 << 22)
+#define HZ      3000000000ull
 
 static char out[OUT_MAX], screen[OUT_MAX];
 static size_t out_n, screen_n;
@@ -24,11 +37,10 @@ static unsigned takes;    /* bytes the port takes in one call */
 static bool takes_random; /* 0 to `takes` of them */
 static unsigned long puts_n;
 static unsigned busy_n; /* looks until the last byte is out */
-static uint64_t now_ns;
 
 uint64_t time_ns(void)
 {
-    return now_ns;
+    return now_ns += step_ns;
 }
 
 unsigned serial_put(const char *s, unsigned n)
@@ -57,7 +69,7 @@ void framebuffer_put(const char *s, unsigned n)
     screen[screen_n] = '\0';
 }
 
-/* Every test starts with an empty ring and a willing port. */
+/* Every test starts with an empty ring, a willing port, and clocks that stand still. */
 static int empty(void **state)
 {
     (void)state;
@@ -68,8 +80,15 @@ static int empty(void **state)
     out_n = screen_n = 0;
     out[0] = screen[0] = '\0';
     puts_n = 0;
-    now_ns = 0;
+    now_ns = now_tsc = 0;
+    step_ns = step_tsc = 0;
     return console_pending();
+}
+
+static void clocks_run(void)
+{
+    step_ns = 1000;
+    step_tsc = step_ns * HZ / NS_PER_S;
 }
 
 static void a_line_has_its_time_and_a_newline(void **state)
@@ -143,12 +162,62 @@ static void flushing_gives_up_on_a_dead_port_and_keeps_the_text(void **state)
     (void)state;
     assert_true(console_write("last words\n", 11));
     takes = 0;
+    clocks_run();
     console_flush();
     assert_true(console_pending());
-    assert_true(puts_n <= 20000001);
+    assert_in_range(now_ns, 5 * NS_PER_S, 5 * NS_PER_S + NS_PER_MS);
     takes = 1;
     console_flush();
     assert_string_equal(out, "last words\n");
+}
+
+static void flushing_gives_up_where_no_clock_runs_but_the_counter(void **state)
+{
+    (void)state;
+    assert_true(console_write("last words\n", 11));
+    takes = 0;
+    step_tsc = 30000;
+    console_flush();
+    assert_true(console_pending());
+    assert_in_range(now_tsc / HZ, 5, 30);
+}
+
+static void flushing_gives_up_where_the_counter_stands_still(void **state)
+{
+    (void)state;
+    assert_true(console_write("last words\n", 11));
+    takes = 0;
+    step_ns = 1000;
+    console_flush();
+    assert_true(console_pending());
+    assert_in_range(now_ns, 5 * NS_PER_S, 5 * NS_PER_S + NS_PER_MS);
+}
+
+/* The limit is for silence, not for the whole text: each byte begins it anew. */
+static void flushing_has_patience_with_a_slow_port(void **state)
+{
+    static char text[1000];
+
+    (void)state;
+    memset(text, 's', sizeof(text));
+    text[999] = '\n';
+    assert_true(console_write(text, 1000));
+    takes = 1;
+    step_ns = NS_PER_S; /* a byte takes longer than a second */
+    console_flush();
+    assert_int_equal(out_n, 1000);
+    assert_true(now_ns > 1000 * NS_PER_S);
+}
+
+static void flushing_gives_up_on_a_last_byte_that_never_leaves(void **state)
+{
+    (void)state;
+    assert_true(console_write("last words\n", 11));
+    busy_n = UINT32_MAX;
+    clocks_run();
+    console_flush();
+    assert_in_range(now_ns, 5 * NS_PER_S, 5 * NS_PER_S + NS_PER_MS);
+    busy_n = 0;
 }
 
 static void flushing_waits_until_the_last_byte_has_left_the_port(void **state)
@@ -253,6 +322,10 @@ int main(void)
         cmocka_unit_test_setup(draining_keeps_to_its_budget, empty),
         cmocka_unit_test_setup(a_port_that_takes_nothing_is_asked_once_a_turn, empty),
         cmocka_unit_test_setup(flushing_gives_up_on_a_dead_port_and_keeps_the_text, empty),
+        cmocka_unit_test_setup(flushing_gives_up_where_no_clock_runs_but_the_counter, empty),
+        cmocka_unit_test_setup(flushing_gives_up_where_the_counter_stands_still, empty),
+        cmocka_unit_test_setup(flushing_has_patience_with_a_slow_port, empty),
+        cmocka_unit_test_setup(flushing_gives_up_on_a_last_byte_that_never_leaves, empty),
         cmocka_unit_test_setup(flushing_waits_until_the_last_byte_has_left_the_port, empty),
         cmocka_unit_test_setup(a_line_that_does_not_fit_is_dropped_whole_and_counted, empty),
         cmocka_unit_test_setup(chatter_leaves_room_for_the_largest_record, empty),
