@@ -86,40 +86,126 @@ def test_run_without_an_image_says_what_to_do(tmp_path):
     assert err.strip() == f"run: {tmp_path}/antifreeze.elf is missing: run `make` first"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_run_that_is_interrupted_leaves_nothing_behind(tmp_path, number):
-    environment = os.environ | link_build(tmp_path)
-    environment.pop("ANTIFREEZE_WORLD", None)  # with a private world of its own, as a user has it
-    process = subprocess.Popen(
-        [sys.executable, str(TOP / "tools/run")],
-        env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True,
-    )  # fmt: skip
-    try:
-        for line in process.stdout:
-            if "1 s" in line:
-                break  # traffic flows
-        alive = {pid: os.pidfd_open(pid) for pid in descendants(process.pid)}
-        assert len(alive) >= 3, "no supervisor, no QEMU, no iperf3?"
-        process.send_signal(number)
+# How it is told to end: the signal, who gets it, and what SIGINT was when it was started.
+INTERRUPTS = {
+    "Ctrl-C": (signal.SIGINT, os.killpg, signal.SIG_DFL),
+    "SIGINT": (signal.SIGINT, os.kill, signal.SIG_DFL),
+    "SIGINT, in a shell's background": (signal.SIGINT, os.killpg, signal.SIG_IGN),
+    "SIGTERM": (signal.SIGTERM, os.kill, signal.SIG_DFL),
+    "SIGKILL": (signal.SIGKILL, os.kill, signal.SIG_DFL),
+}
+
+
+class Interrupted:
+    """tools/run in a process group of its own, until it is told to end."""
+
+    def __init__(self, environment, on_int=signal.SIG_DFL):
+        self.process = subprocess.Popen(
+            [sys.executable, str(TOP / "tools/run")],
+            env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, process_group=0, preexec_fn=lambda: signal.signal(signal.SIGINT, on_int),
+        )  # fmt: skip
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.stdout.close()
+        self.process.wait()
+
+    def until_it_says(self, text):
+        for line in self.process.stdout:
+            if text in line:
+                return
+        pytest.fail(f"it never said {text!r}")
+
+    def until(self, condition):
         deadline = time.monotonic() + 30
+        while not condition():
+            assert self.process.poll() is None and time.monotonic() < deadline
+
+    def until_descendant(self, name):
+        """Until a process below the first is this program."""
+        self.until(lambda: any(program(pid) == name for pid in descendants(self.process.pid)))
+
+    def end(self, send, number, seconds):
+        """Sends the signal; (status, what was still said). Nobody below may be left in the end."""
+        alive = {pid: os.pidfd_open(pid) for pid in descendants(self.process.pid)}
+        send(self.process.pid, number)
+        deadline = time.monotonic() + seconds
         for pid, descriptor in alive.items():
             left = deadline - time.monotonic()
             assert select.select([descriptor], [], [], max(left, 0))[0], f"{pid} still runs"
             os.close(descriptor)
-        rest = process.stdout.read()
-        status = process.wait(30)
-    finally:
-        process.kill()
-    assert status == (-number if number == signal.SIGKILL else 130)
+        rest = self.process.stdout.read()
+        return self.process.wait(max(deadline - time.monotonic(), 1)), rest
+
+
+@pytest.mark.parametrize("network", ["private", "refused"])
+@pytest.mark.parametrize("how", INTERRUPTS)
+def test_run_that_is_interrupted_leaves_nothing_behind(tmp_path, how, network):
+    number, send, on_int = INTERRUPTS[how]
+    environment = os.environ | link_build(tmp_path) | {"ANTIFREEZE_WORLD": "refused by this test"}
+    if network == "private":
+        del environment["ANTIFREEZE_WORLD"]  # with a private world of its own, as a user has it
+    with Interrupted(environment, on_int) as run:
+        run.until_it_says("1 s")  # traffic flows
+        run.until_descendant("iperf3")
+        status, rest = run.end(send, number, 30)
     assert "Traceback" not in rest
+    if number == signal.SIGKILL:
+        assert status == -number
+    else:
+        assert status == 130, rest
+        assert rest.splitlines()[-1] == "run: interrupted"
+
+
+# Python reads this before the script: the first process of the world waits in it until it is signalled.
+WAIT_FOR_SIGNAL = """
+import os, signal
+if os.getpid() == 1:
+    open(os.environ["STARTED"], "w").close()
+    while not signal.sigpending():
+        pass
+"""
+
+
+@pytest.mark.parametrize("point", ["probing for a world", "Python starts", "the network is made"])
+def test_run_can_be_interrupted_while_it_starts(tmp_path, point):
+    environment = os.environ | link_build(tmp_path) | {"STARTED": str(tmp_path / "started")}
+    environment.pop("ANTIFREEZE_WORLD", None)
+    if point == "Python starts":
+        (tmp_path / "sitecustomize.py").write_text(WAIT_FOR_SIGNAL)
+        environment["PYTHONPATH"] = str(tmp_path)
+    with Interrupted(environment) as run:
+        if point == "Python starts":
+            run.until(lambda: (tmp_path / "started").exists())
+        else:
+            run.until_descendant("unshare" if point == "probing for a world" else "ip")
+        status, rest = run.end(os.killpg, signal.SIGINT, 14)  # before the supervisor loses its patience
+    assert "Traceback" not in rest
+    assert status == 130, rest
+    assert rest.splitlines()[-1] == "run: interrupted"
 
 
 def descendants(pid):
     """Process ids of all children and children's children."""
     found = []
-    for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/children") as file:
-            for child in map(int, file.read().split()):
-                found += [child, *descendants(child)]
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children") as file:
+                for child in map(int, file.read().split()):
+                    found += [child, *descendants(child)]
+    except FileNotFoundError:
+        pass  # it ended meanwhile
     return found
+
+
+def program(pid):
+    """First word of a process's command line."""
+    try:
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
+            return file.read().split("\0")[0]
+    except OSError:
+        return ""

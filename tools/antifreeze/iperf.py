@@ -50,6 +50,7 @@ def run(command, timeout, on_interval=None):
         process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, errors="replace", env=os.environ | {"LC_ALL": "C"},
+            process_group=0,  # Ctrl-C is for us alone: the client would call it an error of its own
         )  # fmt: skip
     except OSError as error:
         raise Error(f"iperf3 cannot be run ({error}): run `make deps`") from None

@@ -7,7 +7,8 @@ ends, whatever the way, the kernel ends all others. enter() runs the calling scr
     outer process (supervises)  ->  setpriv --pdeathsig  ->  unshare --kill-child  ->  the script again
 
 The outer one passes signals on and ends with the inner one's status; killed by SIGKILL it takes the
-world with it. Where namespaces are refused the script runs as it is, without taps.
+world with it. Signals are held back while either of them starts, so that none is lost or meets half of it.
+Where namespaces are refused the script runs as it is, without taps.
 """
 
 import os
@@ -19,6 +20,7 @@ from . import Error
 
 _MARK = "ANTIFREEZE_WORLD"  # in the environment: "private", or why the world is not
 _GRACE = 15  # seconds that the inner process has to end after a signal
+_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _NAMESPACES = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
@@ -35,7 +37,8 @@ def enter():
             subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         except OSError as error:
             raise Error(f"iproute2's ip cannot be run ({error}): run `make deps`") from None
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: everything is closed
+    _handle(signal.default_int_handler)  # all end like Ctrl-C: everything is closed
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def private():
@@ -72,19 +75,36 @@ def _namespaces():
     return [], f"namespaces are not to be had here: {said}"
 
 
+def _handle(handler):
+    """Has all signals that end a run handled. SIGINT even if it was ignored: so does a shell start what runs in
+    its background, where an interrupt would then end iperf3 and not us. SIGHUP not: that was nohup."""
+    for number in _SIGNALS:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
 def _supervise(command):
     """Runs the command in a process group of its own, passes signals on, returns its exit status."""
+    # Blocked signals stay pending, in the inner process until enter() takes them there: as the first
+    # process of its world it would not even notice one for which it has no handler yet.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     child = subprocess.Popen(
         ["setpriv", "--pdeathsig", "KILL", *command], stdin=subprocess.DEVNULL, process_group=0
     )
+    interrupted = []
 
     def pass_on(number, _frame):
         # unshare itself holds SIGINT and SIGTERM back while its child lives, but not SIGHUP
         os.killpg(child.pid, signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
-        signal.alarm(_GRACE)
+        if not interrupted:
+            signal.alarm(_GRACE)
+        interrupted.append(number)
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, pass_on)
+    _handle(pass_on)
     signal.signal(signal.SIGALRM, lambda *_: child.kill())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     status = child.wait()
+    if interrupted and status < 0:
+        print(f"not ended {_GRACE} s after the signal: killed", file=sys.stderr)
+        return 128 + signal.SIGINT
     return status if status >= 0 else 128 - status
