@@ -22,6 +22,7 @@
 #define VIRTIO_STATUS_GONE        0xffu /* what a function that is no longer there reads as */
 
 /* Reserved feature bits [virtio 6] */
+#define VIRTIO_F_INDIRECT_DESC   (1ull << 28)
 #define VIRTIO_F_EVENT_IDX       (1ull << 29)
 #define VIRTIO_F_VERSION_1       (1ull << 32)
 #define VIRTIO_F_ACCESS_PLATFORM (1ull << 33)
@@ -115,13 +116,14 @@ static_assert(sizeof(struct virtio_net_hdr) == 12, "[virtio 5.1.6]");
 /* Split virtqueue [virtio 2.7] */
 #define VIRTQ_SIZE_MAX 32768u
 
-struct virtq_desc { /* 16-byte aligned */
-    uint64_t addr;
-    uint64_t len_flags_next; /* length in bits 0-31, flags in 32-47, next in 48-63 */
-};
-static_assert(sizeof(struct virtq_desc) == 16, "[virtio 2.7.5]");
-#define VIRTQ_DESC_F_WRITE     2ull
-#define VIRTQ_DESC(len, flags) ((uint64_t)(len) | (uint64_t)(flags) << 32)
+/* A descriptor: 16-byte aligned; the buffer's address, then length in bits 0-31, flags in 32-47 and
+ * the next descriptor's number in 48-63 [virtio 2.7.5]. */
+#define VIRTQ_DESC_BYTES      16u
+#define VIRTQ_DESC_F_NEXT     1u
+#define VIRTQ_DESC_F_WRITE    2u
+#define VIRTQ_DESC_F_INDIRECT 4u
+#define VIRTQ_DESC(len, flags, next)                                                               \
+    ((uint64_t)(len) | (uint64_t)(flags) << 32 | (uint64_t)(next) << 48)
 
 struct virtq_avail { /* 2-byte aligned; one more uint16_t behind the ring: used_event */
     uint16_t flags;

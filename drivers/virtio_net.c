@@ -42,23 +42,19 @@ static void publish(struct vnet *vn, struct vnet_queue *q, uint16_t index)
 /* ---- receive ----------------------------------------------------------------------------------
  */
 
-static struct vq_buf rx_post(struct vnet *vn, struct netbuf *nb)
+/* There is room: a completion made it, or the caller looked. */
+static void rx_post(struct vnet *vn, struct netbuf *nb)
 {
+    struct vq_buf buf = {.seg = {{nb->dma, nb->cap}}, .in_n = 1, .token = nb};
+
     netbuf_to_device(&vn->rx_pool, nb);
-    return (struct vq_buf){.addr = nb->dma, .len = nb->cap, .token = nb};
+    vq_add(&vn->rx.vq, &buf);
 }
 
 void vnet_rx_fill(struct vnet *vn)
 {
-    struct vq_buf bufs[VNET_BATCH];
-    unsigned n;
-
-    do {
-        unsigned room = vq_room(&vn->rx.vq);
-        for (n = 0; n < room && n < VNET_BATCH && vn->rx_pool.free_n > 0; n++)
-            bufs[n] = rx_post(vn, netbuf_get(&vn->rx_pool));
-        vq_add(&vn->rx.vq, bufs, n);
-    } while (n == VNET_BATCH);
+    while (vq_room(&vn->rx.vq, 1) > 0 && vn->rx_pool.free_n > 0)
+        rx_post(vn, netbuf_get(&vn->rx_pool));
 }
 
 /* Swap or recycle: returns the buffer that takes this one's place in the ring. Either it comes from
@@ -90,7 +86,6 @@ static struct netbuf *swap(struct vnet *vn, const struct vq_done *done, struct n
 static unsigned rx_batch(struct vnet *vn, struct netbuf **out, unsigned *n, unsigned max)
 {
     struct vq_done done[VNET_BATCH];
-    struct vq_buf bufs[VNET_BATCH];
     unsigned taken = vq_take(&vn->rx.vq, done, max);
     unsigned posted = vq_outstanding(&vn->rx.vq);
 
@@ -101,11 +96,10 @@ static unsigned rx_batch(struct vnet *vn, struct netbuf **out, unsigned *n, unsi
     vn->rx.completions += taken;
     for (unsigned i = 0; i < taken; i++) {
         struct netbuf *up;
-        bufs[i] = rx_post(vn, swap(vn, &done[i], &up));
+        rx_post(vn, swap(vn, &done[i], &up));
         if (up != NULL)
             out[(*n)++] = up;
     }
-    vq_add(&vn->rx.vq, bufs, taken);
     publish(vn, &vn->rx, VIRTIO_NET_RXQ);
     return taken;
 }
@@ -166,7 +160,7 @@ unsigned vnet_tx_reclaim(struct vnet *vn)
  * pool; frames that are being filled have a claim to theirs. */
 static unsigned tx_free(const struct vnet *vn)
 {
-    unsigned filling = vn->tx_pool.count[NETBUF_STACK], room = vq_room(&vn->tx.vq);
+    unsigned filling = vn->tx_pool.count[NETBUF_STACK], room = vq_room(&vn->tx.vq, 1);
 
     room = room > filling ? room - filling : 0;
     return room < vn->tx_pool.free_n ? room : vn->tx_pool.free_n;
@@ -187,21 +181,21 @@ struct netbuf *vnet_tx_get(struct vnet *vn, bool bulk)
 
 bool vnet_tx(struct vnet *vn, struct netbuf *nb)
 {
-    struct vq_buf buf = {.addr = nb->dma, .len = nb->offset + nb->len, .token = nb};
+    struct vq_buf buf = {.seg = {{nb->dma, nb->offset + nb->len}}, .out_n = 1, .token = nb};
 
     ASSERT(nb->len >= ETH_HEADER && nb->len <= vn->mtu + ETH_HEADER + VLAN_TAG);
     if (vn->up != VNET_UP) {
         vn->tx_drops[VNET_TX_DOWN]++;
         return false;
     }
-    if (vq_room(&vn->tx.vq) == 0) {
+    if (vq_room(&vn->tx.vq, 1) == 0) {
         vn->tx_drops[VNET_TX_FULL]++;
         return false;
     }
     /* All zero: no offload, and num_buffers must be 0 [virtio 5.1.6.2.1]. */
     *(struct virtio_net_hdr *)nb->base = (struct virtio_net_hdr){0};
     netbuf_to_device(&vn->tx_pool, nb);
-    vq_add(&vn->tx.vq, &buf, 1);
+    vq_add(&vn->tx.vq, &buf);
     return true;
 }
 

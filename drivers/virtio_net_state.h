@@ -81,7 +81,6 @@ struct vnet {
     uint64_t tx_drops[VNET_TX_DROPS];
 
     struct vq_slot rx_slots[CONFIG_RX_RING], tx_slots[CONFIG_TX_RING];
-    uint16_t rx_free_ids[CONFIG_RX_RING], tx_free_ids[CONFIG_TX_RING];
     struct netbuf rx_bufs[VNET_RX_BUFS], tx_bufs[CONFIG_TX_BUFS];
     uint16_t rx_buf_ids[VNET_RX_BUFS], tx_buf_ids[CONFIG_TX_BUFS];
 };

@@ -243,7 +243,7 @@ static const char *start_queue(struct vnet *vn, struct vnet_queue *q, uint16_t i
 
     if (size == 0)
         return index == VIRTIO_NET_RXQ ? "it has no receive queue" : "it has no transmit queue";
-    vq_start(&q->vq, size, vn->vpci.features & VIRTIO_F_EVENT_IDX);
+    vq_start(&q->vq, &vq_split, size, vn->vpci.features);
     return vpci_queue_set(&vn->vpci, index, &q->vq);
 }
 
@@ -315,8 +315,8 @@ static bool start(struct vnet *vn, const struct pci_dev *dev)
     const char *why = vpci_probe(&vn->vpci, dev);
 
     if (why == NULL) {
-        vq_init(&vn->rx.vq, &vq_split, rx_ring[vn->index], vn->rx_slots, vn->rx_free_ids, true);
-        vq_init(&vn->tx.vq, &vq_split, tx_ring[vn->index], vn->tx_slots, vn->tx_free_ids, false);
+        vq_init(&vn->rx.vq, rx_ring[vn->index], vn->rx_slots, NULL);
+        vq_init(&vn->tx.vq, tx_ring[vn->index], vn->tx_slots, NULL);
         vpci_reset_begin(&vn->vpci);
         why = wait_reset(vn) ? NULL : "it does not complete a reset";
     }

@@ -10,11 +10,12 @@
 #include <stddef.h>
 #include "cpu.h"
 #include "mmio.h"
+#include "panic.h"
 #include "string.h"
 
-static volatile struct virtq_desc *desc_of(const struct vq *vq)
+static volatile uint64_t *desc_of(const struct vq *vq, uint16_t id)
 {
-    return (volatile struct virtq_desc *)vq->mem;
+    return (volatile uint64_t *)(vq->mem + VIRTQ_DESC_BYTES * id);
 }
 
 static volatile struct virtq_avail *avail_of(const struct vq *vq)
@@ -43,8 +44,9 @@ static void split_start(struct vq *vq)
 {
     uint32_t used_offset = VQ_SPLIT_USED(vq->size);
 
+    ASSERT((vq->size & vq->mask) == 0);           /* [virtio 2.7] */
     memset(vq->mem, 0, VQ_SPLIT_BYTES(vq->size)); /* [virtio 2.7.10.1, 4.1.5.1.3] */
-    vq->area_driver = vq->mem + sizeof(struct virtq_desc) * vq->size;
+    vq->area_driver = vq->mem + VIRTQ_DESC_BYTES * vq->size;
     vq->area_device = vq->mem + used_offset;
     vq->desc = dma_addr(vq->mem);
     vq->driver = dma_addr(vq->area_driver);
@@ -52,23 +54,63 @@ static void split_start(struct vq *vq)
     vq->ops->irq_off(vq);
 }
 
-static unsigned split_add(struct vq *vq, const struct vq_buf *bufs, unsigned n)
+/* One descriptor, in the ring or in a table, in two stores. */
+static void write_desc(volatile uint64_t *desc, const struct vq_seg *seg, unsigned flags,
+                       uint16_t next)
 {
-    volatile struct virtq_desc *desc = desc_of(vq);
-    volatile struct virtq_avail *avail = avail_of(vq);
-    uint64_t flags = vq->device_writes ? VIRTQ_DESC_F_WRITE : 0;
+    shm_write64(&desc[0], seg->addr);
+    shm_write64(&desc[1], VIRTQ_DESC(seg->len, flags, next));
+}
 
-    if (n > vq->free_n)
-        n = vq->free_n;
-    for (unsigned i = 0; i < n; i++) {
-        uint16_t id = vq->free[--vq->free_n];
-        vq->slots[id] = (struct vq_slot){bufs[i].token, bufs[i].len};
-        shm_write64(&desc[id].addr, bufs[i].addr);
-        shm_write64(&desc[id].len_flags_next, VIRTQ_DESC(bufs[i].len, flags));
-        shm_write16(&avail->ring[vq->added_idx & vq->mask], id);
-        vq->added_idx++;
+/* Segment i of a buffer of so many. Behind the last one there is none, whatever `next` says. */
+static void write_seg(volatile uint64_t *desc, const struct vq_buf *buf, unsigned i, unsigned segs,
+                      unsigned next)
+{
+    bool last = i + 1 == segs;
+    unsigned flags = (i < buf->out_n ? 0 : VIRTQ_DESC_F_WRITE) | (last ? 0 : VIRTQ_DESC_F_NEXT);
+
+    write_desc(desc, &buf->seg[i], flags, last ? 0 : (uint16_t)next);
+}
+
+/* Descriptors linked as their numbers are in our own table, which is what counts when they come
+ * back [virtio 2.7.5]. */
+static void write_chain(struct vq *vq, uint16_t head, const struct vq_buf *buf, unsigned segs)
+{
+    uint16_t id = head;
+
+    for (unsigned i = 0; i < segs; i++) {
+        uint16_t next = vq->slots[id].next;
+        write_seg(desc_of(vq, id), buf, i, segs, next);
+        id = next;
     }
-    return n;
+}
+
+/* The same in the table of this descriptor, which itself has neither direction nor successor
+ * [virtio 2.7.5.3.1]. */
+static void write_table(struct vq *vq, uint16_t head, const struct vq_buf *buf, unsigned segs)
+{
+    struct vq_table *table = &vq->tables[head];
+    struct vq_seg whole = {dma_addr(table), VIRTQ_DESC_BYTES * segs};
+
+    for (unsigned i = 0; i < segs; i++)
+        write_seg(table->entry[i], buf, i, segs, i + 1);
+    write_desc(desc_of(vq, head), &whole, VIRTQ_DESC_F_INDIRECT, 0);
+}
+
+static bool split_add(struct vq *vq, const struct vq_buf *buf)
+{
+    unsigned segs = (unsigned)buf->out_n + buf->in_n;
+    uint16_t head = vq_claim(vq, buf);
+
+    if (head == VQ_NO_HEAD)
+        return false;
+    if (segs > 1 && vq->indirect)
+        write_table(vq, head, buf, segs);
+    else
+        write_chain(vq, head, buf, segs);
+    shm_write16(&avail_of(vq)->ring[vq->added_idx & vq->mask], head);
+    vq->added_idx++;
+    return true;
 }
 
 static void expose(struct vq *vq)
@@ -116,25 +158,8 @@ static unsigned split_take(struct vq *vq, struct vq_done *done, unsigned max)
     for (n = 0; n < pending && n < max; n++) {
         volatile struct virtq_used_elem *elem = &used->ring[vq->seen_idx & vq->mask];
         uint32_t id = shm_read32(&elem->id), len = shm_read32(&elem->len);
-        struct vq_slot *slot;
-
-        if (id >= vq->size) {
-            vq_break(vq, "completion of a descriptor that does not exist", id);
-            return n;
-        }
-        slot = &vq->slots[id];
-        if (slot->token == NULL) {
-            vq_break(vq, "completion of a descriptor it does not have", id);
-            return n;
-        }
-        if (vq->device_writes && len > slot->len) {
-            vq_break(vq, "more bytes written than offered", len);
-            return n;
-        }
-        done[n] = (struct vq_done){slot->token, len};
-        slot->token = NULL;
-        vq->free[vq->free_n++] = (uint16_t)id;
-        vq->seen_idx++;
+        if (!vq_complete(vq, id, len, &done[n]))
+            break;
     }
     return n;
 }

@@ -18,7 +18,6 @@ static struct vpci vp;
 static struct vq vq;
 static uint8_t ring[VQ_SPLIT_BYTES(256)] __attribute__((aligned(4096)));
 static struct vq_slot slots[256];
-static uint16_t free_ids[256];
 
 static int setup(void **state)
 {
@@ -70,8 +69,8 @@ static void fails(const char *what)
 
 static const char *set_queue(uint16_t index)
 {
-    vq_init(&vq, &vq_split, ring, slots, free_ids, true);
-    vq_start(&vq, 256, false);
+    vq_init(&vq, ring, slots, NULL);
+    vq_start(&vq, &vq_split, 256, 0);
     return vpci_queue_set(&vp, index, &vq);
 }
 
@@ -453,8 +452,8 @@ static void queue_set_up_out_of_order_is_a_bug(void **state)
 {
     (void)state;
     works();
-    vq_init(&vq, &vq_split, ring, slots, free_ids, true);
-    vq_start(&vq, 256, false);
+    vq_init(&vq, ring, slots, NULL);
+    vq_start(&vq, &vq_split, 256, 0);
     expect_assert_failure(vpci_queue_set(&vp, 0, &vq));
     assert_null(vpci_accept(&vp, SIM_F_VERSION_1));
     vpci_driver_ok(&vp);

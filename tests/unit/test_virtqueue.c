@@ -16,8 +16,9 @@
 
 static uint8_t ring[VQ_SPLIT_BYTES(SIZE)] __attribute__((aligned(4096)));
 static struct vq_slot slots[SIZE];
-static uint16_t free_ids[SIZE];
+static struct vq_table tables[SIZE] __attribute__((aligned(16)));
 static struct vq vq;
+static bool writes;      /* direction of what add() adds */
 static int tokens[SIZE]; /* what goes round */
 static uint16_t used_idx;
 
@@ -32,12 +33,18 @@ static uint8_t *used(unsigned offset)
     return ring + 4096 + offset;
 }
 
+static void restart(uint64_t features)
+{
+    vq_init(&vq, ring, slots, tables);
+    memset(ring, 0x5a, sizeof(ring));
+    vq_start(&vq, &vq_split, SIZE, features);
+    used_idx = 0;
+}
+
 static void start(bool event_idx, bool device_writes)
 {
-    vq_init(&vq, &vq_split, ring, slots, free_ids, device_writes);
-    memset(ring, 0x5a, sizeof(ring));
-    vq_start(&vq, SIZE, event_idx);
-    used_idx = 0;
+    writes = device_writes;
+    restart(event_idx ? VIRTIO_F_EVENT_IDX : 0);
 }
 
 static int setup(void **state)
@@ -49,9 +56,12 @@ static int setup(void **state)
 
 static void add(int token)
 {
-    struct vq_buf b = {.addr = 0x1000 + (unsigned)token, .len = LEN, .token = &tokens[token]};
+    struct vq_buf b = {.seg = {{0x1000 + (unsigned)token, LEN}},
+                       .out_n = !writes,
+                       .in_n = writes,
+                       .token = &tokens[token]};
 
-    assert_int_equal(vq_add(&vq, &b, 1), 1);
+    assert_true(vq_add(&vq, &b));
 }
 
 static void fill(void)
@@ -106,10 +116,10 @@ static void full_ring_is_full_at_every_index_through_the_wrap(void **state)
 {
     (void)state;
     for (uint32_t round = 0; round < 3 * 65536 / SIZE + 3; round++) {
-        struct vq_buf extra = {.addr = 1, .len = LEN, .token = tokens};
+        struct vq_buf extra = {.seg = {{1, LEN}}, .in_n = 1, .token = tokens};
         fill();
-        assert_int_equal(vq_room(&vq), 0);
-        assert_int_equal(vq_add(&vq, &extra, 1), 0);
+        assert_int_equal(vq_room(&vq, 1), 0);
+        assert_false(vq_add(&vq, &extra));
         assert_int_equal(avail(1), (uint16_t)((round + 1) * SIZE));
         for (unsigned i = 0; i < SIZE; i++)
             complete(avail(2 + (round * SIZE + i) % SIZE), 100);
@@ -188,6 +198,231 @@ static void take_shows_the_device_what_was_added(void **state)
     assert_int_equal(take(NULL), -1);
     assert_int_equal(avail(1), 1);
     assert_true(vq_publish(&vq)); /* and the doorbell is still weighed */
+}
+
+/* ---- buffers of several segments --------------------------------------------------------------
+ */
+
+/* A buffer of which each segment can be told from all others by its address and length. */
+static bool add_segs(int token, unsigned out_n, unsigned in_n)
+{
+    struct vq_buf b = {.out_n = (uint16_t)out_n, .in_n = (uint16_t)in_n, .token = &tokens[token]};
+
+    for (unsigned i = 0; i < out_n + in_n; i++)
+        b.seg[i] = (struct vq_seg){0x10000u * (unsigned)(token + 1) + 0x100 * i, 10 + i};
+    return vq_add(&vq, &b);
+}
+
+/* Reads descriptors as the device does: from `id` on in this table, along `next`. Fails unless they
+ * are those of add_segs(); marks each in *seen. */
+static void follow(const uint8_t *table, uint16_t id, int token, unsigned out_n, unsigned in_n,
+                   uint32_t *seen)
+{
+    for (unsigned i = 0; i < out_n + in_n; i++) {
+        const uint8_t *d = table + 16u * id;
+        uint16_t flags = sim_get16(d + 12);
+        assert_int_equal(sim_get32(d), 0x10000u * (unsigned)(token + 1) + 0x100 * i);
+        assert_int_equal(sim_get32(d + 4), 0);
+        assert_int_equal(sim_get32(d + 8), 10 + i);
+        assert_int_equal(flags, (i + 1 < out_n + in_n ? 1 : 0) | (i < out_n ? 0 : 2));
+        assert_false(*seen & 1u << id);
+        *seen |= 1u << id;
+        id = sim_get16(d + 14);
+    }
+    assert_int_equal(id, 0); /* the last one's field means nothing and is 0 */
+}
+
+static void segments_are_chained_readable_ones_first(void **state)
+{
+    uint32_t seen = 0;
+
+    (void)state;
+    restart(0);
+    assert_int_equal(vq_capacity(&vq, 3), 2);
+    assert_true(add_segs(0, 1, 2));
+    assert_true(add_segs(1, 4, 0));
+    assert_int_equal(vq_room(&vq, 1), 1);
+    assert_int_equal(vq_room(&vq, 2), 0);
+    assert_false(add_segs(2, 1, 1));
+    assert_true(add_segs(3, 0, 1));
+    vq_publish(&vq);
+    assert_int_equal(avail(1), 3);
+    follow(ring, avail(2), 0, 1, 2, &seen);
+    follow(ring, avail(3), 1, 4, 0, &seen);
+    follow(ring, avail(4), 3, 0, 1, &seen);
+    assert_int_equal(seen, 0xff);
+    assert_int_equal(vq_outstanding(&vq), 3);
+}
+
+static void chain_comes_back_whole_and_in_any_order(void **state)
+{
+    (void)state;
+    restart(0);
+    for (unsigned round = 0; round < 3 * 65536 / 3; round++) {
+        uint16_t head[3];
+        uint32_t seen = 0, len;
+
+        assert_true(add_segs(0, 2, 1));
+        assert_true(add_segs(1, 1, 0));
+        assert_true(add_segs(2, 1, 3));
+        assert_int_equal(vq_room(&vq, 1), 0);
+        vq_publish(&vq);
+        for (unsigned i = 0; i < 3; i++)
+            head[i] = avail(2 + (3 * round + i) % SIZE);
+        follow(ring, head[0], 0, 2, 1, &seen);
+        follow(ring, head[1], 1, 1, 0, &seen);
+        follow(ring, head[2], 2, 1, 3, &seen);
+        for (unsigned i = 0; i < 3; i++) {
+            unsigned k = (i * (1 + round % 2) + round) % 3;
+            complete(head[k], k == 1 ? 0xffffffff : k == 0 ? 12 : 11 + 12 + 13);
+            assert_int_equal(take(&len), k);
+        }
+        assert_int_equal(vq_room(&vq, 1), SIZE);
+        assert_int_equal(vq_outstanding(&vq), 0);
+    }
+    assert_null(vq.broken);
+}
+
+static void only_the_head_of_a_chain_comes_back(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        uint16_t id;
+        restart(0);
+        assert_true(add_segs(0, 1, 3));
+        vq_publish(&vq);
+        id = avail(2);
+        for (unsigned k = 0; k <= i; k++)
+            id = sim_get16(ring + 16u * id + 14);
+        complete(id, 0);
+        assert_int_equal(take(NULL), -1);
+        assert_non_null(strstr(vq.broken, "does not have"));
+    }
+}
+
+static void length_of_a_chain_is_that_of_its_writable_part(void **state)
+{
+    uint32_t len;
+
+    (void)state;
+    restart(0);
+    assert_true(add_segs(0, 2, 2)); /* 12 + 13 bytes may be written */
+    vq_publish(&vq);
+    complete(avail(2), 25);
+    assert_int_equal(take(&len), 0);
+    assert_int_equal(len, 25);
+    assert_true(add_segs(0, 2, 2));
+    vq_publish(&vq);
+    complete(avail(3), 26);
+    assert_int_equal(take(NULL), -1);
+    assert_non_null(strstr(vq.broken, "more bytes"));
+}
+
+static void chain_is_remembered_and_not_read_back(void **state)
+{
+    uint16_t head;
+
+    (void)state;
+    restart(0);
+    assert_true(add_segs(0, 3, 0));
+    vq_publish(&vq);
+    head = avail(2);
+    memset(ring, 0, 16 * SIZE); /* every `next` leads to 0 now */
+    complete(head, 0);
+    assert_int_equal(take(NULL), 0);
+    for (int i = 0; i < SIZE; i++)
+        add(i);
+    assert_int_equal(vq_room(&vq, 1), 0);
+}
+
+static void segments_go_through_a_table_where_that_was_agreed(void **state)
+{
+    uint32_t ids = 0;
+
+    (void)state;
+    restart(VIRTIO_F_INDIRECT_DESC);
+    assert_int_equal(vq_capacity(&vq, 4), SIZE);
+    for (int i = 0; i < SIZE; i++)
+        assert_true(add_segs(i, (unsigned)i % 3 + 1, (unsigned)i % 2));
+    assert_false(add_segs(0, 1, 0));
+    vq_publish(&vq);
+    for (int i = 0; i < SIZE; i++) {
+        uint16_t id = avail(2 + (unsigned)i);
+        const uint8_t *d = ring + 16u * id;
+        uint32_t seen = 0;
+        unsigned segs = (unsigned)i % 3 + 1 + (unsigned)i % 2;
+
+        ids |= 1u << id;
+        if (segs == 1) { /* needs none */
+            follow(ring, id, i, (unsigned)i % 3 + 1, (unsigned)i % 2, &seen);
+            continue;
+        }
+        assert_int_equal(sim_get16(d + 12), 4);
+        assert_int_equal(sim_get16(d + 14), 0);
+        assert_int_equal(sim_get32(d + 8), 16 * segs);
+        assert_ptr_equal((uintptr_t)(sim_get32(d) | (uint64_t)sim_get32(d + 4) << 32), &tables[id]);
+        follow((const uint8_t *)&tables[id], 0, i, (unsigned)i % 3 + 1, (unsigned)i % 2, &seen);
+        assert_int_equal(seen, (1u << segs) - 1);
+    }
+    assert_int_equal(ids, 0xff);
+    for (unsigned i = 0; i < SIZE; i++) {
+        complete(avail(2 + i), 0);
+        assert_int_equal(take(NULL), i);
+    }
+    assert_int_equal(vq_room(&vq, 4), SIZE);
+}
+
+static void no_buffer_has_more_segments_than_the_ring_entries(void **state)
+{
+    (void)state;
+    for (unsigned indirect = 0; indirect < 2; indirect++)
+        for (uint16_t size = 1; size < 4; size = (uint16_t)(size * 2)) {
+            vq_init(&vq, ring, slots, tables);
+            vq_start(&vq, &vq_split, size, indirect ? VIRTIO_F_INDIRECT_DESC : 0);
+            assert_int_equal(vq_capacity(&vq, size), indirect ? size : 1);
+            assert_int_equal(vq_capacity(&vq, size + 1u), 0);
+            assert_int_equal(vq_room(&vq, size + 1u), 0);
+            assert_false(add_segs(0, size, 1));
+            assert_true(add_segs(0, size, 0));
+        }
+}
+
+static void table_needs_the_feature_and_memory(void **state)
+{
+    (void)state;
+    restart(0);
+    assert_int_equal(vq_capacity(&vq, 2), SIZE / 2);
+    vq_init(&vq, ring, slots, NULL);
+    vq_start(&vq, &vq_split, SIZE, VIRTIO_F_INDIRECT_DESC);
+    assert_int_equal(vq_capacity(&vq, 2), SIZE / 2);
+}
+
+static void buffers_that_no_ring_takes_are_bugs(void **state)
+{
+    struct vq_buf none = {.token = tokens};
+    struct vq_buf many = {.out_n = VQ_SEGS, .in_n = 1, .token = tokens};
+    struct vq_buf nobody = {.seg = {{1, 1}}, .out_n = 1};
+
+    (void)state;
+    expect_assert_failure(vq_add(&vq, &none));
+    expect_assert_failure(vq_add(&vq, &many));
+    expect_assert_failure(vq_add(&vq, &nobody));
+}
+
+static void reclaim_returns_chains_whole(void **state)
+{
+    unsigned cursor = 0;
+
+    (void)state;
+    restart(0);
+    assert_true(add_segs(0, 3, 0));
+    assert_true(add_segs(1, 1, 3));
+    vq_publish(&vq);
+    complete(avail(2), 0);
+    assert_int_equal(take(NULL), 0);
+    assert_ptr_equal(vq_reclaim(&vq, &cursor), &tokens[1]);
+    assert_null(vq_reclaim(&vq, &cursor));
+    assert_int_equal(vq_room(&vq, 1), SIZE);
 }
 
 /* ---- doorbells and interrupts -----------------------------------------------------------------
@@ -431,7 +666,7 @@ static void reclaim_returns_every_buffer_once_whatever_the_ring_says(void **stat
         seen |= 1u << ((int *)token - tokens);
     assert_int_equal(seen, 0xfe);
     assert_int_equal(vq_outstanding(&vq), 0);
-    vq_start(&vq, SIZE, true);
+    vq_start(&vq, &vq_split, SIZE, VIRTIO_F_EVENT_IDX);
     fill();
 }
 
@@ -439,15 +674,15 @@ static void start_with_buffers_outstanding_is_a_bug(void **state)
 {
     (void)state;
     add(0);
-    expect_assert_failure(vq_start(&vq, SIZE, true));
+    expect_assert_failure(vq_start(&vq, &vq_split, SIZE, 0));
     assert_int_equal(vq_outstanding(&vq), 1);
 }
 
 static void ring_sizes_that_no_ring_has_are_bugs(void **state)
 {
     (void)state;
-    expect_assert_failure(vq_start(&vq, 0, true));
-    expect_assert_failure(vq_start(&vq, 6, true));
+    expect_assert_failure(vq_start(&vq, &vq_split, 0, 0));
+    expect_assert_failure(vq_start(&vq, &vq_split, 6, 0));
 }
 
 static void first_reason_sticks(void **state)
@@ -471,6 +706,16 @@ int main(void)
         T(descriptor_says_address_length_direction_and_nothing_else),
         T(nothing_is_visible_before_publish),
         T(take_shows_the_device_what_was_added),
+        T(segments_are_chained_readable_ones_first),
+        T(chain_comes_back_whole_and_in_any_order),
+        T(only_the_head_of_a_chain_comes_back),
+        T(length_of_a_chain_is_that_of_its_writable_part),
+        T(chain_is_remembered_and_not_read_back),
+        T(segments_go_through_a_table_where_that_was_agreed),
+        T(no_buffer_has_more_segments_than_the_ring_entries),
+        T(table_needs_the_feature_and_memory),
+        T(buffers_that_no_ring_takes_are_bugs),
+        T(reclaim_returns_chains_whole),
         T(doorbell_follows_avail_event),
         T(used_flags_mean_nothing_with_event_idx),
         T(doorbell_follows_flags_without_event_idx),
