@@ -360,22 +360,21 @@ void conf_init(struct conf *c)
         c->net[i] = (struct conf_net){.ip_mode = CONF_IP_AUTO, .ip6_mode = CONF_IP_AUTO};
 }
 
-/* A copy fit to be shown, with dots for what is too long. */
-static const char *shown(char out[SHOWN_MAX + 4], struct value v)
+/* A copy fit to be shown, with dots for what is beyond `max` bytes; takes 4 more. */
+static void shown(char *out, size_t max, struct value v)
 {
-    size_t n = v.n < SHOWN_MAX ? v.n : SHOWN_MAX;
+    size_t n = v.n < max ? v.n : max;
 
     memcpy(out, v.s, n);
     strncpy(out + n, v.n > n ? "..." : "", 4);
-    return out;
 }
 
 static void refuse(const char *source, struct value key, struct value val, const char *accepted)
 {
     char k[SHOWN_MAX + 4], v[SHOWN_MAX + 4], message[2 * SHOWN_MAX + 512];
 
-    shown(k, key);
-    shown(v, val);
+    shown(k, SHOWN_MAX, key);
+    shown(v, SHOWN_MAX, val);
     format(message, sizeof(message), "%s: %s=%s is not accepted; accepted: %s", source, k, v,
            accepted);
     struct json *j = record_begin("error");
@@ -393,18 +392,19 @@ void conf_refuse(const char *source, const char *key, const char *value, const c
            accepted);
 }
 
-/* "netN.name" or "name" -> the row of the table, the NIC, and whether it was named. */
-static const struct key *find_key(struct value name, unsigned *nic, bool *named)
+/* "netN.name" or "name" -> the row of the table, and the NIC. */
+static const struct key *find_key(struct value name, unsigned *nic)
 {
+    bool named = false;
+
     *nic = 0;
-    *named = false;
     if (name.n > 5 && memcmp(name.s, "net", 3) == 0 && name.s[4] == '.' && digit(name.s[3]) <= 9) {
         *nic = (unsigned)digit(name.s[3]);
-        *named = true;
+        named = true;
         name = (struct value){name.s + 5, name.n - 5};
     }
     for (size_t i = 0; i < COUNT(keys); i++)
-        if (is(name, keys[i].name) && *nic < CONFIG_NICS && (!*named || keys[i].per_nic))
+        if (is(name, keys[i].name) && *nic < CONFIG_NICS && (!named || keys[i].per_nic))
             return &keys[i];
     return NULL;
 }
@@ -420,13 +420,12 @@ static bool apply(struct conf *c, const char *source, struct value token)
     const char *equals = memchr(token.s, '=', token.n);
     struct value key = token, val = {"", 0};
     unsigned nic;
-    bool named;
 
     if (equals != NULL) {
         key.n = (size_t)(equals - token.s);
         val = (struct value){equals + 1, token.n - key.n - 1};
     }
-    const struct key *k = find_key(key, &nic, &named);
+    const struct key *k = find_key(key, &nic);
     if (k == NULL) {
         refuse(source, key, val, known);
         return false;
@@ -435,8 +434,12 @@ static bool apply(struct conf *c, const char *source, struct value token)
         refuse(source, key, val, k->accepted);
         return false;
     }
-    if (named && c->nics_named <= nic)
-        c->nics_named = nic + 1;
+    if (k->per_nic) {
+        struct conf_said *said = &c->said[nic];
+        said->source = source;
+        said->key = k->name;
+        shown(said->value, sizeof(said->value) - 4, val);
+    }
     return true;
 }
 
@@ -511,12 +514,22 @@ bool conf_check(const struct conf *c)
     return true;
 }
 
-bool conf_check_nics(const struct conf *c, unsigned nics)
+bool conf_check_nics(const struct conf *c, uint32_t working)
 {
-    char accepted[64];
+    char accepted[64 + 5 * CONFIG_NICS] = "keys of NICs that are there and work:", key[16];
 
-    if (c->nics_named <= nics)
-        return true;
-    format(accepted, sizeof(accepted), "keys of a NIC that is there and works; there are %u", nics);
-    return refuse_nic(c->nics_named - 1, "*", "", accepted);
+    for (unsigned nic = 0; nic < CONFIG_NICS; nic++) {
+        size_t n = strlen(accepted);
+        if (working >> nic & 1)
+            format(accepted + n, sizeof(accepted) - n, " net%u", nic);
+    }
+    for (unsigned nic = 0; nic < CONFIG_NICS; nic++) {
+        const struct conf_said *said = &c->said[nic];
+        if (said->key == NULL || (working >> nic & 1))
+            continue;
+        format(key, sizeof(key), "net%u.%s", nic, said->key);
+        conf_refuse(said->source, key, said->value, accepted);
+        return false;
+    }
+    return true;
 }

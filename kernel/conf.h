@@ -50,9 +50,15 @@ struct conf_net {
     uint32_t mtu;    /* 0 = the device's */
 };
 
+/* What was said of a NIC last, for an error that has to name it. */
+struct conf_said {
+    const char *source, *key; /* NULL = nothing was; the key without "netN." */
+    char value[64];           /* every address fits; what is longer ends in dots */
+};
+
 struct conf {
     struct conf_net net[CONFIG_NICS];
-    unsigned nics_named;   /* 1 + the highest N of a netN key that was given; 0 = none was */
+    struct conf_said said[CONFIG_NICS];
     uint32_t services;     /* SERVICE_* */
     uint64_t features_off; /* virtio feature bits masked by `features=` */
     uint64_t seed;         /* 0 = from the hardware */
@@ -66,7 +72,8 @@ struct conf {
 /* Sets the defaults. */
 void conf_init(struct conf *c);
 
-/* Applies one source; `source` is its name for messages ("cmdline", "antifreeze.conf", "fw_cfg").
+/* Applies one source; `source` is its name for messages ("cmdline", "antifreeze.conf", "fw_cfg"), a
+ * string literal.
  * False: an `error` record naming key, value and what is accepted was written; the caller ends the
  * run with EXIT_FAIL_CONFIG. Nothing before the faulty token is lost or undone. */
 bool conf_parse(struct conf *c, const char *source, const char *text);
@@ -75,8 +82,9 @@ bool conf_parse(struct conf *c, const char *source, const char *text);
  * source was applied. False as above. */
 bool conf_check(const struct conf *c);
 
-/* Checks what keys say about NICs against the number there is. False as above. */
-bool conf_check_nics(const struct conf *c, unsigned nics);
+/* Checks that NICs of which keys speak are there: bit N of `working` says that netN is. `ip`
+ * without a prefix speaks of net0. False as above. */
+bool conf_check_nics(const struct conf *c, uint32_t working);
 
 /* Writes that `error` record. */
 void conf_refuse(const char *source, const char *key, const char *value, const char *accepted);

@@ -149,14 +149,11 @@ static void boot_machine(void)
 
 static void boot_services(void)
 {
-    unsigned nics;
-
     rand_init(conf.seed);
     pattern_init(conf.seed);
-    nics = netport_init(&conf);
-    if (nics == 0)
+    if (netport_init(&conf) == 0)
         stop("no virtio network device works; add one, e.g. -device virtio-net-pci,netdev=n0");
-    if (!conf_check_nics(&conf, nics))
+    if (!conf_check_nics(&conf, netport_working()))
         machine_exit(EXIT_FAIL_CONFIG);
     if (!apps_start(&conf))
         machine_exit(EXIT_FAIL);

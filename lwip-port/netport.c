@@ -114,6 +114,15 @@ unsigned netport_init(const struct conf *c)
     return nics;
 }
 
+uint32_t netport_working(void)
+{
+    uint32_t bits = 0;
+
+    for (unsigned k = 0; k < nics; k++)
+        bits |= 1u << vnet_index(ethifs[k].vn);
+    return bits;
+}
+
 /* ---- one turn ----------------------------------------------------------------------------------
  */
 

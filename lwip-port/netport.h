@@ -17,6 +17,9 @@ struct tcp_pcb;
 /* Brings up NICs, lwIP and the interfaces as configured. Returns the number of interfaces. */
 unsigned netport_init(const struct conf *c);
 
+/* Which NICs on the bus they are: bit N for netN. */
+uint32_t netport_working(void);
+
 /* One turn: receive (at most CONFIG_RX_BATCH frames a NIC), reclaim, lwIP's timers, wake blocked
  * senders, flush transmit. Returns how much was done; 0 = nothing. */
 unsigned netport_poll(uint64_t now_ns);

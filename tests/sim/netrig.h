@@ -63,9 +63,10 @@ struct rig {
     uint64_t guest_frames;                              /* frames the guest sent */
 
     /* The NICs. The peer is on the first. */
-    unsigned nics;     /* set before rig_start(); 1 */
-    bool second_stuck; /* the second completes nothing */
-    uint32_t mtu;      /* set before rig_start(); 0 = 1500 */
+    unsigned nics;        /* set before rig_start(); 1 */
+    unsigned broken_nics; /* before these on the bus; set before rig_start(); 0 */
+    bool second_stuck;    /* the second completes nothing */
+    uint32_t mtu;         /* set before rig_start(); 0 = 1500 */
     bool link_up;
     bool tx_stuck;    /* the device completes nothing: the ring fills up */
     unsigned tx_ring; /* buffers; CONFIG_TX_RING */

@@ -167,7 +167,7 @@ struct vnet *vnet_get(unsigned index)
 
 unsigned vnet_index(const struct vnet *vn)
 {
-    return (unsigned)(vn - nics);
+    return rig.broken_nics + (unsigned)(vn - nics);
 }
 
 const char *vnet_name(const struct vnet *vn)

@@ -83,6 +83,15 @@ def test_bad_token_is_refused_by_name(boot, token, key, accepted):
     assert not guest.find("ready") and not guest.find("nic"), "refused only after something had started"
 
 
+def test_key_of_a_nic_that_is_not_there_is_refused_by_name(boot):
+    guest = boot(append="net1.mtu=1200 net2.ip=10.0.0.2/24", ready=False, healthy=False)
+    assert guest.wait_exit() == qemu.STATUS_FAIL_CONFIG
+    error = guest.find("error")[0]
+    assert (error["source"], error["key"], error["value"]) == ("cmdline", "net1.mtu", "1200")
+    assert error["accepted"].endswith(": net0")
+    assert not guest.find("ready")
+
+
 def test_first_bad_token_is_the_one_named(boot):
     guest = boot(append="log=info mtu=1 exit=maybe", ready=False, healthy=False)
     assert guest.wait_exit() == qemu.STATUS_FAIL_CONFIG

@@ -138,6 +138,7 @@ static void every_default_can_be_said_and_undoes_what_was_said(void **state)
     accept("ip=dhcp");
     before.net[0].ip = c.net[0].ip; /* without meaning when the mode is not static */
     before.net[0].ip_bits = c.net[0].ip_bits;
+    memcpy(before.said, c.said, sizeof(c.said)); /* remembered for errors only */
     assert_memory_equal(&c, &before, sizeof(c));
 }
 
@@ -417,15 +418,43 @@ static void ip6_needs_links_of_1280_bytes(void **state)
 static void a_nic_that_is_named_must_be_there(void **state)
 {
     (void)state;
-    accept("ip=10.0.0.1/8 mtu=900");
+    accept("log=info");
     assert_true(conf_check_nics(&c, 0)); /* that there is none at all is said elsewhere */
-    accept("net1.ip=off net0.mtu=1000");
-    assert_true(conf_check_nics(&c, 2));
-    assert_true(conf_check_nics(&c, 4));
+    accept("net1.mtu=1200 net1.ip=off net0.mtu=1000");
+    assert_true(conf_check_nics(&c, 3));
+    assert_true(conf_check_nics(&c, 15));
     assert_false(conf_check_nics(&c, 1));
     assert_int_equal(records_n, 1);
     assert_string_equal(json_member(record, "event"), "error");
-    assert_string_equal(json_member(record, "key"), "net1.*");
+    assert_string_equal(json_member(record, "source"), "cmdline");
+    assert_string_equal(json_member(record, "key"), "net1.ip"); /* what was said of it last */
+    assert_string_equal(json_member(record, "value"), "off");
+    assert_non_null(strstr(json_member(record, "accepted"), ": net0"));
+}
+
+/* Which one works counts, not how many. */
+static void a_broken_nic_is_not_counted_in_for_another(void **state)
+{
+    (void)state;
+    accept("net1.ip=10.0.0.2/24 net2.ip=dhcp");
+    assert_true(conf_check_nics(&c, 6));
+    assert_false(conf_check_nics(&c, 11));
+    assert_string_equal(json_member(record, "key"), "net2.ip");
+    assert_string_equal(json_member(record, "value"), "dhcp");
+    assert_non_null(strstr(json_member(record, "accepted"), ": net0 net1 net3"));
+    assert_false(conf_check_nics(&c, 9)); /* the first of several is named */
+    assert_string_equal(json_member(record, "key"), "net1.ip");
+
+    defaults(NULL);
+    accept("ip=10.0.0.2/24"); /* is net0.ip */
+    assert_false(conf_check_nics(&c, 2));
+    assert_string_equal(json_member(record, "key"), "net0.ip");
+    assert_string_equal(json_member(record, "value"), "10.0.0.2/24");
+
+    defaults(NULL);
+    accept("mtu=0000000000000000000000000000000000000000000000000000000000000000001500");
+    assert_false(conf_check_nics(&c, 2));
+    assert_non_null(strstr(json_member(record, "value"), "0000..."));
 }
 
 static void an_error_is_a_whole_record_however_long_the_token(void **state)
@@ -588,6 +617,7 @@ int main(void)
         cmocka_unit_test_setup(a_gateway_must_be_a_neighbour, defaults),
         cmocka_unit_test_setup(ip6_needs_links_of_1280_bytes, defaults),
         cmocka_unit_test_setup(a_nic_that_is_named_must_be_there, defaults),
+        cmocka_unit_test_setup(a_broken_nic_is_not_counted_in_for_another, defaults),
         cmocka_unit_test_setup(an_error_is_a_whole_record_however_long_the_token, defaults),
         cmocka_unit_test_setup(others_refuse_the_same_way, defaults),
         cmocka_unit_test_setup(mutations_never_get_through, defaults),

@@ -362,6 +362,19 @@ static void freeze_the_second_nic(void)
     assert_int_equal(netport_tx_room(netif), 0);
 }
 
+/* The first NIC on the bus does not work: the second keeps its number and its keys. */
+static void nic_after_a_broken_one_gets_what_was_said_of_it(void **state)
+{
+    (void)state;
+    rig_prepare();
+    rig.broken_nics = 1;
+    rig.conf.net[1] = rig.conf.net[0];
+    rig.conf.net[0] = (struct conf_net){.ip_mode = CONF_IP_OFF, .ip6_mode = CONF_IP_OFF};
+    rig_start();
+    assert_int_equal(netport_working(), 2);
+    assert_string_equal(netport_ip(0), "10.0.2.2/24");
+}
+
 static int setup_two(void **state)
 {
     (void)state;
@@ -718,6 +731,7 @@ int main(void)
         ON_DEFAULT(tiny_window_costs_no_copy),
         ON_DEFAULT(closed_window_is_survived_and_resumed),
         ON_DEFAULT(full_ring_resumes_as_soon_as_it_has_room),
+        ON_OWN(nic_after_a_broken_one_gets_what_was_said_of_it),
         cmocka_unit_test_setup_teardown(frozen_nic_does_not_slow_the_others, setup_two,
                                         rig_teardown),
         ON_DEFAULT(control_answers_while_bulk_fills_the_ring),
