@@ -78,7 +78,7 @@ LWIP_OBJ   := $(patsubst %,$(B)/obj/lwip/%.o,$(LWIP_SRC))
 LLHTTP_OBJ := $(patsubst %,$(B)/obj/llhttp/%.o,$(LLHTTP_SRC))
 OBJ        := $(KERNEL_OBJ) $(STACK_OBJ) $(LWIP_OBJ) $(LLHTTP_OBJ)
 
-.PHONY: all deps run test bench-boot lean check check-layers debug help clean
+.PHONY: all deps run test bench-boot lean budget check check-layers debug help clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -133,6 +133,7 @@ $(B)/antifreeze.sym.elf: $(OBJ) $(B)/symbols1.o boot/kernel.ld
 	@echo "  LD    $@"
 	$(Q)$(LD) $(LDFLAGS) $(filter %.o,$^) -o $@
 	$(Q)$(NM) -n $@ | tools/symbols | cmp - $(B)/symbols1.S
+	$(Q)tools/check-image --symbols $@
 
 $(B)/antifreeze.elf: $(B)/antifreeze.sym.elf
 	$(Q)$(OBJCOPY) --strip-all $< $@
@@ -180,6 +181,9 @@ bench-boot: all lean ## time from QEMU's start to the first ping reply; least me
 
 lean: ## the small profile, in build/lean
 	$(Q)$(MAKE) --no-print-directory LEAN=1 all
+
+budget: $(B)/antifreeze.sym.elf ## the ledger: each pool's unit, count, formula, bytes; total static memory
+	$(Q)tools/budget $< $(CC) $(CFLAGS) $(LWIP_INC)
 
 check: all ## format, layers, static analysis, scripts, documents, machine code
 	$(Q)tools/check
