@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The verdict: was every promise that can be measured from inside kept?
+ * The verdict: was every promise that can be measured from inside kept, by the guest and by the
+ * devices it was given?
  *
- * A criterion is a number and the most it may be. Only what the guest alone answers for is judged:
- * a peer that falls silent, or a job that was refused, is no failure of the guest.
+ * A criterion is a number and the most it may be. What others answer for is not judged: a peer that
+ * falls silent, or a job that was refused, is no failure of the machine.
  */
 #include "app.h"
 
@@ -28,6 +29,7 @@ bool verdict_record(void)
         {"alloc_failures", 0, netport_alloc_failures()},
         {"conservation_violations", 0, netport_check() ? 0 : 1},
         {"tx_gap_max_us", TX_GAP_MAX_US, totals.tx_gap_max_us},
+        {"device_resets", 0, totals.resets},
     };
     const unsigned n = sizeof(criteria) / sizeof(criteria[0]);
     bool pass = true;

@@ -4,6 +4,7 @@
 import subprocess
 
 import pytest
+from scribble import Scribble, queue
 
 from antifreeze import qemu
 
@@ -27,6 +28,22 @@ def test_exit_after_a_time_powers_off_with_verdict_pass(boot):
     assert all(criterion["ok"] for criterion in verdict["criteria"])
     assert {"name", "limit", "value", "ok"} <= set(verdict["criteria"][0])
     assert guest.records[-1] is verdict
+
+
+def test_device_that_breaks_the_rules_is_reset_and_the_verdict_is_fail(boot):
+    guest = boot(append="exit=10s", healthy=False)
+    with Scribble(guest) as memory:
+        used = queue(guest, 0)
+        memory.write(used["vring-used"] + 2, (used["used-idx"] + 5000 & 0xFFFF).to_bytes(2, "little"))
+    error = guest.wait("error", 20)
+    assert "breaks the rules" in error["message"]
+    stats = guest.stats()  # it is up again, and serves
+    assert stats["recoveries"] == 1 and stats["alloc_failures"] == 0
+    assert guest.wait_exit() == qemu.STATUS_FAIL
+    verdict = guest.find("verdict")[0]
+    assert verdict["status"] == "FAIL"
+    broken = [criterion for criterion in verdict["criteria"] if not criterion["ok"]]
+    assert broken == [{"name": "device_resets", "limit": 0, "value": 1, "ok": False}]
 
 
 @pytest.mark.parametrize("kind", PANICS)

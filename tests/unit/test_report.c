@@ -209,6 +209,12 @@ static void verdict_fails_on_each_broken_promise_alone(void **state)
     assert_true(verdict_record());
     totals.tx_gap_max_us = 1000001;
     assert_false(verdict_record());
+
+    totals.tx_gap_max_us = 0;
+    totals.resets = 1;
+    assert_false(verdict_record());
+    assert_non_null(
+        strstr(line, "{\"name\":\"device_resets\",\"limit\":0,\"value\":1,\"ok\":false}"));
 }
 
 static void pattern_repeats_with_its_seed_only(void **state)
