@@ -173,7 +173,7 @@ $(B)/antifreeze.img: $(B)/antifreeze.efi boot/antifreeze.conf boot/make-image
 run: all ## boot the guest and drive it with iperf3, both ways: table and verdict
 	$(Q)tools/run
 
-test: all lean ## unit tests, then system tests in QEMU; JUnit XML in build/junit
+test: all lean ## unit tests, fuzz targets, then system tests in QEMU; JUnit XML in build/junit
 	$(Q)tests/run-tests
 
 bench-boot: all lean ## time from QEMU's start to the first ping reply; least memory that serves
@@ -199,10 +199,11 @@ debug: all ## QEMU paused with a gdb stub on port 1234; APPEND= is its command l
 	    -kernel $(B)/antifreeze.elf -append '$(APPEND)'
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## */  \1\t/p' Makefile tests/unit/unit.mk | expand -t 16
+	@sed -n 's/^\([a-z-]*\):[^#]*## */  \1\t/p' Makefile tests/unit/unit.mk tests/fuzz/fuzz.mk | expand -t 16
 
 clean: ## remove what was built; the fetched lwIP package stays in build/cache
 	$(Q)for f in $(BUILD)/*; do [ "$$f" = $(BUILD)/cache ] || rm -rf "$$f"; done
 
 -include $(OBJ:.o=.d) $(B)/obj/uefi/uefi.d
 -include tests/unit/unit.mk
+-include tests/fuzz/fuzz.mk

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Fuzz targets: hosted programs with libFuzzer, AddressSanitizer and UBSan, made from the guest's own
+# source. Included by the top Makefile, behind tests/unit/unit.mk, whose lists of sources it uses.
+#
+# To add a target NAME (tests/fuzz/fuzz_NAME.c): append it to FUZZ_TARGETS, list its sources in
+# FUZZ_SRC_NAME, and give it a corpus (tests/fuzz/corpus/NAME, see there). Optional: FUZZ_LIBS_NAME,
+# FUZZ_NEEDS_NAME as in unit.mk, and FUZZ_RUNS_NAME, the number of inputs that `make test` tries.
+
+FUZZ         ?= 60
+FUZZ_CC      := clang
+FUZZ_CFLAGS  := -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer-no-link,address,undefined \
+                -fno-sanitize-recover=all -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Wno-unknown-warning-option
+FUZZ_TARGETS :=
+
+FUZZ_TARGETS     += device
+FUZZ_SRC_device  := tests/fuzz/fuzz_device.c $(UNIT_DRIVER) $(UNIT_SIM)
+FUZZ_LIBS_device := -Wl,--wrap=__asan_poison_memory_region
+FUZZ_RUNS_device := 2000
+
+# ---- rules --------------------------------------------------------------------------------------
+
+fuzz_objs = $(patsubst %.c,build/fuzz/obj/%.o,$(FUZZ_SRC_$(1)))
+
+define fuzz_program
+build/fuzz/fuzz_$(1): $(call fuzz_objs,$(1)) tests/fuzz/fuzz.mk
+	$(Q)echo "  LD    $$@"
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer $(call fuzz_objs,$(1)) -lcmocka $(FUZZ_LIBS_$(1)) -o $$@
+$(call fuzz_objs,$(1)): | deps $(FUZZ_NEEDS_$(1))
+endef
+
+define fuzz_compile
+@mkdir -p $(@D)
+@echo "  CC    $@"
+$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) $(1) -iquote tests/fuzz $(UNIT_INC) -MD -MP -c $< -o $@
+endef
+
+build/fuzz/obj/%.o: %.c tests/fuzz/fuzz.mk
+	$(call fuzz_compile,)
+
+# Not ours: sanitizers yes, warnings no.
+build/fuzz/obj/$(LLHTTP)/%.o: $(LLHTTP)/%.c tests/fuzz/fuzz.mk
+	$(call fuzz_compile,-DLLHTTP_STRICT_MODE=1 -Dabort=http_parse_unreachable -w)
+build/fuzz/obj/build/lwip/%.o: build/lwip/%.c tests/fuzz/fuzz.mk
+	$(call fuzz_compile,-w -fno-sanitize=alignment)
+
+$(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_program,$(t))))
+
+.PHONY: fuzz fuzz-test fuzz-build
+fuzz-build: $(FUZZ_TARGETS:%=build/fuzz/fuzz_%)
+fuzz-test: fuzz-build ## each fuzz target for a fixed number of inputs; JUnit XML in build/junit
+	$(Q)tests/fuzz/run $(foreach t,$(FUZZ_TARGETS),$(t):$(FUZZ_RUNS_$(t)))
+fuzz: fuzz-build ## each fuzz target for FUZZ=60 seconds, one after the other; TARGET= for one alone
+	$(Q)tests/fuzz/run --seconds $(FUZZ) $(or $(TARGET),$(FUZZ_TARGETS))
+
+-include $(sort $(foreach t,$(FUZZ_TARGETS),$(patsubst %.o,%.d,$(call fuzz_objs,$(t)))))
