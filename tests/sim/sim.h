@@ -3,9 +3,11 @@
  * A simulated machine: a PCI bus with virtio network devices on it, made from the specification
  * and not from the driver.
  *
- *     sim_pci.c     ports 0xcf8/0xcfc, configuration space, BARs, the window that registers are
- * mapped into sim_nic.c     the device's registers and their rules     sim_ring.c  its rings and
- * theirs sim_kernel.c  the few kernel functions that drivers call
+ *     sim_pci.c      ports 0xcf8/0xcfc, configuration space, BARs, the window that registers are in
+ *     sim_nic.c      the device's registers and their rules
+ *     sim_ring.c     its rings: buffers, owners, frames
+ *     sim_split.c    the split ring, and the rules of its format
+ *     sim_kernel.c   the few kernel functions that drivers call
  *
  * The device enforces: every access is compared with what the specification allows (checklist
  * clauses are cited), and the first breach fails the running test, or is kept in sim_violation
@@ -83,17 +85,30 @@ enum { SIM_RXQ, SIM_TXQ, SIM_QUEUES };
 #define SIM_F_MTU             (1ull << 3)
 #define SIM_F_MAC             (1ull << 5)
 #define SIM_F_STATUS          (1ull << 16)
+#define SIM_F_INDIRECT_DESC   (1ull << 28)
 #define SIM_F_EVENT_IDX       (1ull << 29)
 #define SIM_F_VERSION_1       (1ull << 32)
 #define SIM_F_ACCESS_PLATFORM (1ull << 33)
 #define SIM_F_RING_PACKED     (1ull << 34)
 #define SIM_F_ORDER_PLATFORM  (1ull << 36)
 
-struct sim_entry { /* what the driver exposed under one descriptor id */
-    bool exposed;
+#define SIM_SEGS              16 /* in one buffer; more than a driver of small frames has use for */
+
+struct sim_seg {
     uint64_t addr;
     uint32_t len;
-    uint16_t flags;
+    bool writes; /* the device may write it; else read */
+};
+
+struct sim_entry { /* what the driver exposed under one id */
+    bool exposed;
+    unsigned segs;
+    struct sim_seg seg[SIM_SEGS];
+    unsigned descs;          /* that it takes of the ring */
+    uint16_t desc[SIM_SEGS]; /* split: their numbers */
+    uint64_t table;          /* that one of them leads to */
+    uint32_t table_len;      /* 0: none */
+    bool busy;               /* split: the descriptor of this number is taken by some buffer */
 };
 
 struct sim_queue {

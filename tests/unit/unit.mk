@@ -33,7 +33,8 @@ UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_kernel.c netrig_mem.
                      kernel/json.c kernel/format.c $(UNIT_LWIP)
 UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc
 UNIT_NETRIG_NEEDS := build/lwip/src/include/lwip/init.h
-UNIT_SIM    := tests/sim/sim_pci.c tests/sim/sim_nic.c tests/sim/sim_ring.c tests/sim/sim_kernel.c \
+UNIT_SIM    := tests/sim/sim_pci.c tests/sim/sim_nic.c tests/sim/sim_ring.c tests/sim/sim_split.c \
+               tests/sim/sim_kernel.c \
                kernel/json.c kernel/format.c
 
 # ---- the programs -------------------------------------------------------------------------------
