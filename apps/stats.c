@@ -5,6 +5,7 @@
  */
 #include "app.h"
 
+#include "fault.h"
 #include "netport.h"
 #include "record.h"
 #include "time.h"
@@ -32,6 +33,9 @@ void apps_json_stats(struct json *j)
     json_u64(j, "tx_bytes", totals.tx_bytes);
     json_end_object(j);
     json_u64(j, "records_dropped", record_dropped());
+    json_array(j, "faults");
+    fault_json(j);
+    json_end_array(j);
     netport_json(j);
     json_object(j, "services");
     apps_json_service_stats(j);

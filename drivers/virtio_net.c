@@ -12,6 +12,7 @@
  */
 #include "virtio_net.h"
 #include <stddef.h>
+#include "fault.h"
 #include "irq.h"
 #include "panic.h"
 #include "time.h"
@@ -33,9 +34,22 @@ void vnet_kick(struct vnet *vn, struct vnet_queue *q, uint16_t index)
     vpci_notify(&vn->vpci, index);
 }
 
+/* On demand doorbells are lost: we believe that we rang. The heartbeat's are not, so that the
+ * repair can be seen. */
+static bool kick_lost(uint16_t index)
+{
+    bool lost = fault_strike(FAULT_DROP_KICK);
+
+    return fault_strike(index == VIRTIO_NET_RXQ ? FAULT_DROP_KICK_RX : FAULT_DROP_KICK_TX) || lost;
+}
+
 static void publish(struct vnet *vn, struct vnet_queue *q, uint16_t index)
 {
-    if (vq_publish(&q->vq))
+    if (!vq_publish(&q->vq))
+        return;
+    if (fault_any() && kick_lost(index))
+        q->kicks++;
+    else
         vnet_kick(vn, q, index);
 }
 
@@ -137,7 +151,7 @@ unsigned vnet_tx_reclaim(struct vnet *vn)
     struct vq_done done[VNET_BATCH];
     unsigned n, total = 0;
 
-    if (vn->up != VNET_UP)
+    if (vn->up != VNET_UP || (fault_any() && fault_strike(FAULT_NO_REAP)))
         return 0;
     do {
         n = vq_take(&vn->tx.vq, done, VNET_BATCH);
@@ -249,6 +263,7 @@ void vnet_heartbeat(struct vnet *vn, uint64_t now_ns)
     vn->now_ns = now_ns;
     measure_gap(&vn->tx, vn->up == VNET_RESETTING || vq_outstanding(&vn->tx.vq) > 0, now_ns);
     measure_gap(&vn->rx, vn->rx_due, now_ns);
+    vnet_faults(vn);
     if (vn->up == VNET_RESETTING) {
         vnet_recover(vn);
         return;

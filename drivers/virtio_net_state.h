@@ -91,6 +91,12 @@ void vnet_rx_fill(struct vnet *vn);
 /* Rings a doorbell. */
 void vnet_kick(struct vnet *vn, struct vnet_queue *q, uint16_t index);
 
+/* Resets the device and lets vnet_recover() bring it up again. */
+void vnet_reset(struct vnet *vn);
+
+/* What faults on demand do to a device that is up; once a turn. */
+void vnet_faults(struct vnet *vn);
+
 /* The device did something wrong: stops it, keeps and reports why, lets vnet_recover() do the rest.
  */
 void vnet_break(struct vnet *vn, const char *why, uint32_t evidence);

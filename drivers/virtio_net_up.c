@@ -341,15 +341,20 @@ static bool start(struct vnet *vn, const struct pci_dev *dev)
 /* ---- recovery ---------------------------------------------------------------------------------
  */
 
-void vnet_break(struct vnet *vn, const char *why, uint32_t evidence)
+void vnet_reset(struct vnet *vn)
 {
-    if (vn->up != VNET_UP)
-        return;
     vn->up = VNET_RESETTING;
     vn->reclaimed = false;
     vn->reset_ns = vn->now_ns;
     vn->retry_ns = vn->up_ns + RETRY_NS;
     vpci_reset_begin(&vn->vpci);
+}
+
+void vnet_break(struct vnet *vn, const char *why, uint32_t evidence)
+{
+    if (vn->up != VNET_UP)
+        return;
+    vnet_reset(vn);
     if (vn->resets++ == 0) {
         vn->first_why = why;
         vn->first_evidence = evidence;

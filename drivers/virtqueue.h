@@ -81,6 +81,10 @@ struct vq_ops {
     uint16_t (*used_idx)(const struct vq *vq);
     void (*irq_off)(struct vq *vq);
     bool (*irq_on)(struct vq *vq, uint16_t after);
+
+    /* A fault on demand, where the format has it: adds an entry that names a descriptor beyond the
+     * table. The queue is of no use until it is started anew. */
+    void (*spoil)(struct vq *vq);
 };
 
 struct vq {

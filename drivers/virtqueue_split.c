@@ -198,6 +198,12 @@ static bool split_irq_on(struct vq *vq, uint16_t after)
     return vq_ahead(split_used_idx(vq), vq->seen_idx) < after;
 }
 
+static void split_spoil(struct vq *vq)
+{
+    shm_write16(&avail_of(vq)->ring[vq->added_idx & vq->mask], vq->size);
+    vq->added_idx++;
+}
+
 const struct vq_ops vq_split = {
     .name = "split",
     .start = split_start,
@@ -208,4 +214,5 @@ const struct vq_ops vq_split = {
     .used_idx = split_used_idx,
     .irq_off = split_irq_off,
     .irq_on = split_irq_on,
+    .spoil = split_spoil,
 };

@@ -158,6 +158,16 @@ static bool read_duration(struct value v, uint64_t max_ns, uint64_t *ns)
     return false;
 }
 
+bool conf_read_number(const char *s, size_t n, uint64_t *out)
+{
+    return read_digits((struct value){s, n}, 10, out);
+}
+
+bool conf_read_time(const char *s, size_t n, uint64_t max_ns, uint64_t *ns)
+{
+    return read_duration((struct value){s, n}, max_ns, ns);
+}
+
 /* ---- keys -------------------------------------------------------------------------------------
  */
 
@@ -305,21 +315,37 @@ static bool set_exit(struct conf *c, struct conf_net *net, struct value v)
     return true;
 }
 
-static bool set_fault(struct conf *c, struct conf_net *net, struct value v)
+/* `v` behind "panic:" */
+static bool read_panic(struct value v, uint64_t *kind, uint64_t *at)
 {
     struct value part;
+
+    return next_part(&v, '@', &part) && lookup(panics, COUNT(panics), part, kind) &&
+           (v.s == NULL || read_duration(v, EXIT_MAX_NS, at));
+}
+
+static bool set_fault(struct conf *c, struct conf_net *net, struct value v)
+{
+    static const char panic[] = "panic:";
+    const size_t head = sizeof(panic) - 1;
+    struct fault faults[FAULT_KINDS] = {0};
     uint64_t kind = CONF_PANIC_NONE, at = 0;
+    struct value part;
 
     (void)net;
-    if (!is(v, "none")) {
-        if (!next_part(&v, ':', &part) || !is(part, "panic") || !next_part(&v, '@', &part) ||
-            !lookup(panics, COUNT(panics), part, &kind))
-            return false;
-        if (v.s != NULL && !read_duration(v, EXIT_MAX_NS, &at))
-            return false;
-    }
+    if (!is(v, "none"))
+        while (next_part(&v, ',', &part)) {
+            if (part.n > head && memcmp(part.s, panic, head) == 0) {
+                if (kind != CONF_PANIC_NONE ||
+                    !read_panic((struct value){part.s + head, part.n - head}, &kind, &at))
+                    return false;
+            } else if (!conf_read_fault(part.s, part.n, faults)) {
+                return false;
+            }
+        }
     c->panic_kind = (enum conf_panic)kind;
     c->panic_at_ns = at;
+    memcpy(c->faults, faults, sizeof(faults));
     return true;
 }
 
@@ -340,7 +366,11 @@ static const struct key keys[] = {
     {"interval", false, set_interval, "0, or a time from 100ms to 1h, with the unit ms, s, m or h"},
     {"exit", false, set_exit, "never, or a time up to 8760h, with the unit ms, s, m or h"},
     {"fault", false, set_fault,
-     "none, or panic:KIND or panic:KIND@TIME, KIND one of assert null write exec stack smash"},
+     "none, or a list, each once, of drop_kick:N drop_kick_rx:N drop_kick_tx:N drop_irq:N "
+     "pool_limit:N "
+     "no_reap reset:TIME, each also with @TIME or @TIME+TIME behind it (its start and length), "
+     "bad_head panic:KIND, each also with @TIME, and clock:N; KIND one of assert null write "
+     "exec stack smash"},
 };
 
 static const char known[] = "ip gw ip6 mtu (for net0; net1.ip and so on for others, below net" STR(

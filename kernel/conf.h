@@ -10,9 +10,11 @@
 #define KERNEL_CONF_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "config.h"
 #include "console.h"
+#include "fault.h"
 
 enum conf_ip_mode {
     CONF_IP_OFF,
@@ -67,6 +69,7 @@ struct conf {
     enum log_level log;
     enum conf_panic panic_kind;
     uint64_t panic_at_ns; /* since kernel entry */
+    struct fault faults[FAULT_KINDS];
 };
 
 /* Sets the defaults. */
@@ -88,5 +91,11 @@ bool conf_check_nics(const struct conf *c, uint32_t working);
 
 /* Writes that `error` record. */
 void conf_refuse(const char *source, const char *key, const char *value, const char *accepted);
+
+/* Between conf.c and conf_fault.c: a decimal number; a time of at most max_ns; one element of
+ * `fault=` that is not panic:…, which sets its place in `faults`. False: [s, s + n) is none. */
+bool conf_read_number(const char *s, size_t n, uint64_t *out);
+bool conf_read_time(const char *s, size_t n, uint64_t max_ns, uint64_t *ns);
+bool conf_read_fault(const char *s, size_t n, struct fault faults[FAULT_KINDS]);
 
 #endif

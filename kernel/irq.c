@@ -5,6 +5,7 @@
  */
 #include "irq.h"
 #include "cpu.h"
+#include "fault.h"
 #include "lapic.h"
 #include "panic.h"
 
@@ -19,6 +20,7 @@
 
 static uint64_t counts[256];
 static uint8_t vector_next = VECTOR_FIRST;
+static volatile bool woken; /* an interrupt came since irq_begin_sleep() */
 
 static void pic_disable(void)
 {
@@ -61,9 +63,27 @@ uint64_t irq_count(uint8_t vector)
     return counts[vector];
 }
 
+void irq_begin_sleep(void)
+{
+    woken = false;
+}
+
+bool irq_ends_sleep(void)
+{
+    return woken;
+}
+
+static bool of_device(uint8_t vector)
+{
+    return vector >= VECTOR_FIRST && vector < vector_next;
+}
+
 void irq_handle(uint8_t vector)
 {
-    counts[vector]++;
+    if (!of_device(vector) || !fault_strike(FAULT_DROP_IRQ)) {
+        counts[vector]++;
+        woken = true;
+    }
     if (vector >= VECTOR_FIRST && vector != LAPIC_VECTOR_SPURIOUS)
         lapic_eoi();
 }

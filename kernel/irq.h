@@ -18,6 +18,10 @@ void irq_msi_message(uint8_t vector, uint64_t *addr, uint32_t *data);
 /* How often `vector` was taken. */
 uint64_t irq_count(uint8_t vector);
 
+/* Around cpu_wait_irq(): true once an interrupt was taken that was not dropped on purpose. */
+void irq_begin_sleep(void);
+bool irq_ends_sleep(void);
+
 /* Silences the legacy interrupt controllers and takes the local APIC into use. False: no APIC. */
 bool irq_init(void);
 

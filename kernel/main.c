@@ -13,6 +13,7 @@
 #include "config.h"
 #include "console.h"
 #include "cpu.h"
+#include "fault.h"
 #include "format.h"
 #include "framebuffer.h"
 #include "fw_cfg.h"
@@ -113,6 +114,7 @@ static void configure(void)
     if (!conf_check(&conf))
         machine_exit(EXIT_FAIL_CONFIG);
     console_set_level(conf.log);
+    fault_init(conf.faults);
     if (conf.panic_kind != CONF_PANIC_NONE) {
         struct json *j = record_begin("fault");
         json_str(j, "fault", "panic");
@@ -226,7 +228,10 @@ static void sleep(uint64_t now)
     if (!netport_may_sleep(&ns))
         return;
     lapic_timer_arm(ns);
-    cpu_wait_irq();
+    irq_begin_sleep();
+    do
+        cpu_wait_irq();
+    while (!irq_ends_sleep());
     netport_awake();
 }
 
@@ -234,8 +239,10 @@ static _Noreturn void loop(void)
 {
     for (;;) {
         uint64_t now = time_ns();
-        unsigned done = netport_poll(now);
+        unsigned done;
 
+        fault_turn(now);
+        done = netport_poll(now);
         done += apps_poll(now);
         netport_flush();
         done += console_drain(DRAIN_BYTES);

@@ -6,8 +6,10 @@
 #include "ethif.h"
 
 #include "lwip/etharp.h"
+#include "lwip/memp.h"
 #include "lwip/ethip6.h"
 #include "lwip/pbuf.h"
+#include "lwip/priv/memp_priv.h"
 #include "lwip/prot/ethernet.h"
 #include "lwip/prot/etharp.h"
 #include "lwip/prot/ip4.h"
@@ -16,6 +18,7 @@
 #include "lwip/stats.h"
 #include "netif/ethernet.h"
 #include "config.h"
+#include "fault.h"
 #include "string.h"
 #include "time.h"
 
@@ -67,13 +70,21 @@ static uint64_t *rx_reject(struct ethif *e, const uint8_t *frame, uint32_t len)
     return NULL;
 }
 
+/* The stack's buffers are fewer on demand. */
+static bool starved(void)
+{
+    return fault_is(FAULT_POOL_LIMIT) &&
+           memp_pools[MEMP_PBUF_POOL]->stats->used >= fault_n(FAULT_POOL_LIMIT) &&
+           fault_strike(FAULT_POOL_LIMIT);
+}
+
 static void rx_frame(struct ethif *e, const uint8_t *frame, uint32_t len)
 {
     uint64_t *reason = rx_reject(e, frame, len);
     struct pbuf *p = NULL;
 
     if (reason == NULL) {
-        p = pbuf_alloc(PBUF_RAW, (u16_t)len, PBUF_POOL);
+        p = starved() ? NULL : pbuf_alloc(PBUF_RAW, (u16_t)len, PBUF_POOL);
         if (p == NULL)
             reason = &e->rx_no_pbuf;
     }

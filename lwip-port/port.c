@@ -10,13 +10,15 @@
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/sys.h"
 #include "lwip/stats.h"
+#include "fault.h"
 #include "time.h"
 #include "lwip_hooks.h"
 
-/* Milliseconds; wraps after 49.7 days, which lwIP's timers are made for. */
+/* Milliseconds; wraps after 49.7 days, which lwIP's timers are made for, or sooner if a fault asks
+ * for it. */
 u32_t sys_now(void)
 {
-    return (u32_t)(time_ns() / NS_PER_MS);
+    return (u32_t)(time_ns() / NS_PER_MS) + fault_clock_ms();
 }
 
 u32_t netport_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t *remote_ip,

@@ -176,7 +176,7 @@ static void stats_have_every_member(void **state)
         line, "{\"event\":\"stats\",\"uptime_us\":5000000,\"alloc_failures\":4,\"refusals\":0,"
               "\"refused\":[],\"gap_max_us\":{\"rx\":30,\"tx\":40},\"recoveries\":6,"
               "\"totals\":{\"rx_packets\":1,\"rx_bytes\":0,\"tx_packets\":0,\"tx_bytes\":2},"
-              "\"records_dropped\":3,\"pools\":[],"
+              "\"records_dropped\":3,\"faults\":[],\"pools\":[],"
               "\"services\":{\"iperf3\":{\"n\":1},\"http\":{\"n\":1}}}");
 }
 

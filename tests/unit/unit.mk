@@ -30,7 +30,7 @@ UNIT_LWIP         := $(addprefix build/lwip/src/,core/def.c core/inet_chksum.c c
                      core/ipv6/ip6_addr.c core/ipv6/mld6.c core/ipv6/nd6.c netif/ethernet.c)
 UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_kernel.c netrig_mem.c netrig_vnet.c) \
                      $(addprefix lwip-port/,chksum.c ethif.c netport.c netport_stats.c port.c) \
-                     kernel/json.c kernel/format.c $(UNIT_LWIP)
+                     kernel/fault.c kernel/json.c kernel/format.c $(UNIT_LWIP)
 UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc
 UNIT_NETRIG_NEEDS := build/lwip/src/include/lwip/init.h
 UNIT_SIM    := tests/sim/sim_pci.c tests/sim/sim_nic.c tests/sim/sim_ring.c tests/sim/sim_split.c \
@@ -47,7 +47,10 @@ UNIT_SRC_test_json    := tests/unit/test_json.c kernel/json.c kernel/format.c
 UNIT_SRC_test_record  := tests/unit/test_record.c kernel/record.c kernel/json.c kernel/format.c
 UNIT_SRC_test_rand    := tests/unit/test_rand.c
 UNIT_SRC_test_ipaddr  := tests/unit/test_ipaddr.c kernel/ipaddr.c
-UNIT_SRC_test_conf    := tests/unit/test_conf.c kernel/conf.c kernel/ipaddr.c kernel/record.c kernel/json.c kernel/format.c
+UNIT_CONF             := kernel/conf.c kernel/conf_fault.c kernel/fault.c kernel/ipaddr.c kernel/record.c kernel/json.c kernel/format.c
+UNIT_SRC_test_conf    := tests/unit/test_conf.c $(UNIT_CONF)
+UNIT_TESTS += test_fault
+UNIT_SRC_test_fault   := tests/unit/test_fault.c $(UNIT_CONF)
 
 UNIT_TESTS += test_acpi test_fw_cfg test_symbols test_time
 UNIT_SRC_test_acpi    := tests/unit/test_acpi.c
@@ -83,7 +86,8 @@ UNIT_LIBS_test_small  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_small := $(UNIT_NETRIG_NEEDS)
 
 UNIT_DRIVER := drivers/netbuf.c drivers/pci.c drivers/virtqueue.c drivers/virtqueue_split.c drivers/virtio_pci.c \
-               drivers/virtio_pci_modern.c drivers/virtio_net.c drivers/virtio_net_up.c drivers/virtio_net_stats.c
+               drivers/virtio_pci_modern.c drivers/virtio_net.c drivers/virtio_net_up.c drivers/virtio_net_stats.c \
+               drivers/virtio_net_watch.c kernel/fault.c
 UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci test_virtio_net test_sim
 UNIT_SRC_test_netbuf    := tests/unit/test_netbuf.c drivers/netbuf.c $(UNIT_SIM)
 UNIT_SRC_test_virtqueue := tests/unit/test_virtqueue.c drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
@@ -111,7 +115,7 @@ UNIT_NEEDS_test_iperf3_server := $(UNIT_NETRIG_NEEDS)
 
 UNIT_TESTS += test_report
 UNIT_SRC_test_report := tests/unit/test_report.c apps/pattern.c apps/refused.c apps/services.c apps/stats.c \
-    apps/verdict.c kernel/json.c kernel/format.c
+    apps/verdict.c kernel/fault.c kernel/json.c kernel/format.c
 
 # ---- rules --------------------------------------------------------------------------------------
 
