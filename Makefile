@@ -88,8 +88,12 @@ deps: ## install missing Debian packages, unpack lwIP
 	$(Q)tools/deps
 	$(Q)BUILD=$(BUILD) tools/lwip-source
 
+# tools/lwip-source writes the stamp when, and only when, it has made the tree anew: with other patches of
+# ours, another lwIP. Whatever sees lwIP's headers is older then.
+$(LWIP)/.stamp: deps ;
+$(LWIP)/src/%.c: | $(LWIP)/.stamp ;
 $(OBJ): Makefile | deps
-$(LWIP)/src/%.c: | deps ;
+$(STACK_OBJ) $(LWIP_OBJ) $(B)/obj/kernel/main.c.o: $(LWIP)/.stamp
 
 $(B)/obj/%.c.o: %.c
 	@mkdir -p $(@D)

@@ -177,3 +177,18 @@ def test_given_tree_of_another_version_is_refused(tree, given):
 def test_given_folder_that_is_no_tree_is_refused(tree, tmp_path):
     r = tree.run(LWIP_DIR=str(tmp_path / "tools"))
     assert r.returncode == 1 and "is no lwIP tree" in r.stderr
+
+
+def test_the_tree_made_here_is_refused_as_given(tree):
+    tree.run()
+    r = tree.run(LWIP_DIR=str(tree.path / "tools/../build/lwip"))
+    assert r.returncode == 1 and "is the tree that is made here" in r.stderr and r.stderr.count("\n") == 1
+    assert tree.is_whole()
+
+
+def test_given_tree_with_our_patches_is_refused(tree, given):
+    tree.run()
+    shutil.copytree(tree.lwip / "src", given / "src", dirs_exist_ok=True)
+    r = tree.run(LWIP_DIR=str(given))
+    assert r.returncode == 1 and "has our patches in it already" in r.stderr and r.stderr.count("\n") == 1
+    assert tree.is_whole() and not tree.leftovers()

@@ -8,7 +8,7 @@
 #
 #   UNIT_CFLAGS_NAME   more compiler flags; NAME then has objects of its own, else objects are shared
 #   UNIT_LIBS_NAME     more linker flags
-#   UNIT_NEEDS_NAME    files that must be made before NAME is compiled (order only)
+#   UNIT_NEEDS_NAME    files that must be made before NAME is compiled, and anew when they change
 #
 # Our folders are searched for quoted includes only, tests/sim first: a driver's "cpu.h" and "mmio.h" are
 # the simulated machine, and "time.h" or "string.h" never hides libc's. (A quoted include looks in the
@@ -32,7 +32,7 @@ UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_kernel.c netrig_mem.
                      $(addprefix lwip-port/,chksum.c ethif.c netport.c netport_stats.c port.c) \
                      kernel/fault.c kernel/json.c kernel/format.c $(UNIT_LWIP)
 UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc
-UNIT_NETRIG_NEEDS := build/lwip/src/include/lwip/init.h
+UNIT_NETRIG_NEEDS := build/lwip/.stamp
 UNIT_SIM    := tests/sim/sim_pci.c tests/sim/sim_nic.c tests/sim/sim_ring.c tests/sim/sim_split.c \
                tests/sim/sim_kernel.c \
                kernel/json.c kernel/format.c
@@ -127,7 +127,7 @@ define unit_program
 build/unit/$(1): $(call unit_objs,$(1)) tests/unit/unit.mk
 	$(UNIT_Q)echo "  LD    $$@"
 	$(UNIT_Q)$(UNIT_CC) $(UNIT_CFLAGS) $(call unit_objs,$(1)) -lcmocka $(UNIT_LIBS_$(1)) -o $$@
-$(call unit_objs,$(1)): | $(UNIT_NEEDS_$(1))
+$(call unit_objs,$(1)): $(UNIT_NEEDS_$(1))
 endef
 
 define unit_compile
@@ -153,9 +153,12 @@ build/unit/obj/$(LLHTTP)/%.o: $(LLHTTP)/%.c tests/unit/unit.mk
 # Nor is lwIP; it reads headers at odd addresses, which x86 allows.
 build/unit/obj/build/lwip/%.o: build/lwip/%.c tests/unit/unit.mk
 	$(call unit_compile,-w -fno-sanitize=alignment)
-ifndef LWIP_SRC # the top Makefile, which includes this file, has its own rule
-$(UNIT_LWIP) $(UNIT_NETRIG_NEEDS):
+ifndef LWIP_SRC # the top Makefile, which includes this file, has its own rules
+$(UNIT_LWIP): | build/lwip/.stamp ;
+build/lwip/.stamp: unit-lwip ;
+unit-lwip:
 	$(UNIT_Q)tools/lwip-source
+.PHONY: unit-lwip
 endif
 
 $(foreach t,$(UNIT_TESTS),$(eval $(call unit_program,$(t))))
