@@ -88,13 +88,14 @@ static uint64_t measured_us(const struct iperf3_session *s)
     return s->warm ? (s->stop_ns - s->measure_ns) / NS_PER_US : 0;
 }
 
-/* Sums over all streams of what only UDP has, and of what the client said. */
+/* Sums over all streams of what only UDP has, and of what the client said: any numbers, which may
+ * be negative and may wrap. */
 struct totals {
-    int64_t lost, out_of_order; /* in what we received */
+    uint64_t lost, out_of_order; /* in what we received */
     uint64_t jitter_max_ns;
     uint64_t peer_bytes;
-    int64_t peer_lost; /* in what we sent */
-    int64_t peer_retransmits;
+    uint64_t peer_lost; /* in what we sent */
+    uint64_t peer_retransmits;
     bool peer_known, peer_counts_retransmits;
 };
 
@@ -104,8 +105,8 @@ static struct totals total(const struct iperf3_session *s)
 
     for (const struct iperf3_stream *st = s->streams; st != NULL; st = st->next) {
         uint64_t jitter = iperf3_order_jitter_ns(&st->order);
-        t.lost += (int64_t)(st->order.lost - st->warm_lost);
-        t.out_of_order += (int64_t)st->order.out_of_order;
+        t.lost += st->order.lost - st->warm_lost;
+        t.out_of_order += st->order.out_of_order;
         if (jitter > t.jitter_max_ns)
             t.jitter_max_ns = jitter;
         if (!st->peer_known)
@@ -113,10 +114,10 @@ static struct totals total(const struct iperf3_session *s)
         t.peer_known = true;
         t.peer_bytes += st->peer.bytes;
         if (st->sends)
-            t.peer_lost += st->peer.lost;
+            t.peer_lost += (uint64_t)st->peer.lost;
         if (st->peer.retransmits >= 0) {
             t.peer_counts_retransmits = true;
-            t.peer_retransmits += st->peer.retransmits;
+            t.peer_retransmits += (uint64_t)st->peer.retransmits;
         }
     }
     return t;
@@ -127,17 +128,17 @@ static void put_totals(struct json *j, const struct iperf3_session *s)
     struct totals t = total(s);
 
     if (s->params.udp) {
-        json_i64(j, "lost", t.lost);
-        json_i64(j, "out_of_order", t.out_of_order);
+        json_i64(j, "lost", (int64_t)t.lost);
+        json_u64(j, "out_of_order", t.out_of_order);
         json_u64(j, "jitter_max_us", t.jitter_max_ns / NS_PER_US);
     }
     if (!t.peer_known)
         return;
     json_u64(j, "peer_bytes", t.peer_bytes);
     if (s->params.udp)
-        json_i64(j, "peer_lost", t.peer_lost);
+        json_i64(j, "peer_lost", (int64_t)t.peer_lost);
     if (t.peer_counts_retransmits)
-        json_i64(j, "peer_retransmits", t.peer_retransmits);
+        json_i64(j, "peer_retransmits", (int64_t)t.peer_retransmits);
 }
 
 static void put_stream(struct json *j, const struct iperf3_stream *st, bool in_full)
@@ -194,8 +195,9 @@ const char *iperf3_report_words(const struct iperf3_session *s)
     format(words, sizeof(words),
            "antifreeze " CONFIG_VERSION ": test %u, %s, streams: %u\n"
            "received %lu bytes, sent %lu bytes in %lu ms; longest gap %lu us\n"
-           "datagrams lost %ld, out of order %ld; failed allocations %lu\n",
+           "datagrams lost %ld, out of order %lu; failed allocations %lu\n",
            s->serial, p->udp ? "UDP" : "TCP", s->n_streams, f.rx_bytes, f.acked_bytes,
-           measured_us(s) / 1000, gap_max_us(s), t.lost, t.out_of_order, netport_alloc_failures());
+           measured_us(s) / 1000, gap_max_us(s), (int64_t)t.lost, t.out_of_order,
+           netport_alloc_failures());
     return words;
 }

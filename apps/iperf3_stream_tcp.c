@@ -68,11 +68,16 @@ static void fill(struct iperf3_stream *st)
     write_pattern(st, room);
 }
 
-/* Blocks below the segment size, and the client wants each on the wire by itself. */
+/* Blocks below the segment size, and the client wants each on the wire by itself. As many as there
+ * can be segments on the way: where the client's window is closed, the stack would gather blocks in
+ * segments, and take a hundred thousand of one byte before it is full. */
 static void fill_small(struct iperf3_stream *st, uint32_t len)
 {
-    while (tcp_sndbuf(st->pcb) >= len && write_pattern(st, len) == len)
+    for (unsigned k = 0; k < CONFIG_TCP_SND_SEGS; k++) {
+        if (tcp_sndbuf(st->pcb) < len || write_pattern(st, len) != len)
+            break;
         tcp_output(st->pcb);
+    }
 }
 
 /* What is due. A unit of which the queue took a part is charged when the rest is gone, too. */

@@ -291,6 +291,39 @@ static void tcp_test_counts_what_it_receives(void **state)
     assert_true(has_text(record, "dir", "rx"));
 }
 
+/* The numbers are the client's, and any are possible. */
+static void sums_of_what_clients_say_may_wrap(void **state)
+{
+    struct client c;
+
+    (void)state;
+    begin_tcp(&c, "a", "{\"parallel\":2}", 2);
+    results_of(&c, "{\"streams\":[{\"id\":1,\"bytes\":9223372036854775807,"
+                   "\"retransmits\":9223372036854775807},{\"id\":3,"
+                   "\"bytes\":9223372036854775807,\"retransmits\":9223372036854775807}]}");
+    finish(&c);
+    assert_non_null(strstr(rig_record("result"), "\"peer_retransmits\":-2,"));
+
+    begin_udp(&c, "b",
+              "{\"udp\":true,\"reverse\":true,\"parallel\":2,\"len\":100,\"bandwidth\":8000}",
+              41000, 2);
+    results_of(&c, "{\"streams\":[{\"id\":1,\"errors\":9223372036854775807},"
+                   "{\"id\":3,\"errors\":9223372036854775807}]}");
+    finish(&c);
+    assert_non_null(strstr(rig_record("result"), "\"peer_lost\":-2,"));
+
+    begin_udp(&c, "c", "{\"udp\":true,\"parallel\":2,\"len\":100,\"udp_counters_64bit\":1}", 42000,
+              2);
+    for (unsigned k = 0; k < 2; k++) {
+        uint8_t b[100] = {[8] = 0x80}; /* number 2^63 */
+        rig_udp_send(false, (uint16_t)(42000 + k), PORT, b, sizeof(b));
+        rig_pump();
+    }
+    results_of(&c, EMPTY);
+    finish(&c);
+    assert_non_null(strstr(rig_record("result"), "\"lost\":-2,"));
+}
+
 static void tcp_bytes_after_the_end_do_not_count(void **state)
 {
     struct client c;
@@ -356,6 +389,24 @@ static void tcp_reverse_keeps_its_rate_where_the_queue_is_nearly_full(void **sta
     const char *r = results_of(&c, EMPTY);
     assert_in_range(number_in(r, "bytes", 0), rate / 8000 * ms * 95 / 100,
                     rate / 8000 * ms * 105 / 100);
+    finish(&c);
+}
+
+/* A client that takes nothing cannot make us queue a quarter of a megabyte a byte at a time, which
+ * would be one turn of the loop. */
+static void tcp_reverse_in_single_bytes_to_a_closed_window_is_bounded(void **state)
+{
+    struct client c;
+
+    (void)state;
+    connect_as(&c, "a");
+    offer(&c, "{\"reverse\":true,\"nodelay\":true,\"len\":1}");
+    assert_int_equal(hear(&c), IPERF3_CREATE_STREAMS);
+    rig.peer_wnd = 0;
+    open_tcp(&c, 0);
+    hear_start(&c);
+    const char *r = results_of(&c, EMPTY);
+    assert_in_range(number_in(r, "bytes", 0), 1, CONFIG_TCP_SND_SEGS);
     finish(&c);
 }
 
@@ -1176,6 +1227,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(tcp_test_counts_what_it_receives),
         TEST(tcp_bytes_after_the_end_do_not_count),
+        TEST(sums_of_what_clients_say_may_wrap),
+        TEST(tcp_reverse_in_single_bytes_to_a_closed_window_is_bounded),
         TEST(tcp_reverse_keeps_its_rate_and_ends_with_fin),
         TEST(tcp_reverse_keeps_its_rate_where_the_queue_is_nearly_full),
         TEST(tcp_bidir_receives_on_the_first_half_and_sends_on_the_second),
