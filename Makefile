@@ -195,12 +195,8 @@ check: all ## format, layers, static analysis, scripts, documents, machine code
 check-layers: ## who may include whom
 	$(Q)tools/check layers
 
-debug: all ## QEMU paused with a gdb stub on port 1234; APPEND= is its command line
-	@echo "symbols hold for every way to boot: the image is always mapped at 0xffffffff80100000"
-	@echo "gdb -ex 'target remote :1234' -ex 'hbreak kernel_main' $(B)/antifreeze.sym.elf"
-	$(Q)$(QEMU) -machine q35 -m 64 -nodefaults -display none -serial stdio -no-reboot -S -s \
-	    -netdev user,id=n0 -device virtio-net-pci,netdev=n0 \
-	    -kernel $(B)/antifreeze.elf -append '$(APPEND)'
+debug: all ## QEMU stopped, a gdb stub on port 1234, the gdb line; APPEND= is the guest's command line
+	$(Q)tools/debug $(APPEND)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  \1\t/p' Makefile tests/unit/unit.mk tests/fuzz/fuzz.mk | expand -t 16

@@ -117,15 +117,25 @@ class Machine:
     reboot: bool = False  # a reset starts over instead of ending QEMU
 
     def command(self, console_fd, qmp_fd):
-        """The whole command line, as a list of words."""
+        """The whole command line, as a list of words: console and QMP are sockets that QEMU inherits."""
+        return self._words(
+            "-chardev", f"socket,id=console,fd={console_fd}", "-serial", "chardev:console",
+            "-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control",
+        )  # fmt: skip
+
+    def debug_command(self, port):
+        """The same for a person with gdb: stopped before the first instruction, a stub listens on the port of
+        127.0.0.1, the console is the terminal."""
+        return self._words("-serial", "stdio", "-S", "-gdb", f"tcp:127.0.0.1:{port}")
+
+    def _words(self, *console):
         image = str(self.image or image_path(self.boot))
         accel = self.accel or accelerator().name
         words = program() + [
             "-nodefaults", "-display", "none", "-no-user-config",
             "-machine", f"{self.machine},accel={accel}",
             "-cpu", CPU_MODEL, "-smp", "1", "-m", f"{self.memory_mib}M",
-            "-chardev", f"socket,id=console,fd={console_fd}", "-serial", "chardev:console",
-            "-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control",
+            *console,
         ]  # fmt: skip
         if not self.reboot:
             words += ["-no-reboot"]
