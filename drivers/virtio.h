@@ -22,6 +22,7 @@
 #define VIRTIO_STATUS_GONE        0xffu /* what a function that is no longer there reads as */
 
 /* Reserved feature bits [virtio 6] */
+#define VIRTIO_F_ANY_LAYOUT      (1ull << 27) /* legacy devices only [virtio 6.3] */
 #define VIRTIO_F_INDIRECT_DESC   (1ull << 28)
 #define VIRTIO_F_EVENT_IDX       (1ull << 29)
 #define VIRTIO_F_VERSION_1       (1ull << 32)
@@ -101,7 +102,7 @@ static_assert(sizeof(struct virtio_net_config) == 12, "[virtio 5.1.4]");
 enum { VIRTIO_NET_RXQ = 0, VIRTIO_NET_TXQ = 1 };
 
 /* In front of every frame [virtio 5.1.6]. num_buffers is there with VERSION_1 even without
- * VIRTIO_NET_F_MRG_RXBUF. */
+ * VIRTIO_NET_F_MRG_RXBUF, and absent in a legacy device without [virtio 5.1.6.1]. */
 struct virtio_net_hdr {
     uint8_t flags;
     uint8_t gso_type;
@@ -112,6 +113,7 @@ struct virtio_net_hdr {
     uint16_t num_buffers;
 };
 static_assert(sizeof(struct virtio_net_hdr) == 12, "[virtio 5.1.6]");
+#define VIRTIO_NET_HDR_LEGACY offsetof(struct virtio_net_hdr, num_buffers)
 
 /* Split virtqueue [virtio 2.7] */
 #define VIRTQ_SIZE_MAX 32768u

@@ -15,6 +15,7 @@
 #include "fault.h"
 #include "irq.h"
 #include "panic.h"
+#include "string.h"
 #include "time.h"
 #include "virtio_net_state.h"
 
@@ -56,10 +57,17 @@ static void publish(struct vnet *vn, struct vnet_queue *q, uint16_t index)
 /* ---- receive ----------------------------------------------------------------------------------
  */
 
+/* Bytes of a buffer in front of the device's header, which ends where the frame begins. */
+static uint32_t skip(const struct vnet *vn, const struct netbuf *nb)
+{
+    return nb->offset - vn->hdr_bytes;
+}
+
 /* There is room: a completion made it, or the caller looked. */
 static void rx_post(struct vnet *vn, struct netbuf *nb)
 {
-    struct vq_buf buf = {.seg = {{nb->dma, nb->cap}}, .in_n = 1, .token = nb};
+    uint32_t unused = skip(vn, nb);
+    struct vq_buf buf = {.seg = {{nb->dma + unused, nb->cap - unused}}, .in_n = 1, .token = nb};
 
     netbuf_to_device(&vn->rx_pool, nb);
     vq_add(&vn->rx.vq, &buf);
@@ -67,7 +75,7 @@ static void rx_post(struct vnet *vn, struct netbuf *nb)
 
 void vnet_rx_fill(struct vnet *vn)
 {
-    while (vq_room(&vn->rx.vq, 1) > 0 && vn->rx_pool.free_n > 0)
+    while (vq_outstanding(&vn->rx.vq) < vn->rx_target && vn->rx_pool.free_n > 0)
         rx_post(vn, netbuf_get(&vn->rx_pool));
 }
 
@@ -79,7 +87,7 @@ static struct netbuf *swap(struct vnet *vn, const struct vq_done *done, struct n
 
     *up = NULL;
     netbuf_from_device(&vn->rx_pool, nb);
-    if (done->len < nb->offset + ETH_HEADER) {
+    if (done->len < vn->hdr_bytes + ETH_HEADER) {
         vn->rx_drops[VNET_RX_RUNT]++;
         return nb;
     }
@@ -88,7 +96,7 @@ static struct netbuf *swap(struct vnet *vn, const struct vq_done *done, struct n
         vn->rx_drops[VNET_RX_NO_BUFFER]++;
         return nb;
     }
-    nb->len = done->len - nb->offset;
+    nb->len = done->len - vn->hdr_bytes;
     vn->rx.packets++;
     vn->rx.bytes += nb->len;
     *up = nb;
@@ -195,7 +203,9 @@ struct netbuf *vnet_tx_get(struct vnet *vn, bool bulk)
 
 bool vnet_tx(struct vnet *vn, struct netbuf *nb)
 {
-    struct vq_buf buf = {.seg = {{nb->dma, nb->offset + nb->len}}, .out_n = 1, .token = nb};
+    uint32_t unused = skip(vn, nb);
+    struct vq_buf buf = {
+        .seg = {{nb->dma + unused, vn->hdr_bytes + nb->len}}, .out_n = 1, .token = nb};
 
     ASSERT(nb->len >= ETH_HEADER && nb->len <= vn->mtu + ETH_HEADER + VLAN_TAG);
     if (vn->up != VNET_UP) {
@@ -207,7 +217,7 @@ bool vnet_tx(struct vnet *vn, struct netbuf *nb)
         return false;
     }
     /* All zero: no offload, and num_buffers must be 0 [virtio 5.1.6.2.1]. */
-    *(struct virtio_net_hdr *)nb->base = (struct virtio_net_hdr){0};
+    memset(nb->base + unused, 0, vn->hdr_bytes);
     netbuf_to_device(&vn->tx_pool, nb);
     vq_add(&vn->tx.vq, &buf);
     return true;

@@ -24,7 +24,7 @@
 struct vnet; /* one NIC; all of its state is static */
 
 struct vnet_options {
-    uint64_t features_off; /* virtio feature bits not to accept */
+    uint64_t features_off; /* virtio feature bits not to accept; VERSION_1: the legacy interface */
     uint32_t mtu_max;      /* 0 = what the device offers, within CONFIG_MTU_MAX */
 };
 

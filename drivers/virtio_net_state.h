@@ -59,7 +59,9 @@ struct vnet {
     bool known; /* what follows was read from the device, at the first bring-up, and stays */
     uint8_t mac[6];
     uint16_t mtu;
-    uint16_t rx_ring, tx_ring; /* entries; a later bring-up does with fewer, never with more */
+    uint16_t rx_ring, tx_ring; /* buffers; a later bring-up does with fewer, never with more */
+    uint16_t rx_target;        /* of rx_ring: as many as this ring has entries for */
+    uint16_t hdr_bytes;        /* the device's header, in front of each frame */
 
     uint16_t vectors;      /* MSI-X table entries in use: 3, 1, 0 = polling */
     uint8_t config_vector; /* CPU vector of configuration changes alone, 0 = none */
@@ -80,7 +82,7 @@ struct vnet {
     uint64_t rx_drops[VNET_RX_DROPS];
     uint64_t tx_drops[VNET_TX_DROPS];
 
-    struct vq_slot rx_slots[CONFIG_RX_RING], tx_slots[CONFIG_TX_RING];
+    struct vq_slot rx_slots[CONFIG_RING_MAX], tx_slots[CONFIG_RING_MAX];
     struct netbuf rx_bufs[VNET_RX_BUFS], tx_bufs[CONFIG_TX_BUFS];
     uint16_t rx_buf_ids[VNET_RX_BUFS], tx_buf_ids[CONFIG_TX_BUFS];
 };

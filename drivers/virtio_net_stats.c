@@ -14,6 +14,7 @@ static const struct {
     {VIRTIO_NET_F_MTU, "mtu"},
     {VIRTIO_NET_F_MAC, "mac"},
     {VIRTIO_NET_F_STATUS, "status"},
+    {VIRTIO_F_ANY_LAYOUT, "any_layout"},
     {VIRTIO_F_EVENT_IDX, "event_idx"},
     {VIRTIO_F_VERSION_1, "version_1"},
     {VIRTIO_F_ACCESS_PLATFORM, "access_platform"},
@@ -90,8 +91,8 @@ bool vnet_check(const struct vnet *vn)
     return netbuf_check(&vn->rx_pool) && netbuf_check(&vn->tx_pool) &&
            vn->rx_pool.count[NETBUF_DEVICE] == vq_outstanding(rx) &&
            vn->tx_pool.count[NETBUF_DEVICE] == vq_outstanding(tx) &&
-           (vn->up != VNET_UP || vq_outstanding(rx) == rx->size) &&
-           vn->rx.posted_min + vn->rx_batch >= rx->size;
+           (vn->up != VNET_UP || vq_outstanding(rx) == vn->rx_target) &&
+           vn->rx.posted_min + vn->rx_batch >= vn->rx_target;
 }
 
 uint64_t vnet_alloc_failures(const struct vnet *vn)

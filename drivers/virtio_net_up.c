@@ -27,15 +27,14 @@
 /* One `error` record a device and this time; all resets are counted. */
 #define ERROR_PERIOD_NS (10 * NS_PER_S)
 
-/* Reads of the configuration until two generations agree. */
-#define CONFIG_TRIES 16
+#define STR2(x)         #x
+#define STR(x)          STR2(x)
 
-#define ETH_MTU      1500u
-#define MTU_MIN      68u
+#define ETH_MTU         1500u
+#define MTU_MIN         68u
 
-#define NOINIT       __attribute__((section(".noinit"), aligned(4096)))
+#define NOINIT          __attribute__((section(".noinit"), aligned(4096)))
 
-#define REQUIRED     VIRTIO_F_VERSION_1
 /* Without a choice once offered: addresses are physical either way, since no IOMMU is switched on,
  * and the barriers are those that real devices need as well [virtio 6.1]. */
 #define PLATFORM        (VIRTIO_F_ACCESS_PLATFORM | VIRTIO_F_ORDER_PLATFORM)
@@ -48,8 +47,8 @@ static unsigned working[CONFIG_NICS], working_n;
 
 static uint8_t rx_arena[CONFIG_NICS][VQ_PAGES(CONFIG_RX_ARENA)] NOINIT;
 static uint8_t tx_arena[CONFIG_NICS][VQ_PAGES(CONFIG_TX_ARENA)] NOINIT;
-static uint8_t rx_ring[CONFIG_NICS][VQ_SPLIT_BYTES(CONFIG_RX_RING)] NOINIT;
-static uint8_t tx_ring[CONFIG_NICS][VQ_SPLIT_BYTES(CONFIG_TX_RING)] NOINIT;
+static uint8_t rx_ring[CONFIG_NICS][VQ_SPLIT_BYTES(CONFIG_RING_MAX)] NOINIT;
+static uint8_t tx_ring[CONFIG_NICS][VQ_SPLIT_BYTES(CONFIG_RING_MAX)] NOINIT;
 
 static_assert(CONFIG_RX_ARENA >= VNET_RX_BUFS * CONFIG_BUF_BYTES_STD, "ring and spares");
 static_assert(CONFIG_BUF_BYTES_MAX == CONFIG_BUF_BYTES_STD ||
@@ -64,6 +63,13 @@ static bool has_field(const struct vnet *vn, uint32_t offset, uint32_t bytes)
     return offset + bytes <= vn->vpci.config_bytes;
 }
 
+/* What the driver cannot do without: the interface's own mark; of a legacy device, that header and
+ * frame may share a buffer [virtio 2.7.4.3]. */
+static uint64_t required(const struct vnet *vn)
+{
+    return vn->vpci.ops->legacy ? VIRTIO_F_ANY_LAYOUT : VIRTIO_F_VERSION_1;
+}
+
 /* Of the offer: what we know, what is not masked, and only if the field that comes with it exists.
  */
 static uint64_t choose(const struct vnet *vn, uint64_t offered)
@@ -76,7 +82,7 @@ static uint64_t choose(const struct vnet *vn, uint64_t offered)
         off |= VIRTIO_NET_F_STATUS;
     if (!has_field(vn, CONFIG_FIELD(mtu), 2))
         off |= VIRTIO_NET_F_MTU;
-    return offered & (REQUIRED | PLATFORM | (OPTIONAL & ~off));
+    return offered & (required(vn) | PLATFORM | (OPTIONAL & ~off));
 }
 
 /* A locally administered unicast address of our own [virtio 5.1.4.2]. */
@@ -89,22 +95,16 @@ static void invent_mac(uint8_t mac[6])
     mac[0] = (uint8_t)((mac[0] & 0xfe) | 0x02);
 }
 
-/* All six bytes of one generation [virtio 2.5.1]. False: the device does not settle, or what it
- * says is no address of a station. */
+/* False: the device does not settle, or what it says is no address of a station. */
 static bool read_mac(struct vnet *vn, uint8_t mac[6])
 {
     uint8_t any = 0;
 
-    for (unsigned attempt = 0; attempt < CONFIG_TRIES; attempt++) {
-        uint8_t before = vpci_generation(&vn->vpci);
-        for (uint32_t i = 0; i < 6; i++) {
-            mac[i] = vpci_config8(&vn->vpci, CONFIG_FIELD(mac) + i);
-            any |= mac[i];
-        }
-        if (vpci_generation(&vn->vpci) == before)
-            return any != 0 && !(mac[0] & 1);
-    }
-    return false;
+    if (!vpci_config_read(&vn->vpci, CONFIG_FIELD(mac), mac, 6))
+        return false;
+    for (unsigned i = 0; i < 6; i++)
+        any |= mac[i];
+    return any != 0 && !(mac[0] & 1);
 }
 
 /* The largest IP packet the device wants to see; ETH_MTU where it does not say anything sensible.
@@ -135,15 +135,19 @@ static uint32_t buf_bytes(const struct vnet *vn, uint16_t mtu)
                                                                          : CONFIG_BUF_BYTES_STD;
 }
 
+static uint16_t fewer(uint16_t a, uint16_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Buffers for this NIC's frames, once: the stack relies on the MTU. */
 static void carve(struct vnet *vn)
 {
     uint32_t bytes = buf_bytes(vn, vn->mtu);
 
     vn->rx_ring = bytes == CONFIG_BUF_BYTES_STD ? CONFIG_RX_RING : VNET_RX_RING_JUMBO;
-    vn->tx_ring = CONFIG_TX_RING;
-    vn->rx_ring = vpci_queue_size(&vn->vpci, VIRTIO_NET_RXQ, vn->rx_ring);
-    vn->tx_ring = vpci_queue_size(&vn->vpci, VIRTIO_NET_TXQ, vn->tx_ring);
+    vn->rx_ring = fewer(vpci_queue_size(&vn->vpci, VIRTIO_NET_RXQ, vn->rx_ring), vn->rx_ring);
+    vn->tx_ring = fewer(vpci_queue_size(&vn->vpci, VIRTIO_NET_TXQ, CONFIG_TX_RING), CONFIG_TX_RING);
     netbuf_pool_init(&vn->rx_pool, "rx", rx_arena[vn->index], sizeof(rx_arena[0]), bytes,
                      vn->rx_bufs, vn->rx_buf_ids, (uint16_t)(vn->rx_ring + CONFIG_RX_BATCH));
     netbuf_pool_init(&vn->tx_pool, "tx", tx_arena[vn->index], sizeof(tx_arena[0]), bytes,
@@ -219,7 +223,7 @@ static void assign_vectors(struct vnet *vn)
 
     if (vn->vectors == 0)
         return;
-    pci_msix_enable(&vn->vpci.pci, &vn->vpci.msix, true);
+    vpci_msix(&vn->vpci, true);
     if (vn->vectors == 3 && vpci_set_vectors(&vn->vpci, each, 2))
         return;
     vn->config_vector = 0;
@@ -230,19 +234,26 @@ static void assign_vectors(struct vnet *vn)
     vn->vectors = 0;
     vn->rx.vector = vn->tx.vector = 0;
     vpci_set_vectors(&vn->vpci, none, VIRTIO_MSI_NO_VECTOR);
-    pci_msix_enable(&vn->vpci.pci, &vn->vpci.msix, false);
+    vpci_msix(&vn->vpci, false);
 }
 
 /* ---- bring-up ---------------------------------------------------------------------------------
  */
 
-/* One queue, with what is left of its ring size if the device offers less than before. */
+/* One queue, with what is left of its ring size if the device offers less than before. The size of
+ * a legacy queue is not ours to choose. */
 static const char *start_queue(struct vnet *vn, struct vnet_queue *q, uint16_t index, uint16_t max)
 {
     uint16_t size = max == 0 ? 0 : vpci_queue_size(&vn->vpci, index, max);
 
     if (size == 0)
         return index == VIRTIO_NET_RXQ ? "it has no receive queue" : "it has no transmit queue";
+    if ((size & (size - 1)) != 0)
+        return "its queue has a size that no queue may have";
+    if (size > CONFIG_RING_MAX)
+        return "its queue is longer than " STR(
+            CONFIG_RING_MAX) " entries, which is what this build has "
+                             "memory for, and the legacy interface cannot shorten it";
     vq_start(&q->vq, &vq_split, size, vn->vpci.features);
     return vpci_queue_set(&vn->vpci, index, &q->vq);
 }
@@ -264,8 +275,9 @@ static const char *bring_up(struct vnet *vn)
     const char *why;
     uint16_t mtu, before;
 
-    if (!(offered & REQUIRED))
-        return "it does not offer VIRTIO_F_VERSION_1";
+    if (!(offered & required(vn)))
+        return vp->ops->legacy ? "it does not offer VIRTIO_F_ANY_LAYOUT"
+                               : "it does not offer VIRTIO_F_VERSION_1";
     mtu = device_mtu(vn, features);
     /* Who accepts an MTU must have room for packets of that size [virtio 5.1.4.2]. */
     if ((uint32_t)CONFIG_FRAME_BYTES(mtu) > buf_bytes(vn, mtu))
@@ -273,16 +285,16 @@ static const char *bring_up(struct vnet *vn)
     why = vpci_accept(vp, features);
     if (why != NULL)
         return why;
+    vn->hdr_bytes = vp->ops->legacy ? VIRTIO_NET_HDR_LEGACY : sizeof(struct virtio_net_hdr);
     get_to_know(vn, mtu);
     assign_vectors(vn);
-    before = vn->rx.vq.size;
+    before = vn->rx_target;
     why = start_queue(vn, &vn->rx, VIRTIO_NET_RXQ, vn->rx_ring);
     /* The promise is about this ring now, whether or not the other one comes up. */
-    vn->rx_batch = vn->rx.vq.size / 2 < VNET_BATCH ? vn->rx.vq.size / 2 : VNET_BATCH;
-    if (vn->rx_batch == 0)
-        vn->rx_batch = 1;
-    if (vn->rx.vq.size != before)
-        vn->rx.posted_min = vn->rx.vq.size;
+    vn->rx_target = fewer(vn->rx.vq.size, vn->rx_ring);
+    vn->rx_batch = vn->rx_target > 1 ? fewer(vn->rx_target / 2, VNET_BATCH) : 1;
+    if (vn->rx_target != before)
+        vn->rx.posted_min = vn->rx_target;
     if (why == NULL)
         why = start_queue(vn, &vn->tx, VIRTIO_NET_TXQ, vn->tx_ring);
     if (why != NULL)
@@ -312,7 +324,8 @@ static bool wait_reset(struct vnet *vn)
 
 static bool start(struct vnet *vn, const struct pci_dev *dev)
 {
-    const char *why = vpci_probe(&vn->vpci, dev);
+    bool legacy = vn->opt.features_off & VIRTIO_F_VERSION_1;
+    const char *why = vpci_probe(&vn->vpci, dev, legacy);
 
     if (why == NULL) {
         vq_init(&vn->rx.vq, rx_ring[vn->index], vn->rx_slots, NULL);

@@ -5,7 +5,11 @@
 #include "virtio_pci.h"
 #include <stddef.h>
 #include "panic.h"
+#include "virtio_pci_legacy.h"
 #include "virtio_pci_modern.h"
+
+/* Reads of the configuration until two agree. */
+#define CONFIG_TRIES 16
 
 static void add_status(struct vpci *vp, uint8_t bit)
 {
@@ -13,7 +17,7 @@ static void add_status(struct vpci *vp, uint8_t bit)
     vp->ops->set_status(vp, vp->status);
 }
 
-const char *vpci_probe(struct vpci *vp, const struct pci_dev *dev)
+const char *vpci_probe(struct vpci *vp, const struct pci_dev *dev, bool legacy)
 {
     struct pci_bar bars[PCI_BARS];
     const char *why;
@@ -21,16 +25,28 @@ const char *vpci_probe(struct vpci *vp, const struct pci_dev *dev)
     *vp = (struct vpci){.pci = *dev};
     pci_read_bars(dev, bars);
     pci_decode(dev, bars);
-    why = vpci_modern_probe(vp, bars);
-    if (why == NULL)
+    why = legacy ? vpci_legacy_probe(vp, bars) : vpci_modern_probe(vp, bars);
+    if (why != NULL && !legacy && vpci_legacy_probe(vp, bars) == NULL)
+        why = NULL;
+    if (why == NULL) {
         pci_msix_find(dev, bars, &vp->msix);
+        vpci_msix(vp, false);
+    }
     return why;
+}
+
+void vpci_msix(struct vpci *vp, bool on)
+{
+    if (vp->msix.cap != 0)
+        pci_msix_enable(&vp->pci, &vp->msix, on);
+    vp->msix_on = on && vp->msix.cap != 0;
 }
 
 void vpci_reset_begin(struct vpci *vp)
 {
     vp->status = 0;
     vp->features = 0;
+    vp->negotiated = false;
     vp->ops->set_status(vp, 0);
     pci_bus_master(&vp->pci, false);
 }
@@ -54,11 +70,15 @@ const char *vpci_accept(struct vpci *vp, uint64_t features)
     ASSERT(vp->status == (VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER));
     vp->features = features;
     vp->ops->accept(vp, features);
+    vp->negotiated = true;
+    if (vp->ops->legacy) /* [virtio 3.1.2] */
+        return NULL;
     add_status(vp, VIRTIO_STATUS_FEATURES_OK);
     /* The device may take it back: then it does not work with this subset [virtio 3.1.1]. */
     if (vp->ops->status(vp) & VIRTIO_STATUS_FEATURES_OK)
         return NULL;
     vp->status &= (uint8_t)~VIRTIO_STATUS_FEATURES_OK;
+    vp->negotiated = false;
     return "it refuses the features that were accepted of its offer";
 }
 
@@ -66,6 +86,8 @@ uint16_t vpci_queue_size(struct vpci *vp, uint16_t index, uint16_t max)
 {
     uint16_t offered = vp->ops->queue_max(vp, index), size = max;
 
+    if (vp->ops->legacy)
+        return offered;
     ASSERT(max > 0 && (max & (max - 1)) == 0);
     while (size > offered)
         size >>= 1;
@@ -83,8 +105,7 @@ bool vpci_set_vectors(struct vpci *vp, const uint16_t queue[VPCI_QUEUES], uint16
 
 const char *vpci_queue_set(struct vpci *vp, uint16_t index, const struct vq *vq)
 {
-    ASSERT(index < VPCI_QUEUES && (vp->status & VIRTIO_STATUS_FEATURES_OK) &&
-           !(vp->status & VIRTIO_STATUS_DRIVER_OK));
+    ASSERT(index < VPCI_QUEUES && vp->negotiated && !(vp->status & VIRTIO_STATUS_DRIVER_OK));
     return vp->ops->queue_enable(vp, index, vq);
 }
 
@@ -115,19 +136,34 @@ bool vpci_alive(struct vpci *vp)
     return vp->ops->status(vp) == vp->status;
 }
 
-uint8_t vpci_config8(struct vpci *vp, uint32_t offset)
-{
-    ASSERT(offset < vp->config_bytes);
-    return vp->ops->config8(vp, offset);
-}
-
 uint16_t vpci_config16(struct vpci *vp, uint32_t offset)
 {
     ASSERT(offset + 2 <= vp->config_bytes);
     return vp->ops->config16(vp, offset);
 }
 
-uint8_t vpci_generation(struct vpci *vp)
+static uint8_t generation(struct vpci *vp)
 {
-    return vp->ops->generation(vp);
+    return vp->ops->generation != NULL ? vp->ops->generation(vp) : 0;
+}
+
+bool vpci_config_read(struct vpci *vp, uint32_t offset, uint8_t *out, uint32_t n)
+{
+    bool agree = false;
+
+    ASSERT(offset + n <= vp->config_bytes);
+    for (unsigned attempt = 0; attempt < CONFIG_TRIES && !agree; attempt++) {
+        uint8_t before = generation(vp);
+
+        agree = vp->ops->generation != NULL || attempt > 0;
+        for (uint32_t i = 0; i < n; i++) {
+            uint8_t byte = vp->ops->config8(vp, offset + i);
+            if (vp->ops->generation == NULL && byte != out[i])
+                agree = false;
+            out[i] = byte;
+        }
+        if (generation(vp) != before)
+            agree = false;
+    }
+    return agree;
 }

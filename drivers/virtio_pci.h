@@ -22,10 +22,15 @@
 
 #define VPCI_QUEUES 2
 
+/* Bytes of device-specific configuration looked at. Smaller ones exist; a device that announces a
+ * larger one is right too [virtio 2.5.1]. */
+#define VPCI_CONFIG_MAX 256u
+
 struct vpci;
 
 struct vpci_ops {
     const char *name; /* as in the `nic` record */
+    bool legacy;      /* no VERSION_1, no FEATURES_OK, queue sizes as the device has them */
 
     uint8_t (*status)(struct vpci *vp);
     void (*set_status)(struct vpci *vp, uint8_t status);
@@ -39,6 +44,7 @@ struct vpci_ops {
     /* Tells the device where the ring is and finds the doorbell. */
     const char *(*queue_enable)(struct vpci *vp, uint16_t index, const struct vq *vq);
     void (*notify)(struct vpci *vp, uint16_t index);
+    /* NULL: there is no such thing. */
     uint8_t (*generation)(struct vpci *vp);
     uint8_t (*config8)(struct vpci *vp, uint32_t offset);
     uint16_t (*config16)(struct vpci *vp, uint32_t offset);
@@ -51,17 +57,20 @@ struct vpci {
     uint8_t status;        /* bits we have set since the last reset */
     uint64_t features;     /* accepted since the last reset */
     uint32_t config_bytes; /* device-specific configuration there is */
+    bool negotiated;       /* features are settled since the last reset */
+    bool msix_on;          /* MSI-X is switched on in the function */
 
-    /* Of the modern interface: its structures, mapped, and where in `notify` the doorbell of each
-     * queue is. */
+    /* The legacy interface's registers; or the modern one's structures, and where in `notify` the
+     * doorbell of each queue is. */
     struct pci_io common, config, notify;
     uint32_t notify_multiplier;
     uint32_t doorbell[VPCI_QUEUES];
 };
 
-/* Finds and maps the device's structures; switches decoding on. Changes nothing in the device
- * itself. */
-const char *vpci_probe(struct vpci *vp, const struct pci_dev *dev);
+/* Finds and maps the device's registers; switches decoding on and MSI-X off. Changes nothing in the
+ * device itself. The modern interface is taken where there is one, unless `legacy` asks for the
+ * other, which transitional devices have as well. */
+const char *vpci_probe(struct vpci *vp, const struct pci_dev *dev, bool legacy);
 
 /* Asks for a reset; it is complete once vpci_reset_done() is true [virtio 2.4.2, 4.1.4.3.2]. The
  * device touches no buffer from then on. Bus mastering is off in between. */
@@ -72,15 +81,20 @@ bool vpci_reset_done(struct vpci *vp);
  * Configuration may be read from here on, to decide what to accept. */
 uint64_t vpci_offer(struct vpci *vp);
 
-/* Accepts `features`, all of which were offered; FEATURES_OK. The result is vp->features. */
+/* Accepts `features`, all of which were offered; FEATURES_OK where there is such a thing. The
+ * result is vp->features. */
 const char *vpci_accept(struct vpci *vp, uint64_t features);
 
 /* Entries of queue `index`: the largest power of two that neither the device's maximum nor `max`
- * exceeds; 0 = no such queue. */
+ * exceeds; 0 = no such queue. A legacy device's queue has one size only, which may exceed `max`, or
+ * be no power of two. */
 uint16_t vpci_queue_size(struct vpci *vp, uint16_t index, uint16_t max);
 
-/* Assigns MSI-X table entries to queue 0, queue 1 and configuration changes. False: the device
- * refuses one of them [virtio 4.1.5.1.2.2]. */
+/* Switches MSI-X on or off, where there is any. */
+void vpci_msix(struct vpci *vp, bool on);
+
+/* MSI-X is on: assigns table entries to queue 0, queue 1 and configuration changes. False: the
+ * device refuses one of them [virtio 4.1.5.1.2.2]. */
 bool vpci_set_vectors(struct vpci *vp, const uint16_t queue[VPCI_QUEUES], uint16_t config);
 
 /* Hands a started ring to the device. */
@@ -101,10 +115,12 @@ uint8_t vpci_status(struct vpci *vp);
 /* True while the device does what it was told: nothing that asks for a reset. */
 bool vpci_alive(struct vpci *vp);
 
-/* A field of the device-specific configuration. It must lie within config_bytes. Consistent with
- * another only if the generation did not change meanwhile [virtio 2.5.1]. */
-uint8_t vpci_config8(struct vpci *vp, uint32_t offset);
+/* A field of the device-specific configuration. It must lie within config_bytes. */
 uint16_t vpci_config16(struct vpci *vp, uint32_t offset);
-uint8_t vpci_generation(struct vpci *vp);
+
+/* Several bytes of it that belong together: all of one generation, or, where the interface has
+ * none, read twice with the same result [virtio 2.5.1, 2.5.4]. False: the device does not settle.
+ */
+bool vpci_config_read(struct vpci *vp, uint32_t offset, uint8_t *out, uint32_t n);
 
 #endif

@@ -14,9 +14,6 @@
  * device that orders them its own way. A queue whose doorbell lies beyond is refused. */
 #define NOTIFY_MAP_MAX 65536u
 
-/* Structures this small exist; a device that announces a larger one is right too [virtio 2.5.1]. */
-#define CONFIG_MAP_MAX 256u
-
 #define COMMON(f)      (uint32_t) offsetof(struct virtio_pci_common_cfg, f)
 
 static uint8_t modern_status(struct vpci *vp)
@@ -170,14 +167,14 @@ const char *vpci_modern_probe(struct vpci *vp, const struct pci_bar bars[PCI_BAR
                       sizeof(struct virtio_pci_common_cfg), &vp->common) == 0)
         /* Where BARs may be placed the firmware alone knows: those without an address stay so. */
         return pci_cap_next(d, PCI_CAP_VENDOR, 0) == 0
-                   ? "it has no modern interface; with QEMU leave out disable-modern=on"
+                   ? "it has neither a modern nor a legacy interface"
                    : "it has no modern interface within a BAR that the firmware gave an address";
     notify_cap = map_structure(d, bars, VIRTIO_PCI_CAP_NOTIFY_CFG, 2, NOTIFY_MAP_MAX, &vp->notify);
     if (notify_cap == 0)
         return "it has no usable notification structure";
     /* Optional: a device without it offers no feature that needs it. The capability that opens a
      * window to BARs in configuration space [virtio 4.1.4.9] is of no use to who can map them. */
-    map_structure(d, bars, VIRTIO_PCI_CAP_DEVICE_CFG, 1, CONFIG_MAP_MAX, &vp->config);
+    map_structure(d, bars, VIRTIO_PCI_CAP_DEVICE_CFG, 1, VPCI_CONFIG_MAX, &vp->config);
 
     vp->notify_multiplier = pci_read32(d, notify_cap + VIRTIO_PCI_NOTIFY_MULTIPLIER);
     vp->config_bytes = vp->config.bytes;

@@ -22,6 +22,7 @@
 #define CONFIG_MTU_MAX       1500 /* bytes of an IP packet; also the most `mtu=` accepts */
 #define CONFIG_RX_RING       128  /* descriptors; the device may offer fewer */
 #define CONFIG_TX_RING       128
+#define CONFIG_RING_MAX      256 /* memory for rings; a legacy device says how long they are */
 #define CONFIG_IPERF_SESSION 4
 #define CONFIG_IPERF_STREAM  64 /* streams of all sessions together, each direction counts */
 #define CONFIG_IPERF_PENDING 8  /* connections before their cookie; the oldest gives way */
@@ -41,6 +42,7 @@
 #define CONFIG_MTU_MAX       9000
 #define CONFIG_RX_RING       1024
 #define CONFIG_TX_RING       256
+#define CONFIG_RING_MAX      1024
 #define CONFIG_IPERF_SESSION 8
 #define CONFIG_IPERF_STREAM  272 /* -P 128 --bidir is 256, and one -P 8 --bidir client beside it */
 #define CONFIG_IPERF_PENDING 16
@@ -136,6 +138,7 @@
 
 static_assert((CONFIG_RX_RING & (CONFIG_RX_RING - 1)) == 0, "split rings are powers of two");
 static_assert((CONFIG_TX_RING & (CONFIG_TX_RING - 1)) == 0, "split rings are powers of two");
+static_assert(CONFIG_RX_RING <= CONFIG_RING_MAX && CONFIG_TX_RING <= CONFIG_RING_MAX, "memory");
 static_assert(CONFIG_TX_RESERVE < CONFIG_TX_RING, "bulk data needs slots too");
 static_assert(CONFIG_RECORD_MAX < CONFIG_CONSOLE_RING, "a record must fit the console's ring");
 

@@ -5,6 +5,7 @@
  *
  *     sim_pci.c      ports 0xcf8/0xcfc, configuration space, BARs, the window that registers are in
  *     sim_nic.c      the device's registers and their rules
+ *     sim_legacy.c   those of the legacy interface
  *     sim_ring.c     its rings: buffers, owners, frames
  *     sim_split.c    the split ring, and the rules of its format
  *     sim_kernel.c   the few kernel functions that drivers call
@@ -85,6 +86,7 @@ enum { SIM_RXQ, SIM_TXQ, SIM_QUEUES };
 #define SIM_F_MTU             (1ull << 3)
 #define SIM_F_MAC             (1ull << 5)
 #define SIM_F_STATUS          (1ull << 16)
+#define SIM_F_ANY_LAYOUT      (1ull << 27)
 #define SIM_F_INDIRECT_DESC   (1ull << 28)
 #define SIM_F_EVENT_IDX       (1ull << 29)
 #define SIM_F_VERSION_1       (1ull << 32)
@@ -144,6 +146,8 @@ struct sim_queue {
     bool kick_due;      /* the driver looked whether to ring the doorbell and has to */
 };
 
+enum sim_interface { SIM_UNUSED, SIM_MODERN, SIM_LEGACY };
+
 struct sim_nic {
     struct sim_fn *fn;
 
@@ -162,6 +166,7 @@ struct sim_nic {
     unsigned reset_reads; /* a reset completes after so many reads of the status */
     bool reset_never;
     bool generation_moves; /* at every read */
+    unsigned config_moves; /* so many reads of the legacy configuration's first byte differ */
     bool gone;             /* all ones from everywhere */
     bool interrupts_lost;
     bool doorbells_lost;
@@ -169,6 +174,9 @@ struct sim_nic {
     uint64_t (*shm_hook)(struct sim_nic *, const volatile void *p, unsigned width, uint64_t v);
 
     /* Registers and state */
+    enum sim_interface interface; /* that the driver reset it through */
+    bool features_known;          /* it has accepted some */
+    uint8_t isr;                  /* interrupt status [4.1.4.5] */
     uint8_t status, generation;
     bool resetting, reset_read, was_reset;
     unsigned reset_left;
@@ -211,6 +219,12 @@ enum {
  * in them. */
 struct sim_nic *sim_add_nic(uint8_t slot);
 struct sim_nic *sim_add_bare_nic(uint8_t slot);
+
+/* Gives the device the legacy interface in BAR 0, and the number of a transitional device; with
+ * `modern_too` the other interface remains. The second form is a device with the legacy one only.
+ */
+void sim_add_legacy(struct sim_nic *n, bool modern_too);
+struct sim_nic *sim_add_legacy_nic(uint8_t slot);
 
 /* Gives the device BAR 2, of ports, with all structures in it. Its capabilities are the caller's.
  */
@@ -258,6 +272,16 @@ void sim_settled(struct sim_nic *n);
 
 uint32_t sim_nic_read(struct sim_nic *n, unsigned bar, uint64_t offset, unsigned width);
 void sim_nic_write(struct sim_nic *n, unsigned bar, uint64_t offset, unsigned width, uint32_t v);
+uint32_t sim_legacy_read(struct sim_nic *n, uint32_t at, unsigned width);
+void sim_legacy_write(struct sim_nic *n, uint32_t at, unsigned width, uint32_t v);
+void sim_reset_begin(struct sim_nic *n, enum sim_interface interface);
+uint8_t sim_status_read(struct sim_nic *n);
+uint8_t sim_isr_read(struct sim_nic *n);
+uint32_t sim_config_read(struct sim_nic *n, uint32_t at, unsigned width);
+uint16_t sim_vector_assign(struct sim_nic *n, uint16_t v);
+void sim_check_vectors_read(const struct sim_nic *n);
+bool sim_msix_on(const struct sim_nic *n);
+uint32_t sim_header(const struct sim_nic *n);
 void sim_queue_enable(struct sim_nic *n, unsigned q);
 void sim_queue_reset(struct sim_nic *n, unsigned q);
 void sim_doorbell(struct sim_nic *n, unsigned q);

@@ -166,7 +166,8 @@ static void complete_reset(struct sim_nic *n)
     n->status = 0;
     n->resetting = false;
     n->was_reset = true;
-    n->features_ok_read = n->config_vector_unread = false;
+    n->features_ok_read = n->features_known = n->config_vector_unread = false;
+    n->isr = 0;
     n->accepted = 0;
     n->config_vector = NO_VECTOR;
     n->resets++;
@@ -174,7 +175,7 @@ static void complete_reset(struct sim_nic *n)
         sim_queue_reset(n, q);
 }
 
-static uint8_t read_status(struct sim_nic *n)
+uint8_t sim_status_read(struct sim_nic *n)
 {
     if (n->resetting) {
         if (n->reset_never || n->reset_left > 0) {
@@ -202,6 +203,11 @@ static void check_ready(struct sim_nic *n)
 {
     if (!n->features_ok_read)
         sim_breach("3.1.1", "FEATURES_OK was not read back");
+    sim_check_vectors_read(n);
+}
+
+void sim_check_vectors_read(const struct sim_nic *n)
+{
     if (n->config_vector_unread)
         sim_breach("4.1.5.1.2.2", "the configuration's vector was not read back");
     for (unsigned q = 0; q < SIM_QUEUES; q++)
@@ -223,13 +229,19 @@ static void check_order(struct sim_nic *n, uint8_t added)
             sim_breach("3.1.1", "status 0x%02x added to 0x%02x", added, n->status);
 }
 
+void sim_reset_begin(struct sim_nic *n, enum sim_interface interface)
+{
+    n->interface = interface;
+    n->resetting = true;
+    n->reset_left = n->reset_reads;
+}
+
 static void write_status(struct sim_nic *n, uint8_t v)
 {
     uint8_t added = (uint8_t)(v & ~n->status);
 
     if (v == 0) {
-        n->resetting = true;
-        n->reset_left = n->reset_reads;
+        sim_reset_begin(n, SIM_MODERN);
         return;
     }
     if (n->status & FAILED)
@@ -241,6 +253,7 @@ static void write_status(struct sim_nic *n, uint8_t v)
         check_accepted(n);
         if (n->accepted & n->refuse)
             return;
+        n->features_known = true;
     }
     if (added & DRIVER_OK)
         check_ready(n);
@@ -269,7 +282,16 @@ static struct sim_queue *selected(struct sim_nic *n)
                                                                            : NULL;
 }
 
-static uint16_t assign_vector(struct sim_nic *n, uint16_t v)
+bool sim_msix_on(const struct sim_nic *n)
+{
+    unsigned at;
+
+    for (at = 0x40; at < 0xff && n->fn->cfg[at] != 0x11; at += 4)
+        ;
+    return at <= 0xfc && n->fn->cfg[at + 3] & 0x80;
+}
+
+uint16_t sim_vector_assign(struct sim_nic *n, uint16_t v)
 {
     if (v == NO_VECTOR)
         return v;
@@ -322,7 +344,7 @@ static void write_queue(struct sim_nic *n, uint32_t at, uint32_t v)
         q->fields_written |= W_SIZE;
         break;
     case R_QUEUE_VECTOR:
-        q->vector = assign_vector(n, (uint16_t)v);
+        q->vector = sim_vector_assign(n, (uint16_t)v);
         q->vector_unread = true;
         break;
     case R_QUEUE_DESC:
@@ -387,7 +409,7 @@ static uint32_t read_common(struct sim_nic *n, uint32_t at, unsigned width)
     case R_NUM_QUEUES:
         return n->num_queues;
     case R_STATUS:
-        return read_status(n);
+        return sim_status_read(n);
     case R_GENERATION:
         return n->generation_moves ? n->generation++ : n->generation;
     case R_QUEUE_SIZE:
@@ -409,6 +431,8 @@ static uint32_t read_common(struct sim_nic *n, uint32_t at, unsigned width)
 static void write_common(struct sim_nic *n, uint32_t at, unsigned width, uint32_t v)
 {
     check_width(at, width);
+    if (n->interface == SIM_LEGACY)
+        sim_breach("4.1.4.10", "both interfaces of a transitional device are used");
     if (n->resetting && !(at == R_STATUS && v == 0))
         sim_breach("4.1.4.3.2", "register 0x%02x written before the reset was complete", at);
     if (!n->was_reset && at == R_STATUS && v != 0)
@@ -424,7 +448,7 @@ static void write_common(struct sim_nic *n, uint32_t at, unsigned width, uint32_
         write_feature(n, v);
         break;
     case R_CONFIG_VECTOR:
-        n->config_vector = assign_vector(n, (uint16_t)v);
+        n->config_vector = sim_vector_assign(n, (uint16_t)v);
         n->config_vector_unread = true;
         break;
     case R_STATUS:
@@ -451,9 +475,9 @@ static void write_common(struct sim_nic *n, uint32_t at, unsigned width, uint32_
  */
 
 /* Each field has its width, its feature [5.1.4], and must lie inside the structure. */
-static uint32_t read_config(struct sim_nic *n, uint32_t at, unsigned width)
+uint32_t sim_config_read(struct sim_nic *n, uint32_t at, unsigned width)
 {
-    uint64_t known = n->status & FEATURES_OK ? n->accepted : n->offer, need = 0;
+    uint64_t known = n->features_known ? n->accepted : n->offer, need = 0;
     uint32_t v = 0;
 
     if (at + width > n->config_len)
@@ -506,10 +530,12 @@ uint32_t sim_nic_read(struct sim_nic *n, unsigned bar, uint64_t offset, unsigned
 {
     uint32_t at = place(&bar, offset);
 
+    if (bar == 0)
+        return sim_legacy_read(n, at, width);
     if (bar == 4 && at < SIM_COMMON + SIM_COMMON_LEN)
         return read_common(n, at - SIM_COMMON, width);
     if (bar == 4 && at >= SIM_CONFIG && at < SIM_NOTIFY)
-        return read_config(n, at - SIM_CONFIG, width);
+        return sim_config_read(n, at - SIM_CONFIG, width);
     sim_breach("4.1.4", "read at 0x%x of BAR %u", at, bar);
     return 0;
 }
@@ -520,6 +546,8 @@ void sim_nic_write(struct sim_nic *n, unsigned bar, uint64_t offset, unsigned wi
 
     if (bar == 1 && at + 4 <= n->msix_n * 16u && width == 4 && at % 4 == 0)
         sim_put32(n->msix_table + at, v);
+    else if (bar == 0)
+        sim_legacy_write(n, at, width, v);
     else if (bar == 4 && at < SIM_COMMON + SIM_COMMON_LEN)
         write_common(n, at - SIM_COMMON, width, v);
     else if (bar == 4 && at >= SIM_NOTIFY && at < SIM_NOTIFY + SIM_NOTIFY_LEN)
@@ -533,20 +561,26 @@ void sim_nic_write(struct sim_nic *n, unsigned bar, uint64_t offset, unsigned wi
 /* ---- interrupts -------------------------------------------------------------------------------
  */
 
+/* Reading clears it [4.1.4.5]. */
+uint8_t sim_isr_read(struct sim_nic *n)
+{
+    uint8_t v = n->isr;
+
+    if (sim_msix_on(n))
+        sim_breach("4.1.4.5.2", "interrupt status read although MSI-X is on");
+    n->isr = 0;
+    return v;
+}
+
 void sim_interrupt(struct sim_nic *n, unsigned q)
 {
     uint16_t vector = q < SIM_QUEUES ? n->q[q].vector : n->config_vector;
     const uint8_t *entry;
-    unsigned control;
 
     if (q < SIM_QUEUES)
         n->q[q].interrupts++;
-    if (n->interrupts_lost || vector == NO_VECTOR)
+    if (n->interrupts_lost || vector == NO_VECTOR || !sim_msix_on(n))
         return;
-    for (control = 0x40; control < 0xff && n->fn->cfg[control] != 0x11; control += 4)
-        ;
-    if (control > 0xfc || !(n->fn->cfg[control + 3] & 0x80))
-        return; /* MSI-X is not switched on */
     entry = n->msix_table + 16 * vector;
     if (sim_get32(entry) != 0xfee00000 || sim_get32(entry + 4) != 0 || sim_get32(entry + 12) & 1)
         sim_breach("4.1.5.1.2.2", "vector %u leads nowhere", vector);

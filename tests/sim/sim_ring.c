@@ -20,13 +20,18 @@
 #define DRIVER_OK   0x04
 #define NEEDS_RESET 0x40
 
-#define HEADER      12u
-#define RX_MIN      1526u /* [5.1.6.3.1] */
+#define RX_MIN      1514u /* and the header [5.1.6.3.1] */
 
 const struct sim_format *sim_format(const struct sim_nic *n)
 {
     (void)n;
     return &sim_split;
+}
+
+/* [5.1.6, 5.1.6.1] */
+uint32_t sim_header(const struct sim_nic *n)
+{
+    return n->interface == SIM_LEGACY ? 10 : 12;
 }
 
 bool sim_event_idx(const struct sim_nic *n)
@@ -146,12 +151,13 @@ static void transfer(const struct sim_entry *e, bool writes, uint32_t at, void *
     assert_int_equal(len, 0);
 }
 
-static void check_tx_header(const struct sim_entry *e)
+static void check_tx_header(const struct sim_nic *n, const struct sim_entry *e)
 {
-    uint8_t h[HEADER];
+    const uint32_t header = sim_header(n);
+    uint8_t h[12];
 
-    transfer(e, false, 0, h, HEADER);
-    for (unsigned i = 0; i < HEADER; i++)
+    transfer(e, false, 0, h, header);
+    for (unsigned i = 0; i < header; i++)
         if (h[i] != 0) {
             sim_breach("5.1.6.2.1", "byte %u of a transmit header is 0x%02x", i, h[i]);
             return;
@@ -187,18 +193,21 @@ static bool poisoned(const struct sim_entry *e)
 
 static void check_entry(struct sim_nic *n, unsigned qi, const struct sim_entry *e)
 {
-    uint32_t out = bytes_of(e, false), in = bytes_of(e, true);
+    uint32_t out = bytes_of(e, false), in = bytes_of(e, true), header = sim_header(n);
 
     check_order(e, n->q[qi].size);
-    if (qi == SIM_RXQ && (out != 0 || in < RX_MIN))
+    if (qi == SIM_RXQ && (out != 0 || in < RX_MIN + header))
         sim_breach("5.1.6.3.1", "receive buffer of %u bytes, and %u to read", in, out);
-    if (qi == SIM_TXQ && (in != 0 || out < HEADER))
+    if (qi == SIM_TXQ && (in != 0 || out < header))
         sim_breach("5.1.6.2.1", "transmit buffer of %u bytes, and %u to write", out, in);
+    if (n->interface == SIM_LEGACY && !(n->accepted & SIM_F_ANY_LAYOUT) &&
+        (e->segs != 2 || e->seg[0].len != header))
+        sim_breach("2.7.4.3", "header and frame share a descriptor");
     /* Poisoned is what a device has already, and what lies outside every object. */
     if (poisoned(e))
         sim_breach("3.3.1", "a buffer is exposed twice, or is none");
-    else if (qi == SIM_TXQ && out >= HEADER)
-        check_tx_header(e);
+    else if (qi == SIM_TXQ && out >= header)
+        check_tx_header(n, e);
 }
 
 void sim_expose(struct sim_nic *n, unsigned qi, uint16_t id, const struct sim_entry *e)
@@ -370,6 +379,7 @@ void sim_use(struct sim_nic *n, unsigned qi, uint32_t id, uint32_t len)
 
 bool sim_rx(struct sim_nic *n, const void *frame, uint32_t len)
 {
+    const uint32_t header = sim_header(n);
     const struct sim_entry *e;
     uint32_t room;
     uint8_t *bytes;
@@ -379,28 +389,29 @@ bool sim_rx(struct sim_nic *n, const void *frame, uint32_t len)
         return false;
     e = &n->q[SIM_RXQ].entries[id];
     room = bytes_of(e, true);
-    assert_true(HEADER + len <= room);
+    assert_true(header + len <= room);
     bytes = malloc(room);
     assert_non_null(bytes);
-    memset(bytes, n->hdr_junk, HEADER);
-    memcpy(bytes + HEADER, frame, len);
-    memset(bytes + HEADER + len, 0xa5, room - HEADER - len); /* a device may use all it was given */
+    memset(bytes, n->hdr_junk, header);
+    memcpy(bytes + header, frame, len);
+    memset(bytes + header + len, 0xa5, room - header - len); /* a device may use all it was given */
     transfer(e, true, 0, bytes, room);
     free(bytes);
-    sim_use(n, SIM_RXQ, id, HEADER + len);
+    sim_use(n, SIM_RXQ, id, header + len);
     return true;
 }
 
 unsigned sim_tx(struct sim_nic *n, unsigned max)
 {
+    const uint32_t header = sim_header(n);
     unsigned sent = 0;
     uint16_t id;
 
     while (sent < max && sim_take(n, SIM_TXQ, &id)) {
         const struct sim_entry *e = &n->q[SIM_TXQ].entries[id];
-        n->tx_last_len = bytes_of(e, false) - HEADER;
+        n->tx_last_len = bytes_of(e, false) - header;
         assert_true(n->tx_last_len <= sizeof(n->tx_last));
-        transfer(e, false, HEADER, n->tx_last, n->tx_last_len);
+        transfer(e, false, header, n->tx_last, n->tx_last_len);
         n->tx_frames++;
         n->tx_bytes += n->tx_last_len;
         sim_use(n, SIM_TXQ, id, 0);

@@ -102,7 +102,7 @@ static void every_key_sets_its_field(void **state)
 
     (void)state;
     accept("ip=192.168.7.2/24 gw=192.168.7.1 ip6=fd00::5/64 mtu=1400 run=serve services=http,echo "
-           "features=-mtu,-event_idx seed=0xDEADbeef log=debug interval=250ms exit=2m "
+           "features=-mtu,-event_idx,-version_1 seed=0xDEADbeef log=debug interval=250ms exit=2m "
            "fault=panic:stack@3s");
     assert_int_equal(c.net[0].ip_mode, CONF_IP_STATIC);
     assert_int_equal(c.net[0].ip, 0xc0a80702);
@@ -112,7 +112,7 @@ static void every_key_sets_its_field(void **state)
     assert_memory_equal(c.net[0].ip6, ip6, 16);
     assert_int_equal(c.net[0].mtu, 1400);
     assert_int_equal(c.services, SERVICE_HTTP | SERVICE_ECHO);
-    assert_int_equal(c.features_off, 1ull << 3 | 1ull << 29);
+    assert_int_equal(c.features_off, 1ull << 3 | 1ull << 29 | 1ull << 32);
     assert_int_equal(c.seed, 0xdeadbeef);
     assert_int_equal(c.log, LOG_DEBUG);
     assert_int_equal(c.interval_ns, S / 4);
@@ -278,7 +278,7 @@ static void values_out_of_range_or_malformed_are_refused(void **state)
         "features=-packed",
         "features=-mtu,",
         "features=-mtu-mac",
-        "features=-version_1",
+        "features=-version_2",
         "features=all,-mtu",
         "features=+mtu",
         "features=--mtu",
@@ -534,7 +534,8 @@ static void check_ranges(void)
             assert_in_range(net->ip >> 24, 1, 223);
     }
     assert_int_equal(c.services & ~(uint32_t)SERVICE_ALL, 0);
-    assert_int_equal(c.features_off & ~(1ull << 3 | 1ull << 5 | 1ull << 16 | 1ull << 29), 0);
+    assert_int_equal(
+        c.features_off & ~(1ull << 3 | 1ull << 5 | 1ull << 16 | 1ull << 29 | 1ull << 32), 0);
     assert_in_range(c.interval_ns, 0, 3600 * S);
     assert_in_range(c.exit_ns, 0, 8760ull * 3600 * S);
     assert_in_range(c.panic_at_ns, 0, 8760ull * 3600 * S);

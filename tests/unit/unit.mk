@@ -33,8 +33,8 @@ UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_kernel.c netrig_mem.
                      kernel/fault.c kernel/json.c kernel/format.c $(UNIT_LWIP)
 UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc
 UNIT_NETRIG_NEEDS := build/lwip/.stamp
-UNIT_SIM    := tests/sim/sim_pci.c tests/sim/sim_nic.c tests/sim/sim_ring.c tests/sim/sim_split.c \
-               tests/sim/sim_kernel.c \
+UNIT_SIM    := tests/sim/sim_pci.c tests/sim/sim_nic.c tests/sim/sim_legacy.c tests/sim/sim_ring.c \
+               tests/sim/sim_split.c tests/sim/sim_kernel.c \
                kernel/json.c kernel/format.c
 
 # ---- the programs -------------------------------------------------------------------------------
@@ -86,16 +86,22 @@ UNIT_LIBS_test_small  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_small := $(UNIT_NETRIG_NEEDS)
 
 UNIT_DRIVER := drivers/netbuf.c drivers/pci.c drivers/virtqueue.c drivers/virtqueue_split.c drivers/virtio_pci.c \
-               drivers/virtio_pci_modern.c drivers/virtio_net.c drivers/virtio_net_up.c drivers/virtio_net_stats.c \
+               drivers/virtio_pci_legacy.c drivers/virtio_pci_modern.c drivers/virtio_net.c drivers/virtio_net_up.c drivers/virtio_net_stats.c \
                drivers/virtio_net_watch.c kernel/fault.c
 UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci test_virtio_net test_sim
 UNIT_SRC_test_netbuf    := tests/unit/test_netbuf.c drivers/netbuf.c $(UNIT_SIM)
 UNIT_SRC_test_virtqueue := tests/unit/test_virtqueue.c drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
 UNIT_SRC_test_virtio_net := tests/unit/test_virtio_net.c $(UNIT_DRIVER) $(UNIT_SIM)
+# At low addresses: the legacy interface names a page of memory with 32 bits.
+UNIT_TESTS += test_virtio_net_legacy test_virtio_pci_legacy
+UNIT_SRC_test_virtio_net_legacy  := tests/unit/test_virtio_net_legacy.c $(UNIT_DRIVER) $(UNIT_SIM)
+UNIT_LIBS_test_virtio_net_legacy := -no-pie
+UNIT_SRC_test_virtio_pci_legacy  := tests/unit/test_virtio_pci_legacy.c $(UNIT_DRIVER) $(UNIT_SIM)
+UNIT_LIBS_test_virtio_pci_legacy := -no-pie
 UNIT_SRC_test_sim        := tests/unit/test_sim.c $(UNIT_SIM)
 UNIT_SRC_test_pci        := tests/unit/test_pci.c drivers/pci.c $(UNIT_SIM)
-UNIT_SRC_test_virtio_pci := tests/unit/test_virtio_pci.c drivers/pci.c drivers/virtio_pci.c drivers/virtio_pci_modern.c \
-                            drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
+UNIT_SRC_test_virtio_pci := tests/unit/test_virtio_pci.c drivers/pci.c drivers/virtio_pci.c drivers/virtio_pci_legacy.c \
+                            drivers/virtio_pci_modern.c drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
 
 UNIT_TESTS += test_http
 UNIT_SRC_test_http   := tests/unit/test_http.c apps/conn.c apps/http.c apps/http_parse.c apps/http_route.c \
