@@ -29,6 +29,11 @@
  * and a client that is told to come again (Retry-After: 1) finds room then. */
 #define GRACE_NS (1 * NS_PER_S)
 
+/* A connection on which less moves than this, either way, in this time is slow: 1 KiB/s. In that
+ * time a segment that was lost twice in a row has been sent again. */
+#define PACE_NS    (5 * NS_PER_S)
+#define PACE_BYTES 5120
+
 static_assert(CONFIG_HTTP_INPUT >= CONFIG_MTU_MAX, "a window holds a whole segment");
 
 enum phase { READ, REPLY, LINGER };
@@ -38,6 +43,9 @@ struct http_conn {
     enum phase phase;
     bool answered;        /* one request at least */
     uint64_t progress_ns; /* last time a byte went either way, or the phase changed */
+    uint64_t pace_ns;     /* since when pace_bytes have moved */
+    uint32_t pace_bytes;  /* either way */
+    bool slow;            /* and that was little */
     uint64_t head_ns;     /* when the first byte of this request's head came */
     bool eof;             /* the peer has sent its FIN */
 
@@ -102,38 +110,65 @@ static bool between_requests(const struct http_conn *c)
     return c->phase == READ && c->request.first == 0;
 }
 
-/* Closing a connection between two requests is what both sides have to expect at any time [RFC 9112
- * 9.5]; before the first one it is not, for as long as that may be on its way. */
-static bool may_give_way(const struct http_conn *c, uint64_t now)
+/* Looks every half second at how fast it goes; between requests nothing has to move. */
+static void judge_pace(struct http_conn *c, uint64_t now)
 {
-    return between_requests(c) && (c->answered || now - c->progress_ns >= GRACE_NS);
+    bool idle = between_requests(c);
+
+    if (!idle && now - c->pace_ns < PACE_NS)
+        return;
+    c->slow = !idle && c->pace_bytes < PACE_BYTES;
+    c->pace_ns = now;
+    c->pace_bytes = 0;
 }
 
-/* A free place, or that of the client which has been silent longest of those that may give way. */
+/* How readily a place is given to a new connection. */
+enum claim { AT_WORK, SLOW, IDLE, FREE };
+
+/* Closing a connection between two requests is what both sides have to expect at any time [RFC 9112
+ * 9.5]; before the first one it is not, for as long as that may be on its way. One that lingers has
+ * nothing to hear any more. */
+static enum claim claim_of(const struct http_conn *c, uint64_t now)
+{
+    if (c->pcb == NULL)
+        return FREE;
+    if (c->phase == LINGER)
+        return IDLE;
+    if (between_requests(c) && (c->answered || now - c->progress_ns >= GRACE_NS))
+        return IDLE;
+    return c->slow ? SLOW : AT_WORK;
+}
+
+/* A place for a new connection, of several the one that has been silent longest. NULL: all are at
+ * work. */
 static struct http_conn *take(void)
 {
-    struct http_conn *victim = NULL;
+    struct http_conn *best = NULL;
+    enum claim claim = AT_WORK;
     uint64_t now = time_ns();
 
-    for (unsigned i = 0; i < CONFIG_HTTP_CONN; i++) {
+    for (unsigned i = 0; i < CONFIG_HTTP_CONN && claim != FREE; i++) {
         struct http_conn *c = &conns[i];
-        if (c->pcb == NULL) {
-            victim = c;
-            break;
-        }
-        if (may_give_way(c, now) && (victim == NULL || c->progress_ns < victim->progress_ns))
-            victim = c;
+        enum claim its = claim_of(c, now);
+        if (its < claim || its == AT_WORK || (its == claim && c->progress_ns >= best->progress_ns))
+            continue;
+        best = c;
+        claim = its;
     }
-    if (victim == NULL)
+    if (best == NULL)
         return NULL;
-    if (victim->pcb != NULL) {
+    if (claim != FREE) {
         n.made_way++;
-        apps_refused("connection", "http: gave way to a new one");
-        drop_close(victim);
+        apps_refused("connection", claim == SLOW ? "http: slow, gave way to a new one"
+                                                 : "http: gave way to a new one");
     }
-    memset(victim, 0, sizeof(*victim));
-    victim->input = inputs[victim - conns];
-    return victim;
+    if (claim == IDLE)
+        drop_close(best);
+    if (claim == SLOW)
+        drop_abort(best);
+    memset(best, 0, sizeof(*best));
+    best->input = inputs[best - conns];
+    return best;
 }
 
 /* ---- replying -----------------------------------------------------------------------------------
@@ -379,6 +414,7 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
     if (c->phase != LINGER) /* nobody can make us linger on */
         c->progress_ns = time_ns();
     c->in += p->tot_len;
+    c->pace_bytes += p->tot_len;
     for (const struct pbuf *q = p; q != NULL; q = q->next) {
         size_t used = read_bytes(c, q->payload, q->len);
         keep_bytes(c, (const char *)q->payload + used, q->len - used);
@@ -394,6 +430,7 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
     (void)pcb;
     c->progress_ns = time_ns();
     c->acked += len;
+    c->pace_bytes += len;
     n.tx_bytes += len;
     return drive(c);
 }
@@ -405,6 +442,7 @@ static err_t on_poll(void *arg, struct tcp_pcb *pcb)
     uint64_t silent_ns = now - c->progress_ns;
 
     (void)pcb;
+    judge_pace(c, now);
     if (c->phase == LINGER && silent_ns >= LINGER_NS)
         return drop_close(c);
     if (silent_ns >= CONFIG_IDLE_MS * NS_PER_MS) {
@@ -440,7 +478,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
         return ERR_MEM; /* the stack resets it */
     }
     c->pcb = pcb;
-    c->progress_ns = time_ns();
+    c->progress_ns = c->pace_ns = time_ns();
     http_request_init(&c->request);
     n.accepted++;
     n.open++;

@@ -127,6 +127,17 @@ static void good_client_is_served(void)
     assert_int_equal(stat_of("open"), 0);
 }
 
+/* The same while others are there. */
+static void one_more_client_is_served(void)
+{
+    struct rig_tcp t;
+
+    assert_true(rig_tcp_connect(&t, HTTP));
+    say(&t, "GET /stats HTTP/1.1\r\n" HOST "\r\n");
+    assert_int_equal(hear_status(&t), 200);
+    rig_tcp_close(&t);
+}
+
 /* A new connection says `text`, gets `status` and is closed, not reset. */
 static void is_refused(const char *text, unsigned status)
 {
@@ -829,6 +840,73 @@ static void connection_beyond_busy_ones_is_refused_and_counted(void **state)
     good_client_is_served();
 }
 
+/* A byte now and then keeps nobody's place: all of them busy for ever would keep everybody else
+ * out. */
+static void slow_connection_makes_way_for_a_new_one(void **state)
+{
+    static const char request[] = "PUT /data HTTP/1.1\r\n" HOST "Content-Length: 100000\r\n\r\n";
+    static char bytes[2048];
+    struct rig_tcp t[CONFIG_HTTP_CONN];
+    uint64_t before = apps_refusals();
+
+    (void)state;
+    for (unsigned i = 0; i < CONFIG_HTTP_CONN; i++) {
+        assert_true(rig_tcp_connect(&t[i], HTTP));
+        say(&t[i], request);
+    }
+    for (unsigned s = 0; s < 12; s++) {
+        for (unsigned i = 0; i < CONFIG_HTTP_CONN; i++)
+            rig_tcp_send(&t[i], bytes, i == 0 ? sizeof(bytes) : 1);
+        rig_advance_ms(1000);
+    }
+    one_more_client_is_served();
+    assert_int_equal(apps_refusals(), before + 1);
+    assert_non_null(strstr(rig_record("refused"), "http: slow"));
+    assert_false(t[0].got_rst);
+    assert_true(t[1].got_rst);
+    for (unsigned i = 2; i < CONFIG_HTTP_CONN; i++)
+        assert_false(t[i].got_rst);
+    for (unsigned i = 0; i < CONFIG_HTTP_CONN; i++)
+        rig_tcp_abort(&t[i]);
+}
+
+/* One that has just begun is not slow, whatever it did before. */
+static void connection_that_was_idle_is_not_slow(void **state)
+{
+    struct rig_tcp t[CONFIG_HTTP_CONN], more;
+
+    (void)state;
+    for (unsigned i = 0; i < CONFIG_HTTP_CONN; i++)
+        assert_true(rig_tcp_connect(&t[i], HTTP));
+    rig_advance_ms(20000);
+    for (unsigned i = 0; i < CONFIG_HTTP_CONN; i++)
+        say(&t[i], "PUT /data HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nabc");
+    rig_advance_ms(4000);
+    assert_false(rig_tcp_connect(&more, HTTP) && !more.got_rst);
+    for (unsigned i = 0; i < CONFIG_HTTP_CONN; i++) {
+        say(&t[i], "d");
+        expect_count(&t[i], 4);
+        rig_tcp_close(&t[i]);
+    }
+}
+
+static void connection_that_only_lingers_makes_way_for_a_new_one(void **state)
+{
+    struct rig_tcp t[CONFIG_HTTP_CONN];
+
+    (void)state;
+    for (unsigned i = 0; i < CONFIG_HTTP_CONN; i++) {
+        assert_true(rig_tcp_connect(&t[i], HTTP));
+        say(&t[i], "GET /\x01");
+        assert_int_equal(hear_status(&t[i]), 400);
+    }
+    one_more_client_is_served();
+    for (unsigned i = 0; i < CONFIG_HTTP_CONN; i++) {
+        assert_false(t[i].got_rst);
+        rig_tcp_close(&t[i]);
+    }
+}
+
 static void thousand_connections_leave_nothing_behind(void **state)
 {
     (void)state;
@@ -878,6 +956,9 @@ int main(void)
         TEST(idle_connection_makes_way_for_a_new_one),
         TEST(new_connection_keeps_its_place_until_its_request_can_be_there),
         TEST(connection_beyond_busy_ones_is_refused_and_counted),
+        TEST(slow_connection_makes_way_for_a_new_one),
+        TEST(connection_that_was_idle_is_not_slow),
+        TEST(connection_that_only_lingers_makes_way_for_a_new_one),
         TEST(thousand_connections_leave_nothing_behind),
     };
     return cmocka_run_group_tests_name("http", tests, init_once, NULL);
