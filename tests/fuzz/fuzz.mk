@@ -18,6 +18,22 @@ FUZZ_SRC_device  := tests/fuzz/fuzz_device.c $(UNIT_DRIVER) $(UNIT_SIM)
 FUZZ_LIBS_device := -Wl,--wrap=__asan_poison_memory_region
 FUZZ_RUNS_device := 2000
 
+FUZZ_TARGETS   += conf pci
+FUZZ_SRC_conf  := tests/fuzz/fuzz_conf.c kernel/conf.c kernel/ipaddr.c kernel/record.c kernel/json.c kernel/format.c
+FUZZ_RUNS_conf := 50000
+FUZZ_SRC_pci   := tests/fuzz/fuzz_pci.c $(UNIT_DRIVER) $(UNIT_SIM)
+FUZZ_RUNS_pci  := 5000
+
+# All of the guest above the driver.
+FUZZ_RIG := tests/fuzz/fuzz_rig.c $(filter-out apps/services.c apps/stats.c apps/verdict.c,$(APP_SRC)) \
+    $(addprefix $(LLHTTP)/,$(LLHTTP_SRC)) $(UNIT_NETRIG)
+FUZZ_TARGETS      += frames iperf3 http
+FUZZ_SRC_frames   := tests/fuzz/fuzz_frames.c $(FUZZ_RIG)
+FUZZ_SRC_iperf3   := tests/fuzz/fuzz_iperf3.c $(FUZZ_RIG)
+FUZZ_SRC_http     := tests/fuzz/fuzz_http.c $(FUZZ_RIG)
+$(foreach t,frames iperf3 http,$(eval FUZZ_LIBS_$(t) := $(UNIT_NETRIG_LIBS))\
+    $(eval FUZZ_NEEDS_$(t) := $(UNIT_NETRIG_NEEDS))$(eval FUZZ_RUNS_$(t) := 1000))
+
 # ---- rules --------------------------------------------------------------------------------------
 
 fuzz_objs = $(patsubst %.c,build/fuzz/obj/%.o,$(FUZZ_SRC_$(1)))

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Frames from the wire against the stack with our options, and against the services behind it.
+ *
+ * The input is a byte that says whether the guest has an address or asks DHCP for one, then a list
+ * of deeds of a peer: one byte that says which (enum deed), two that give a length or a number,
+ * then bytes. Checksums are mended where they would only hide what lies behind them. What must hold
+ * stands at fuzz_rig_end(): whatever came, the guest goes on answering.
+ */
+#include <string.h>
+#include "fuzz_rig.h"
+
+enum deed {
+    RAW,      /* n bytes: a frame as it is */
+    TO_US,    /* n bytes: behind our Ethernet addresses */
+    IP4,      /* protocol, n bytes: with a right header and a right checksum */
+    IP6,      /* the same */
+    IP4_ANY,  /* n bytes: an IPv4 packet whose header checksum is mended */
+    UDP,      /* port, n bytes */
+    TCP_OPEN, /* port */
+    TCP,     /* flags, sequence, acknowledgement (relative), n bytes on a connection that is open */
+    TCP_ANY, /* n bytes: a segment with header and options, to the open connection's ports */
+    DHCP,    /* n bytes: an answer to the guest's last DHCP message, with these options */
+    TIME,    /* n milliseconds */
+    STATE,   /* bits: link, transmission stuck, peer deaf to ARP */
+    DEEDS,
+};
+
+static const uint16_t ports[] = {5201, 7, 9, 19, 80, 68, 546, 1};
+
+static struct rig_tcp conn;
+static bool conn_used;
+static uint8_t dhcp_xid[4];
+
+static void inject(const uint8_t *frame, uint32_t len)
+{
+    if (len >= 14) /* the driver drops what has no Ethernet header */
+        rig_inject(frame, len);
+    rig_pump();
+}
+
+static void ip_any(uint8_t *frame, const uint8_t *p, size_t n)
+{
+    memcpy(frame, rig_guest_mac, 6);
+    memcpy(frame + 6, rig_peer_mac, 6);
+    frame[12] = 0x08;
+    frame[13] = 0x00;
+    memcpy(frame + 14, p, n);
+    if (n >= 20 && (frame[14] & 15u) * 4 <= n && (frame[14] & 15u) >= 5)
+        rig_fix_ip(frame);
+    inject(frame, (uint32_t)(14 + n));
+}
+
+static void tcp_any(uint8_t *frame, const uint8_t *p, size_t n)
+{
+    uint8_t tcp[2048] = {0};
+
+    if (n > sizeof(tcp) || n < 20)
+        return;
+    memcpy(tcp, p, n);
+    if (conn_used) {
+        tcp[0] = (uint8_t)(conn.lport >> 8);
+        tcp[1] = (uint8_t)conn.lport;
+        tcp[2] = (uint8_t)(conn.rport >> 8);
+        tcp[3] = (uint8_t)conn.rport;
+        tcp[4] = (uint8_t)(conn.snd_nxt >> 24);
+        tcp[5] = (uint8_t)(conn.snd_nxt >> 16);
+        tcp[6] = (uint8_t)((conn.snd_nxt >> 8) + tcp[6]);
+    }
+    inject(frame, rig_build_ip(frame, conn_used && conn.v6, 6, tcp, (uint32_t)n));
+}
+
+/* Looks at what the guest sends, for the number of its DHCP request; loses nothing. */
+static bool look(const uint8_t *frame, uint32_t len)
+{
+    if (len >= 50 && frame[12] == 0x08 && frame[23] == 17 && frame[36] == 0 && frame[37] == 67)
+        memcpy(dhcp_xid, frame + 46, 4);
+    return false;
+}
+
+static void dhcp(uint8_t *frame, const uint8_t *options, size_t n)
+{
+    uint8_t m[1500] = {2, 1, 6};
+
+    memcpy(m + 4, dhcp_xid, 4);
+    memcpy(m + 16, (const uint8_t[]){10, 0, 2, 2}, 4);
+    memcpy(m + 28, rig_guest_mac, 6);
+    memcpy(m + 236, (const uint8_t[]){0x63, 0x82, 0x53, 0x63}, 4);
+    if (n > 1024)
+        n = 1024;
+    memcpy(m + 240, options, n);
+    inject(frame, rig_build_udp(frame, false, 67, 68, m, (uint32_t)(240 + n)));
+}
+
+static void tcp_deed(struct input *in, uint16_t n)
+{
+    uint8_t flags = in_u8(in);
+    uint16_t seq = in_u16(in), ack = in_u16(in);
+    size_t len = n % 1460;
+    const uint8_t *p = in_bytes(in, &len);
+
+    if (!conn_used)
+        return;
+    rig_tcp_segment(&conn, flags, conn.snd_nxt + (uint32_t)(int16_t)seq,
+                    conn.rcv_nxt + (uint32_t)(int16_t)ack, p, (uint32_t)len);
+    rig_pump();
+}
+
+static void open_conn(uint16_t n)
+{
+    if (conn_used)
+        rig_tcp_forget(&conn);
+    rig_tcp_syn(&conn, n & 0x100, ports[n % 8]);
+    rig_pump();
+    conn_used = true;
+}
+
+static void act(struct input *in)
+{
+    uint8_t frame[RIG_FRAME_MAX] = {0}, deed = in_u8(in) % DEEDS, proto;
+    uint16_t n = in_u16(in);
+    size_t len = n & 0x7ff;
+    const uint8_t *p;
+
+    switch (deed) {
+    case RAW:
+        p = in_bytes(in, &len);
+        inject(p, (uint32_t)len);
+        break;
+    case TO_US:
+        p = in_bytes(in, &len);
+        memcpy(frame, rig_guest_mac, 6);
+        memcpy(frame + 6, rig_peer_mac, 6);
+        memcpy(frame + 12, p, len);
+        inject(frame, (uint32_t)(12 + len));
+        break;
+    case IP4:
+    case IP6:
+        proto = in_u8(in);
+        p = in_bytes(in, &len);
+        inject(frame, rig_build_ip(frame, deed == IP6, proto, p, (uint32_t)len));
+        break;
+    case IP4_ANY:
+        p = in_bytes(in, &len);
+        ip_any(frame, p, len);
+        break;
+    case UDP:
+        proto = in_u8(in);
+        p = in_bytes(in, &len);
+        rig_udp_send(proto & 0x80, proto & 0x40 ? 67 : 30000, ports[proto & 7], p, (uint32_t)len);
+        rig_pump();
+        break;
+    case TCP_OPEN:
+        open_conn(n);
+        break;
+    case TCP:
+        tcp_deed(in, n);
+        break;
+    case TCP_ANY:
+        p = in_bytes(in, &len);
+        tcp_any(frame, p, len);
+        break;
+    case DHCP:
+        p = in_bytes(in, &len);
+        dhcp(frame, p, len);
+        break;
+    case TIME:
+        fuzz_rig_pass(n % 700);
+        break;
+    case STATE:
+        rig.link_up = !(n & 1);
+        rig.tx_stuck = n & 2;
+        rig.arp_silent = n & 4;
+        break;
+    }
+    rig_drop_frames();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input in = {data, size};
+
+    memset(dhcp_xid, 0, sizeof(dhcp_xid));
+    conn_used = false;
+    fuzz_rig_begin(in_u8(&in) & 1);
+    rig.filter = look;
+    if (rig.conf.net[0].ip_mode == CONF_IP_AUTO)
+        rig_advance_ms(2500); /* it asks again */
+    while (in.left > 0)
+        act(&in);
+    if (conn_used)
+        rig_tcp_forget(&conn);
+    fuzz_rig_end();
+    return 0;
+}
