@@ -88,10 +88,11 @@ UNIT_NEEDS_test_small := $(UNIT_NETRIG_NEEDS)
 UNIT_DRIVER := drivers/netbuf.c drivers/pci.c drivers/virtqueue.c drivers/virtqueue_split.c drivers/virtio_pci.c \
                drivers/virtio_pci_legacy.c drivers/virtio_pci_modern.c drivers/virtio_net.c drivers/virtio_net_up.c drivers/virtio_net_stats.c \
                drivers/virtio_net_watch.c kernel/fault.c
-UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci test_virtio_net test_sim
+UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci test_virtio_net test_virtio_net_up test_sim
 UNIT_SRC_test_netbuf    := tests/unit/test_netbuf.c drivers/netbuf.c $(UNIT_SIM)
 UNIT_SRC_test_virtqueue := tests/unit/test_virtqueue.c drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
 UNIT_SRC_test_virtio_net := tests/unit/test_virtio_net.c $(UNIT_DRIVER) $(UNIT_SIM)
+UNIT_SRC_test_virtio_net_up := tests/unit/test_virtio_net_up.c $(UNIT_DRIVER) $(UNIT_SIM)
 # At low addresses: the legacy interface names a page of memory with 32 bits.
 UNIT_TESTS += test_virtio_net_legacy test_virtio_pci_legacy
 UNIT_SRC_test_virtio_net_legacy  := tests/unit/test_virtio_net_legacy.c $(UNIT_DRIVER) $(UNIT_SIM)
