@@ -929,6 +929,34 @@ static void first_window_smaller_than_what_waits(void **state)
     rig_tcp_abort(&t);
 }
 
+/* 0016: the window reopens by more than 16 bits say while the link is down, so that the persist
+ * timer, which only sending stops, ticks on. */
+static void window_beyond_16_bits_that_reopens_while_the_link_is_down(void **state)
+{
+    (void)state;
+    const uint32_t windows[] = {65536, 2 * 65536, 15 * 65536, 65536 + 32};
+    struct rig_tcp t;
+
+    for (unsigned i = 0; i < 4; i++) {
+        assert_true(rig_tcp_connect(&t, 7));
+        t.wnd = 0;
+        t.snd_nxt += 10;
+        rig_tcp_segment(&t, RIG_ACK, t.snd_nxt - 10, t.rcv_nxt, "ten bytes.", 10);
+        rig_advance_ms(2000);
+        assert_int_equal(t.rx_len, 0);
+        rig.link_up = false;
+        t.wnd = windows[i];
+        rig_tcp_segment(&t, RIG_ACK, t.snd_nxt, t.rcv_nxt, NULL, 0);
+        rig_advance_ms(20000);
+        assert_int_equal(t.rx_len, 0);
+        rig.link_up = true;
+        rig_drop_frames();
+        rig_advance_ms(60000);
+        assert_int_equal(t.rx_len, 10);
+        rig_tcp_abort(&t);
+    }
+}
+
 /* ---- one connection, many steps -----------------------------------------------------------------
  */
 
@@ -1097,6 +1125,7 @@ int main(void)
         ON_ECHO(data_behind_a_fin_does_not_exceed_the_window),
         ON_ECHO(acknowledged_data_ends_the_persist_timer),
         ON_ECHO(first_window_smaller_than_what_waits),
+        ON_ECHO(window_beyond_16_bits_that_reopens_while_the_link_is_down),
         ON_ECHO(short_extension_headers_are_refused),
         ON_ECHO(clients_that_vanish_leave_nothing),
         ON_ECHO(random_frames_are_survived),
