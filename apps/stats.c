@@ -24,8 +24,10 @@ void apps_json_stats(struct json *j)
     json_object(j, "gap_max_us");
     json_u64(j, "rx", totals.rx_gap_max_us);
     json_u64(j, "tx", totals.tx_gap_max_us);
+    json_u64(j, "late", totals.late_max_us);
     json_end_object(j);
-    json_u64(j, "recoveries", totals.resets);
+    json_u64(j, "stalls", totals.stalls);
+    json_u64(j, "recoveries", totals.recoveries);
     json_object(j, "totals");
     json_u64(j, "rx_packets", totals.rx_packets);
     json_u64(j, "rx_bytes", totals.rx_bytes);

@@ -244,11 +244,15 @@ unsigned vnet_tx_room(const struct vnet *vn, bool bulk)
 /* ---- keeping it going -------------------------------------------------------------------------
  */
 
-/* The gap runs from the last turn with progress, or without need of it, to this one. */
-static void measure_gap(struct vnet_queue *q, bool due, uint64_t now)
+/* The gap runs from the last turn with progress, or without need of it, to this one; without the
+ * time in which the loop was not run, and without that of a fault that was asked for until then. */
+static void measure_gap(struct vnet_queue *q, bool due, uint64_t now, uint64_t late)
 {
     bool progress = q->completions != q->gap_mark;
-    uint64_t gap = now - q->progress_ns;
+    uint64_t gap;
+
+    q->progress_ns = fault_any() && fault_excuses() ? now : q->progress_ns + late;
+    gap = now - q->progress_ns;
 
     if ((due || progress) && gap > q->gap_max_ns)
         q->gap_max_ns = gap;
@@ -261,18 +265,18 @@ static void measure_gap(struct vnet_queue *q, bool due, uint64_t now)
  * buffers of it. */
 static void beat(struct vnet *vn, struct vnet_queue *q, uint16_t index)
 {
-    if (q->completions == q->beat_mark && vq_outstanding(&q->vq) > 0) {
-        vq_publish(&q->vq);
-        vnet_kick(vn, q, index);
-    }
+    if (q->completions == q->beat_mark && vq_outstanding(&q->vq) > 0)
+        vnet_watch_repeat(vn, q, index);
     q->beat_mark = q->completions;
 }
 
 void vnet_heartbeat(struct vnet *vn, uint64_t now_ns)
 {
+    uint64_t late = vnet_watch_late(vn, now_ns);
+
     vn->now_ns = now_ns;
-    measure_gap(&vn->tx, vn->up == VNET_RESETTING || vq_outstanding(&vn->tx.vq) > 0, now_ns);
-    measure_gap(&vn->rx, vn->rx_due, now_ns);
+    measure_gap(&vn->tx, vn->up == VNET_RESETTING || vq_outstanding(&vn->tx.vq) > 0, now_ns, late);
+    measure_gap(&vn->rx, vn->rx_due, now_ns, late);
     vnet_faults(vn);
     if (vn->up == VNET_RESETTING) {
         vnet_recover(vn);
@@ -280,6 +284,8 @@ void vnet_heartbeat(struct vnet *vn, uint64_t now_ns)
     }
     if (vn->config_vector != 0 && irq_count(vn->config_vector) != vn->config_mark)
         vnet_refresh(vn);
+    if (vn->up == VNET_UP)
+        vnet_watch_turn(vn);
     if (vn->up != VNET_UP || now_ns - vn->beat_ns < CONFIG_HEARTBEAT_MS * NS_PER_MS)
         return;
     vn->beat_ns = now_ns;
@@ -288,6 +294,20 @@ void vnet_heartbeat(struct vnet *vn, uint64_t now_ns)
         beat(vn, &vn->rx, VIRTIO_NET_RXQ);
         beat(vn, &vn->tx, VIRTIO_NET_TXQ);
     }
+}
+
+static bool ask_irq(struct vnet_queue *q, uint16_t after)
+{
+    if (!vnet_watch_may_ask(q))
+        return !vq_pending(&q->vq);
+    vnet_watch_asked(q, after);
+    return vq_irq_on(&q->vq, after);
+}
+
+static void wake(struct vnet_queue *q, bool slept)
+{
+    if (slept ? vnet_watch_woke(q) : vnet_watch_may_ask(q))
+        vq_irq_off(&q->vq);
 }
 
 bool vnet_may_sleep(struct vnet *vn)
@@ -301,22 +321,34 @@ bool vnet_may_sleep(struct vnet *vn)
         return !vq_pending(&vn->rx.vq) && !vq_pending(&vn->tx.vq);
     /* Any frame received wakes; of those sent, half: enough for a blocked sender, and fewer
      * interrupts. */
-    sleep = vq_irq_on(&vn->rx.vq, 1);
-    sleep = vq_irq_on(&vn->tx.vq, half > 0 ? half : 1) && sleep;
+    sleep = ask_irq(&vn->rx, 1);
+    sleep = ask_irq(&vn->tx, half > 0 ? half : 1) && sleep;
     if (!sleep)
-        vnet_awake(vn);
+        vnet_stay_awake(vn);
     return sleep;
+}
+
+static void end_sleep(struct vnet *vn, bool slept)
+{
+    if (vn->up != VNET_UP || vn->vectors == 0)
+        return;
+    wake(&vn->rx, slept);
+    wake(&vn->tx, slept);
 }
 
 void vnet_awake(struct vnet *vn)
 {
-    if (vn->up != VNET_UP || vn->vectors == 0)
-        return;
-    vq_irq_off(&vn->rx.vq);
-    vq_irq_off(&vn->tx.vq);
+    end_sleep(vn, true);
+}
+
+void vnet_stay_awake(struct vnet *vn)
+{
+    end_sleep(vn, false);
 }
 
 uint64_t vnet_sleep_max_ns(const struct vnet *vn)
 {
-    return vn->vectors == 0 ? POLL_SLEEP_NS : CONFIG_SLEEP_MAX_MS * NS_PER_MS;
+    bool polls = vn->vectors == 0 || !vnet_watch_may_ask(&vn->rx) || !vnet_watch_may_ask(&vn->tx);
+
+    return polls ? POLL_SLEEP_NS : CONFIG_SLEEP_MAX_MS * NS_PER_MS;
 }

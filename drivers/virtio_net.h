@@ -23,6 +23,36 @@
 
 struct vnet; /* one NIC; all of its state is static */
 
+/* Why nothing moves, and what was done about it; as `stall` and `recovered` records name them. */
+enum vnet_cause {
+    VNET_LOST_KICK,
+    VNET_LOST_IRQ,
+    VNET_BACKEND_BLOCKED,
+    VNET_DEVICE_BROKEN,
+    VNET_LINK_DOWN,
+    VNET_PEER_SILENT,
+    VNET_GUEST_LATE,
+    VNET_CAUSES
+};
+
+enum vnet_action { VNET_DID_NOTHING, VNET_DID_KICK, VNET_DID_POLL, VNET_DID_RESET, VNET_ACTIONS };
+
+static inline const char *vnet_cause_name(enum vnet_cause cause)
+{
+    static const char *const names[VNET_CAUSES] = {"lost_kick",     "lost_irq",  "backend_blocked",
+                                                   "device_broken", "link_down", "peer_silent",
+                                                   "guest_late"};
+
+    return names[cause];
+}
+
+static inline const char *vnet_action_name(enum vnet_action action)
+{
+    static const char *const names[VNET_ACTIONS] = {"none", "kick", "poll", "reset"};
+
+    return names[action];
+}
+
 struct vnet_options {
     uint64_t features_off; /* virtio feature bits not to accept; VERSION_1: the legacy interface */
     uint32_t mtu_max;      /* 0 = what the device offers, within CONFIG_MTU_MAX */
@@ -76,14 +106,18 @@ unsigned vnet_tx_reclaim(struct vnet *vn);
  * down. */
 unsigned vnet_tx_room(const struct vnet *vn, bool bulk);
 
-/* Rings both doorbells if descriptors have been outstanding since the last heartbeat; re-reads link
- * and status after a configuration interrupt. Called every turn; acts every CONFIG_HEARTBEAT_MS. */
+/* Watches for stalls. Rings both doorbells if descriptors have been outstanding since the last
+ * heartbeat; re-reads link and status after a configuration interrupt. Called every turn; acts
+ * every CONFIG_HEARTBEAT_MS. */
 void vnet_heartbeat(struct vnet *vn, uint64_t now_ns);
 
 /* Before sleep: asks for interrupts, fences, and looks again. False: there is work, do not sleep.
  * vnet_awake() suppresses them again. [virtio 2.7.10, 2.7.7.2] */
 bool vnet_may_sleep(struct vnet *vn);
 void vnet_awake(struct vnet *vn);
+
+/* Instead of vnet_awake() where no sleep came of it. */
+void vnet_stay_awake(struct vnet *vn);
 
 /* The longest time the loop may sleep without looking, in ns: bounded when the NIC has no
  * interrupt. */
@@ -104,7 +138,11 @@ void vnet_rx_due(struct vnet *vn, bool due);
 /* Totals since boot. */
 struct vnet_totals {
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes; /* frame bytes without FCS */
-    uint64_t resets; /* of the device, after something that it did wrong */
+    uint64_t resets; /* of the device, after something that it did wrong unasked */
+    uint64_t stalls[VNET_CAUSES], recoveries[VNET_ACTIONS];
+    uint64_t stalls_judged; /* of 200 ms or more that neither a fault that was asked for nor
+                               somebody beyond the device explains */
+    uint64_t late_max_ns;   /* longest time between two turns; 0 below 50 ms */
 };
 void vnet_totals(const struct vnet *vn, struct vnet_totals *t);
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include "config.h"
 #include "virtio_net.h"
+#include "virtio_net_watch.h"
 #include "virtio_pci.h"
 #include "virtqueue.h"
 
@@ -43,6 +44,7 @@ struct vnet_queue {
     uint64_t gap_mark;    /* completions at the last turn */
     uint64_t progress_ns; /* last turn that saw completions, or in which none was due */
     uint64_t gap_max_ns;
+    struct vnet_watch_queue watch;
 };
 
 struct vnet {
@@ -56,7 +58,8 @@ struct vnet {
     struct vnet_options opt;
     unsigned index; /* in bus order */
     char name[8];
-    bool known; /* what follows was read from the device, at the first bring-up, and stays */
+    bool speaks; /* of what concerns the guest as a whole; one of the NICs does */
+    bool known;  /* what follows was read from the device, at the first bring-up, and stays */
     uint8_t mac[6];
     uint16_t mtu;
     uint16_t rx_ring, tx_ring; /* buffers; a later bring-up does with fewer, never with more */
@@ -76,6 +79,8 @@ struct vnet {
     uint64_t error_ns;     /* last `error` record */
     bool reclaimed;        /* while RESETTING: the reset is complete, all buffers are ours again */
     uint64_t resets;       /* since boot, the first one not counted */
+    uint64_t resets_injected; /* of these: because the device was made to */
+    struct vnet_watch watch;
     const char *first_why; /* the first of their reasons */
     uint32_t first_evidence;
 
@@ -95,9 +100,6 @@ void vnet_kick(struct vnet *vn, struct vnet_queue *q, uint16_t index);
 
 /* Resets the device and lets vnet_recover() bring it up again. */
 void vnet_reset(struct vnet *vn);
-
-/* What faults on demand do to a device that is up; once a turn. */
-void vnet_faults(struct vnet *vn);
 
 /* The device did something wrong: stops it, keeps and reports why, lets vnet_recover() do the rest.
  */

@@ -116,7 +116,13 @@ void vnet_totals(const struct vnet *vn, struct vnet_totals *t)
     t->rx_bytes = vn->rx.bytes;
     t->tx_packets = vn->tx.packets;
     t->tx_bytes = vn->tx.bytes;
-    t->resets = vn->resets;
+    t->resets = vn->resets - vn->resets_injected;
+    for (unsigned i = 0; i < VNET_CAUSES; i++)
+        t->stalls[i] = vn->watch.stalls[i];
+    for (unsigned i = 0; i < VNET_ACTIONS; i++)
+        t->recoveries[i] = vn->watch.recoveries[i];
+    t->stalls_judged = vn->watch.stalls_judged;
+    t->late_max_ns = vn->watch.late_max_ns;
 }
 
 static void json_queue(const struct vnet *vn, const struct vnet_queue *q, const char *name,

@@ -365,14 +365,20 @@ void vnet_reset(struct vnet *vn)
 
 void vnet_break(struct vnet *vn, const char *why, uint32_t evidence)
 {
+    bool injected;
+
     if (vn->up != VNET_UP)
         return;
     vnet_reset(vn);
+    injected = vnet_watch_broke(vn, why, evidence);
+    vn->resets_injected += injected;
     if (vn->resets++ == 0) {
         vn->first_why = why;
         vn->first_evidence = evidence;
     }
-    if (vn->resets == 1 || vn->now_ns - vn->error_ns >= ERROR_PERIOD_NS) {
+    if (injected) /* its records say so */
+        return;
+    if (vn->resets == vn->resets_injected + 1 || vn->now_ns - vn->error_ns >= ERROR_PERIOD_NS) {
         vn->error_ns = vn->now_ns;
         record_error("%s: the device breaks the rules: %s (%u); reset number %llu", vn->name, why,
                      evidence, (unsigned long long)vn->resets);
@@ -413,6 +419,7 @@ void vnet_recover(struct vnet *vn)
         return;
     vn->up_ns = vn->now_ns;
     if (bring_up(vn) == NULL) {
+        vnet_watch_up(vn);
         kprintf("%s: up again %llu us after the reset", vn->name,
                 (unsigned long long)((vn->now_ns - vn->reset_ns) / NS_PER_US));
         return;
@@ -447,6 +454,7 @@ unsigned vnet_probe(const struct vnet_options opt[CONFIG_NICS])
 
         *vn = (struct vnet){.opt = opt[k], .index = k, .name = "net0"};
         vn->name[3] = (char)('0' + k);
+        vn->speaks = working_n == 0;
         if (start(vn, &found[k]))
             working[working_n++] = k;
     }

@@ -1,28 +1,271 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The driver's own faults on demand (kernel/fault.h), once a turn.
+ * The watchdog: who is silent, since when, whose fault it is, and what helps.
+ *
+ * What can be seen is little: buffers that the device has, completions, interrupts, its status, the
+ * link, and the time. The causes are told apart by what makes things move again:
+ *
+ *     guest_late       the loop was not run, or completions wait and are not taken
+ *     link_down        the device says so: nothing to repair
+ *     device_broken    it asks for a reset, vanished, or wrote nonsense: reset
+ *     lost_kick        nothing moved for a while, then at once after the first repeated doorbell
+ *     lost_irq         completions as asked for, the sleep over by the timer, and no interrupt even
+ *                      a good while later
+ *     backend_blocked  the device lives, but does not move in spite of repeated doorbells
+ *
+ * Time in which the loop was not run is taken out of every measurement, so nobody else is blamed
+ * for it. A device that does not move is reset after T2 at first, then at growing intervals: if it
+ * waits for its own network, that does not help it.
  */
-#include "fault.h"
+#include "virtio_net_watch.h"
+#include "irq.h"
+#include "time.h"
 #include "virtio_net_state.h"
 
-/* A descriptor head that does not exist, as no correct driver makes one available: a device that
- * looks has to ask for a reset. */
-static void spoil(struct vnet *vn)
-{
-    struct vq *vq = &vn->tx.vq;
+/* Five times the longest sleep: then somebody else had the CPU. */
+#define LATE_NS (5 * CONFIG_SLEEP_MAX_MS * NS_PER_MS)
 
-    if (vq->ops->spoil == NULL || vq_room(vq, 1) == 0 || !fault_due(FAULT_BAD_HEAD, vn->index))
-        return;
-    vq->ops->spoil(vq);
-    vq_publish(vq);
-    vnet_kick(vn, &vn->tx, VIRTIO_NET_TXQ);
+/* A doorbell is repeated, and says something about what follows, once nothing moved for so long;
+ * it is credited with what moves within the second time after it: more than a device takes that
+ * only waited for it, less than what would often happen anyway. */
+#define QUIET_NS   (50 * NS_PER_MS)
+#define AT_ONCE_NS (10 * NS_PER_MS)
+
+/* A reset is credited with what moves within this time after it. */
+#define RESET_HELPS_NS NS_PER_S
+
+/* An interrupt that has not come for so long, and in spite of so many sleeps in which it could, is
+ * lost. */
+#define IRQ_LOST_NS     (100 * NS_PER_MS)
+#define IRQ_LOST_SLEEPS 3
+
+/* ---- a queue ---------------------------------------------------------------------------------
+ */
+
+static void forget_tries(struct vnet_watch_queue *w)
+{
+    w->kicks = w->resets = 0;
+    w->up_ns = 0;
 }
 
-void vnet_faults(struct vnet *vn)
+static void moved(struct vnet *vn, struct vnet_queue *q)
 {
-    if (!fault_any() || vn->up != VNET_UP)
+    struct vnet_watch_queue *w = &q->watch;
+    const bool kick_helped = w->kicks == 1 && vn->now_ns - w->kick_ns <= AT_ONCE_NS;
+    const bool reset_helped = w->up_ns != 0 && vn->now_ns - w->up_ns <= RESET_HELPS_NS;
+
+    if (w->stall.open) {
+        vnet_stall_end(vn, q, &w->stall,
+                       reset_helped                        ? VNET_DID_RESET
+                       : kick_helped                       ? VNET_DID_KICK
+                       : w->stall.cause == VNET_GUEST_LATE ? VNET_DID_POLL
+                                                           : VNET_DID_NOTHING);
+    } else if (kick_helped) {
+        vnet_stall(vn, q, &w->stall, VNET_LOST_KICK, w->moved_ns);
+        vnet_stall_end(vn, q, &w->stall, VNET_DID_KICK);
+    }
+    w->moved_ns = vn->now_ns;
+    forget_tries(w);
+}
+
+/* Nothing is due, or nothing can move: then there is no stall, unless one has led to a reset that
+ * has not yet had the time to show what it is good for. */
+static void at_rest(struct vnet *vn, struct vnet_queue *q)
+{
+    struct vnet_watch_queue *w = &q->watch;
+
+    if (w->stall.open) {
+        if (w->up_ns != 0 && vn->now_ns - w->up_ns < RESET_HELPS_NS)
+            return;
+        vnet_stall_end(vn, q, &w->stall, w->up_ns != 0 ? VNET_DID_RESET : VNET_DID_NOTHING);
+    }
+    w->moved_ns = vn->now_ns;
+    forget_tries(w);
+}
+
+void vnet_watch_repeat(struct vnet *vn, struct vnet_queue *q, uint16_t index)
+{
+    struct vnet_watch_queue *w = &q->watch;
+
+    /* Whether frames are due cannot be known for certain, so the receive queue's is rung anyway. */
+    if (vn->now_ns - w->moved_ns >= QUIET_NS && w->kicks++ == 0)
+        w->kick_ns = vn->now_ns;
+    else if (w->kicks == 0 && index == VIRTIO_NET_TXQ)
         return;
-    spoil(vn);
-    if (fault_due(FAULT_RESET, vn->index))
+    vq_publish(&q->vq);
+    vnet_kick(vn, q, index);
+}
+
+/* How long a queue may stand still before the next reset. */
+static uint64_t patience_ns(unsigned resets)
+{
+    return (resets == 0   ? 5
+            : resets == 1 ? 10
+            : resets == 2 ? 20
+            : resets == 3 ? 40
+                          : 60) *
+           NS_PER_S;
+}
+
+static void stalled(struct vnet *vn, struct vnet_queue *q, uint16_t index)
+{
+    struct vnet_watch_queue *w = &q->watch;
+    const uint64_t since_ns = w->up_ns > w->moved_ns ? w->up_ns : w->moved_ns;
+
+    if (w->kicks == 0) /* the heartbeat would come too late */
+        vnet_watch_repeat(vn, q, index);
+    if (!w->stall.open && vn->now_ns - w->kick_ns >= AT_ONCE_NS)
+        vnet_stall(vn, q, &w->stall, vq_pending(&q->vq) ? VNET_GUEST_LATE : VNET_BACKEND_BLOCKED,
+                   w->moved_ns);
+    if (w->stall.open && w->stall.cause == VNET_BACKEND_BLOCKED &&
+        vn->now_ns - since_ns >= patience_ns(w->resets)) {
+        w->resets++;
         vnet_reset(vn);
+    }
+}
+
+static void watch_queue(struct vnet *vn, struct vnet_queue *q, uint16_t index, bool due)
+{
+    if (q->completions != q->watch.mark) {
+        q->watch.mark = q->completions;
+        moved(vn, q);
+    } else if (!due || !vn->link) {
+        at_rest(vn, q);
+    } else if (vn->now_ns - q->watch.moved_ns >= VNET_STALL_NS) {
+        stalled(vn, q, index);
+    }
+}
+
+/* ---- interrupts ------------------------------------------------------------------------------
+ */
+
+bool vnet_watch_may_ask(const struct vnet_queue *q)
+{
+    return !q->watch.suspect;
+}
+
+void vnet_watch_asked(struct vnet_queue *q, uint16_t after)
+{
+    q->watch.asked = after;
+    q->watch.irq_mark = irq_count(q->vector);
+}
+
+bool vnet_watch_woke(struct vnet_queue *q)
+{
+    struct vnet_watch_queue *w = &q->watch;
+
+    if (w->suspect) {
+        w->sleeps++;
+        return false;
+    }
+    if (w->asked != 0 && vq_pending(&q->vq) && irq_count(q->vector) == w->irq_mark &&
+        vq_ahead(q->vq.ops->used_idx(&q->vq), q->vq.seen_idx) >= w->asked) {
+        w->suspect = true;
+        w->sleeps = 0;
+        w->suspect_ns = 0;
+    }
+    w->asked = 0;
+    return !w->suspect;
+}
+
+/* An interrupt that is merely late comes before long: what asked for it was left as it is. */
+static void watch_irq(struct vnet *vn, struct vnet_queue *q)
+{
+    struct vnet_watch_queue *w = &q->watch;
+
+    if (!w->suspect)
+        return;
+    if (w->suspect_ns == 0)
+        w->suspect_ns = vn->now_ns;
+    if (irq_count(q->vector) == w->irq_mark) {
+        if (vn->now_ns - w->suspect_ns < IRQ_LOST_NS || w->sleeps < IRQ_LOST_SLEEPS)
+            return;
+        vn->watch.stalls[VNET_LOST_IRQ]++;
+        vn->watch.recoveries[VNET_DID_POLL]++;
+    }
+    w->suspect = false;
+    vq_irq_off(&q->vq);
+}
+
+/* ---- the device, the link, the guest itself ---------------------------------------------------
+ */
+
+bool vnet_watch_broke(struct vnet *vn, const char *why, uint32_t evidence)
+{
+    vnet_stall_why(vn, &vn->watch.device, why, evidence);
+    return vn->watch.device.injected;
+}
+
+static void queue_up(struct vnet *vn, struct vnet_watch_queue *w)
+{
+    w->suspect = false;
+    w->asked = 0;
+    if (w->stall.open)
+        w->up_ns = vn->now_ns;
+    else
+        w->moved_ns = vn->now_ns;
+}
+
+void vnet_watch_up(struct vnet *vn)
+{
+    if (vn->watch.device.open)
+        vnet_stall_end(vn, NULL, &vn->watch.device, VNET_DID_RESET);
+    queue_up(vn, &vn->rx.watch);
+    queue_up(vn, &vn->tx.watch);
+}
+
+static void watch_link(struct vnet *vn)
+{
+    struct vnet_stall *s = &vn->watch.link;
+
+    if (!vn->link && !s->open)
+        vnet_stall(vn, NULL, s, VNET_LINK_DOWN, vn->now_ns);
+    else if (vn->link && s->open)
+        vnet_stall_end(vn, NULL, s, VNET_DID_NOTHING);
+}
+
+static void put_off(struct vnet_watch_queue *w, uint64_t late_ns, uint64_t now_ns)
+{
+    w->moved_ns += late_ns;
+    if (w->up_ns != 0)
+        w->up_ns += late_ns;
+    if (!w->stall.open)
+        w->kicks = 0; /* whatever moves next, it says nothing about them */
+    w->suspect_ns = now_ns;
+    w->sleeps = 0;
+}
+
+uint64_t vnet_watch_late(struct vnet *vn, uint64_t now_ns)
+{
+    struct vnet_watch *w = &vn->watch;
+    struct vnet_stall s;
+    const uint64_t last_ns = vn->now_ns;
+
+    if (!w->turned) { /* what came before was the boot */
+        w->turned = true;
+        vn->rx.watch.moved_ns = vn->tx.watch.moved_ns = now_ns;
+        return 0;
+    }
+    if (now_ns - last_ns < LATE_NS)
+        return 0;
+    if (now_ns - last_ns > w->late_max_ns)
+        w->late_max_ns = now_ns - last_ns;
+    put_off(&vn->rx.watch, now_ns - last_ns, now_ns);
+    put_off(&vn->tx.watch, now_ns - last_ns, now_ns);
+    if (now_ns - last_ns >= VNET_STALL_NS && vn->speaks) {
+        vn->now_ns = now_ns;
+        vnet_stall(vn, NULL, &s, VNET_GUEST_LATE, last_ns);
+        vnet_stall_end(vn, NULL, &s, VNET_DID_NOTHING);
+    }
+    return now_ns - last_ns;
+}
+
+void vnet_watch_turn(struct vnet *vn)
+{
+    watch_link(vn);
+    watch_queue(vn, &vn->tx, VIRTIO_NET_TXQ, vq_outstanding(&vn->tx.vq) > 0);
+    if (vn->up != VNET_UP)
+        return;
+    watch_irq(vn, &vn->rx);
+    watch_irq(vn, &vn->tx);
 }

@@ -213,7 +213,7 @@ bool netport_may_sleep(uint64_t *sleep_ns)
 
         if (!vnet_may_sleep(ethifs[k].vn)) {
             while (k-- > 0)
-                vnet_awake(ethifs[k].vn);
+                vnet_stay_awake(ethifs[k].vn);
             return false;
         }
         if (*sleep_ns > nic_ns)

@@ -66,11 +66,15 @@ bool netport_check(void);
 struct netport_totals {
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
     uint64_t rx_gap_max_us, tx_gap_max_us;
-    uint64_t resets; /* of devices, after something that they did wrong */
+    uint64_t resets; /* of devices, after something that they did wrong unasked */
+    uint64_t stalls, recoveries;
+    uint64_t stalls_judged; /* long ones for which the guest or a device answers */
+    uint64_t late_max_us;   /* the longest time that the loop was not run */
 };
 void netport_totals(struct netport_totals *t);
 
-/* Members `pools`, `queues`, `buffers`, `lwip` of the stats object that is open in j. */
+/* Members `stalls_by_cause`, `recoveries_by_action`, `pools`, `queues`, `buffers`, `lwip` of the
+ * stats object that is open in j. */
 void netport_json(struct json *j);
 
 #endif

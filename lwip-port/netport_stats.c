@@ -53,6 +53,13 @@ void netport_totals(struct netport_totals *t)
         t->tx_packets += v.tx_packets;
         t->tx_bytes += v.tx_bytes;
         t->resets += v.resets;
+        t->stalls_judged += v.stalls_judged;
+        if (t->late_max_us < v.late_max_ns / NS_PER_US)
+            t->late_max_us = v.late_max_ns / NS_PER_US;
+        for (unsigned i = 0; i < VNET_CAUSES; i++)
+            t->stalls += v.stalls[i];
+        for (unsigned i = 0; i < VNET_ACTIONS; i++)
+            t->recoveries += v.recoveries[i];
         if (t->rx_gap_max_us < rx_gap_us)
             t->rx_gap_max_us = rx_gap_us;
         if (t->tx_gap_max_us < tx_gap_us)
@@ -111,8 +118,31 @@ static void json_lwip(struct json *j)
     json_end_object(j);
 }
 
+/* Sums over all NICs. */
+static void json_stalls(struct json *j)
+{
+    struct vnet_totals v, sum = {0};
+
+    for (unsigned k = 0; k < netport_nics(); k++) {
+        vnet_totals(netport_ethif(k)->vn, &v);
+        for (unsigned i = 0; i < VNET_CAUSES; i++)
+            sum.stalls[i] += v.stalls[i];
+        for (unsigned i = 0; i < VNET_ACTIONS; i++)
+            sum.recoveries[i] += v.recoveries[i];
+    }
+    json_object(j, "stalls_by_cause");
+    for (unsigned i = 0; i < VNET_CAUSES; i++)
+        json_u64(j, vnet_cause_name((enum vnet_cause)i), sum.stalls[i]);
+    json_end_object(j);
+    json_object(j, "recoveries_by_action");
+    for (unsigned i = 0; i < VNET_ACTIONS; i++)
+        json_u64(j, vnet_action_name((enum vnet_action)i), sum.recoveries[i]);
+    json_end_object(j);
+}
+
 void netport_json(struct json *j)
 {
+    json_stalls(j);
     json_array(j, "pools");
     for (unsigned k = 0; k < netport_nics(); k++)
         vnet_json_pools(netport_ethif(k)->vn, j);

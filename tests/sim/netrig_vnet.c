@@ -298,6 +298,11 @@ void vnet_awake(struct vnet *vn)
     vn->sleeping = false;
 }
 
+void vnet_stay_awake(struct vnet *vn)
+{
+    vnet_awake(vn);
+}
+
 uint64_t vnet_sleep_max_ns(const struct vnet *vn)
 {
     (void)vn;

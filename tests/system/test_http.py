@@ -38,9 +38,9 @@ def curl(guest, path, *words, data=None, timeout=60):
 
 def test_stats_have_the_documented_members(guest):
     stats = json.loads(curl(guest, "/stats"))
-    for name in ("uptime_us", "alloc_failures", "refusals", "recoveries"):
+    for name in ("uptime_us", "alloc_failures", "refusals", "stalls", "recoveries"):
         assert isinstance(stats[name], int), name
-    assert set(stats["gap_max_us"]) == {"rx", "tx"}
+    assert set(stats["gap_max_us"]) == {"rx", "tx", "late"}
     for pool in stats["pools"]:
         assert set(pool) == {"name", "size", "used", "max", "failures"}
         assert pool["used"] <= pool["max"] <= pool["size"] and pool["failures"] == 0

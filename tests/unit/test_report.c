@@ -169,12 +169,18 @@ static void stats_have_every_member(void **state)
 {
     (void)state;
     alloc_failures = 4;
-    totals = (struct netport_totals){
-        .rx_packets = 1, .tx_bytes = 2, .rx_gap_max_us = 30, .tx_gap_max_us = 40, .resets = 6};
+    totals = (struct netport_totals){.rx_packets = 1,
+                                     .tx_bytes = 2,
+                                     .rx_gap_max_us = 30,
+                                     .tx_gap_max_us = 40,
+                                     .late_max_us = 50,
+                                     .stalls = 7,
+                                     .recoveries = 6};
     apps_stats_record();
     assert_string_equal(
         line, "{\"event\":\"stats\",\"uptime_us\":5000000,\"alloc_failures\":4,\"refusals\":0,"
-              "\"refused\":[],\"gap_max_us\":{\"rx\":30,\"tx\":40},\"recoveries\":6,"
+              "\"refused\":[],\"gap_max_us\":{\"rx\":30,\"tx\":40,\"late\":50},\"stalls\":7,"
+              "\"recoveries\":6,"
               "\"totals\":{\"rx_packets\":1,\"rx_bytes\":0,\"tx_packets\":0,\"tx_bytes\":2},"
               "\"records_dropped\":3,\"faults\":[],\"pools\":[],"
               "\"services\":{\"iperf3\":{\"n\":1},\"http\":{\"n\":1}}}");

@@ -87,7 +87,7 @@ UNIT_NEEDS_test_small := $(UNIT_NETRIG_NEEDS)
 
 UNIT_DRIVER := drivers/netbuf.c drivers/pci.c drivers/virtqueue.c drivers/virtqueue_split.c drivers/virtio_pci.c \
                drivers/virtio_pci_legacy.c drivers/virtio_pci_modern.c drivers/virtio_net.c drivers/virtio_net_up.c drivers/virtio_net_stats.c \
-               drivers/virtio_net_watch.c kernel/fault.c
+               drivers/virtio_net_stall.c drivers/virtio_net_watch.c kernel/fault.c
 UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci test_virtio_net test_virtio_net_up test_sim
 UNIT_SRC_test_netbuf    := tests/unit/test_netbuf.c drivers/netbuf.c $(UNIT_SIM)
 UNIT_SRC_test_virtqueue := tests/unit/test_virtqueue.c drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
@@ -99,6 +99,8 @@ UNIT_SRC_test_virtio_net_legacy  := tests/unit/test_virtio_net_legacy.c $(UNIT_D
 UNIT_LIBS_test_virtio_net_legacy := -no-pie
 UNIT_SRC_test_virtio_pci_legacy  := tests/unit/test_virtio_pci_legacy.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_LIBS_test_virtio_pci_legacy := -no-pie
+UNIT_TESTS += test_watch
+UNIT_SRC_test_watch      := tests/unit/test_watch.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_SRC_test_sim        := tests/unit/test_sim.c $(UNIT_SIM)
 UNIT_SRC_test_pci        := tests/unit/test_pci.c drivers/pci.c $(UNIT_SIM)
 UNIT_SRC_test_virtio_pci := tests/unit/test_virtio_pci.c drivers/pci.c drivers/virtio_pci.c drivers/virtio_pci_legacy.c \

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Stalls as they are counted and reported: a `stall` record with its evidence, and `recovered` when
+ * it is over. And the driver's own faults on demand, which the reports tell from real ones.
+ */
+#include "fault.h"
+#include "irq.h"
+#include "record.h"
+#include "time.h"
+#include "virtio_net_state.h"
+
+/* Records of stalls that may be written at once; one more each second. Counts are exact. */
+#define RECORDS_AT_ONCE 8
+
+/* ---- what is said -----------------------------------------------------------------------------
+ */
+
+static bool may_say(struct vnet *vn)
+{
+    struct vnet_watch *w = &vn->watch;
+    const uint64_t more = (vn->now_ns - w->records_ns) / NS_PER_S;
+
+    if (more > 0) {
+        w->records_ns = vn->now_ns;
+        w->records = more >= w->records ? 0 : w->records - (unsigned)more;
+    }
+    if (w->records >= RECORDS_AT_ONCE)
+        return false;
+    w->records++;
+    return true;
+}
+
+static struct json *begin(const struct vnet *vn, const struct vnet_queue *q, const char *event)
+{
+    struct json *j = record_begin(event);
+    const char *name = q == NULL ? "all" : q == &vn->rx ? "rx" : "tx";
+
+    json_str(j, "nic", vn->name);
+    json_str(j, "queue", name);
+    json_str(j, "dir", q == NULL ? "both" : name);
+    return j;
+}
+
+static void json_evidence(struct json *j, const struct vnet *vn, const struct vnet_queue *q)
+{
+    json_u64(j, "size", q->vq.size);
+    json_u64(j, "avail", q->vq.published_idx);
+    json_u64(j, "used", vn->up == VNET_UP ? q->vq.ops->used_idx(&q->vq) : q->vq.seen_idx);
+    json_u64(j, "last_seen", q->vq.seen_idx);
+    json_u64(j, "posted", vq_outstanding(&q->vq));
+    json_u64(j, "kicks", q->kicks);
+    json_u64(j, "irqs", q->vector != 0 ? irq_count(q->vector) : 0);
+    json_u64(j, "kicks_repeated", q->watch.kicks);
+    json_u64(j, "resets_tried", q->watch.resets);
+}
+
+/* ---- stalls ----------------------------------------------------------------------------------
+ */
+
+/* The kinds of fault that make a stall of this cause our own doing. */
+static uint32_t faults_of(enum vnet_cause cause)
+{
+    const uint32_t kicks =
+        1u << FAULT_DROP_KICK | 1u << FAULT_DROP_KICK_RX | 1u << FAULT_DROP_KICK_TX;
+
+    switch (cause) {
+    case VNET_LOST_KICK:
+        return kicks;
+    case VNET_LOST_IRQ:
+        return 1u << FAULT_DROP_IRQ;
+    case VNET_BACKEND_BLOCKED:
+        return kicks | 1u << FAULT_BAD_HEAD;
+    case VNET_DEVICE_BROKEN:
+        return 1u << FAULT_BAD_HEAD;
+    case VNET_GUEST_LATE:
+        return 1u << FAULT_NO_REAP;
+    case VNET_LINK_DOWN:
+    case VNET_PEER_SILENT:
+    case VNET_CAUSES:
+        break;
+    }
+    return 0;
+}
+
+/* Others than the guest and its device answer for these. */
+static bool is_judged(enum vnet_cause cause)
+{
+    return cause == VNET_LOST_KICK || cause == VNET_LOST_IRQ || cause == VNET_BACKEND_BLOCKED ||
+           cause == VNET_DEVICE_BROKEN;
+}
+
+/* Opens and counts it. Returns its record, which the caller completes, or NULL. */
+static struct json *open_stall(struct vnet *vn, const struct vnet_queue *q, struct vnet_stall *s,
+                               enum vnet_cause cause, uint64_t since_ns)
+{
+    struct json *j;
+    bool judged;
+    const uint64_t slack = since_ns < NS_PER_S ? since_ns : NS_PER_S;
+    const bool is_long = vn->now_ns - since_ns >= VNET_STALL_NS || cause == VNET_DEVICE_BROKEN;
+
+    *s = (struct vnet_stall){.open = true, .cause = cause, .since_ns = since_ns};
+    s->injected = fault_struck(faults_of(cause), since_ns - slack);
+    s->said = may_say(vn);
+    judged = is_long && is_judged(cause) && !s->injected;
+    vn->watch.stalls[cause]++;
+    vn->watch.stalls_judged += judged;
+    if (!s->said)
+        return NULL;
+    j = begin(vn, q, "stall");
+    json_str(j, "cause", vnet_cause_name(cause));
+    json_u64(j, "stalled_us", (vn->now_ns - since_ns) / NS_PER_US);
+    json_bool(j, "injected", s->injected);
+    json_bool(j, "judged", judged);
+    if (q != NULL)
+        json_evidence(j, vn, q);
+    return j;
+}
+
+void vnet_stall(struct vnet *vn, const struct vnet_queue *q, struct vnet_stall *s,
+                enum vnet_cause cause, uint64_t since_ns)
+{
+    struct json *j = open_stall(vn, q, s, cause, since_ns);
+
+    if (j != NULL)
+        record_end();
+}
+
+void vnet_stall_why(struct vnet *vn, struct vnet_stall *s, const char *why, uint32_t evidence)
+{
+    struct json *j = open_stall(vn, NULL, s, VNET_DEVICE_BROKEN, vn->now_ns);
+
+    if (j == NULL)
+        return;
+    json_str(j, "why", why);
+    json_u64(j, "evidence", evidence);
+    record_end();
+}
+
+void vnet_stall_end(struct vnet *vn, const struct vnet_queue *q, struct vnet_stall *s,
+                    enum vnet_action action)
+{
+    struct json *j;
+
+    s->open = false;
+    vn->watch.recoveries[action]++;
+    if (!s->said)
+        return;
+    j = begin(vn, q, "recovered");
+    json_str(j, "cause", vnet_cause_name(s->cause));
+    json_str(j, "action", vnet_action_name(action));
+    json_u64(j, "after_us", (vn->now_ns - s->since_ns) / NS_PER_US);
+    record_end();
+}
+
+/* ---- faults on demand ------------------------------------------------------------------------
+ */
+
+/* A descriptor head that does not exist, as no correct driver makes one available: a device that
+ * looks has to ask for a reset. */
+static void spoil(struct vnet *vn)
+{
+    struct vq *vq = &vn->tx.vq;
+
+    if (vq->ops->spoil == NULL || vq_room(vq, 1) == 0 || !fault_due(FAULT_BAD_HEAD, vn->index))
+        return;
+    vq->ops->spoil(vq);
+    vq_publish(vq);
+    vnet_kick(vn, &vn->tx, VIRTIO_NET_TXQ);
+}
+
+void vnet_faults(struct vnet *vn)
+{
+    if (!fault_any() || vn->up != VNET_UP)
+        return;
+    spoil(vn);
+    if (fault_due(FAULT_RESET, vn->index))
+        vnet_reset(vn);
+}

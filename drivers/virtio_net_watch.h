@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The watchdog of one NIC: what it remembers, and what the driver tells it.
+ *
+ * Nothing here waits or is called more than once a turn, but for the two calls around sleep.
+ */
+#ifndef DRIVERS_VIRTIO_NET_WATCH_H
+#define DRIVERS_VIRTIO_NET_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "virtio_net.h"
+
+struct vnet_queue;
+
+/* A stall that goes on. */
+struct vnet_stall {
+    bool open;
+    bool said;     /* its record was written, so the end gets one as well */
+    bool injected; /* a fault that was asked for explains it */
+    enum vnet_cause cause;
+    uint64_t since_ns; /* last progress before */
+};
+
+struct vnet_watch_queue {
+    uint64_t mark;     /* completions at the last turn */
+    uint64_t moved_ns; /* last turn with new ones, or in which none was due; what the host did not
+                          let us run since is added */
+    uint64_t kick_ns;  /* since then: when the doorbell was first repeated, */
+    unsigned kicks;    /* how often, */
+    unsigned resets;   /* how often the device was reset for it, */
+    uint64_t up_ns;    /* and when it was up again; 0 = never */
+    struct vnet_stall stall;
+
+    /* The interrupt asked for before the last sleep. */
+    uint16_t asked;      /* after so many completions; 0 = for none */
+    uint64_t irq_mark;   /* interrupts taken by then */
+    bool suspect;        /* the completions were there after sleep, but no interrupt */
+    unsigned sleeps;     /* since then */
+    uint64_t suspect_ns; /* when that was found */
+};
+
+struct vnet_watch {
+    struct vnet_stall device, link;
+    uint64_t stalls[VNET_CAUSES], recoveries[VNET_ACTIONS];
+    uint64_t
+        stalls_judged;    /* long ones that neither a fault asked for nor somebody else explains */
+    uint64_t late_max_ns; /* longest time that the loop was not run */
+    bool turned;          /* there was a turn before this one */
+    unsigned records;     /* written lately, */
+    uint64_t records_ns;  /* and when one of them was last forgotten */
+};
+
+/* Nothing due came for so long: a stall, known within 250 ms together with what else it takes. */
+#define VNET_STALL_NS (200 * NS_PER_MS)
+
+/* A new turn begins; vn->now_ns is still the last one's. Returns the time between them if that is
+ * so long that the loop was not run, else 0. */
+uint64_t vnet_watch_late(struct vnet *vn, uint64_t now_ns);
+
+/* Once a turn: looks for progress, repeats, resets, reports. */
+void vnet_watch_turn(struct vnet *vn);
+
+/* Rings a doorbell again, if that is of use by now. */
+void vnet_watch_repeat(struct vnet *vn, struct vnet_queue *q, uint16_t index);
+
+/* The device broke a rule and is being reset (true: because it was made to); it is up again. */
+bool vnet_watch_broke(struct vnet *vn, const char *why, uint32_t evidence);
+void vnet_watch_up(struct vnet *vn);
+
+/* Before sleep: false if an interrupt asked for earlier is still in doubt, so that the wish has to
+ * stay as it is and the sleep short; else one is going to be asked for after so many completions.
+ */
+bool vnet_watch_may_ask(const struct vnet_queue *q);
+void vnet_watch_asked(struct vnet_queue *q, uint16_t after);
+
+/* After sleep: true if the queue's interrupt may be switched off, so none is in doubt. */
+bool vnet_watch_woke(struct vnet_queue *q);
+
+/* ---- virtio_net_stall.c -----------------------------------------------------------------------
+ */
+
+/* A stall of this queue (NULL: of the NIC) began at since_ns, and is noticed now. */
+void vnet_stall(struct vnet *vn, const struct vnet_queue *q, struct vnet_stall *s,
+                enum vnet_cause cause, uint64_t since_ns);
+void vnet_stall_why(struct vnet *vn, struct vnet_stall *s, const char *why, uint32_t evidence);
+
+/* It is over, and this did it. */
+void vnet_stall_end(struct vnet *vn, const struct vnet_queue *q, struct vnet_stall *s,
+                    enum vnet_action action);
+
+/* What faults on demand do to a device that is up; once a turn. */
+void vnet_faults(struct vnet *vn);
+
+#endif
