@@ -4,7 +4,8 @@
  *
  * A place in the table is taken by the accept callback and given back when the connection is
  * closed, aborted or lost, always through drop(). A connection on which nothing moves for
- * CONFIG_IDLE_MS is reset: its peer is gone, or might as well be, and others want the place.
+ * CONFIG_IDLE_MS is reset: its peer is gone, or might as well be. Where no place is free, the one
+ * that has been silent longest gives way to a new one after SILENT_NS.
  *
  * A datagram is never answered to a broadcast or multicast address, nor to a well-known port:
  * behind such a port is a server, and two servers that answer each other never stop. [RFC 862, 864
@@ -20,24 +21,43 @@
 
 #define PORT_CLIENT_MIN 1024
 
+/* A peer that has something to say and loses it three times in a row has said it again (after 1, 2
+ * and 4 s). */
+#define SILENT_NS (10 * NS_PER_S)
+
 static struct small_conn conns[CONFIG_ECHO_CONN];
 static uint8_t rings[CONFIG_ECHO_CONN][CONFIG_ECHO_RING] __attribute__((section(".noinit")));
-
-static struct small_conn *take(void)
-{
-    for (unsigned i = 0; i < CONFIG_ECHO_CONN; i++) {
-        if (conns[i].pcb == NULL) {
-            conns[i] = (struct small_conn){.ring = rings[i]};
-            return &conns[i];
-        }
-    }
-    return NULL;
-}
 
 static void drop(struct small_conn *c)
 {
     c->pcb = NULL;
     c->service->n.open--;
+}
+
+static err_t drop_abort(struct small_conn *c)
+{
+    struct tcp_pcb *pcb = c->pcb;
+
+    drop(c);
+    return conn_abort(pcb);
+}
+
+static struct small_conn *take(void)
+{
+    struct small_conn *c = NULL;
+
+    for (unsigned i = 0; i < CONFIG_ECHO_CONN && (c == NULL || c->pcb != NULL); i++) {
+        if (conns[i].pcb == NULL || c == NULL || conns[i].progress_ns < c->progress_ns)
+            c = &conns[i];
+    }
+    if (c->pcb != NULL) {
+        if (time_ns() - c->progress_ns < SILENT_NS)
+            return NULL;
+        apps_refused("connection", "small services: silent, gave way to a new one");
+        drop_abort(c);
+    }
+    *c = (struct small_conn){.ring = rings[c - conns]};
+    return c;
 }
 
 /* Lets the service write, and closes when it has said everything. */
@@ -85,11 +105,11 @@ static err_t on_poll(void *arg, struct tcp_pcb *pcb)
 {
     struct small_conn *c = arg;
 
+    (void)pcb;
     if (time_ns() - c->progress_ns < CONFIG_IDLE_MS * NS_PER_MS)
         return drive(c);
     c->service->n.timed_out++;
-    drop(c);
-    return conn_abort(pcb);
+    return drop_abort(c);
 }
 
 static void on_err(void *arg, err_t err)

@@ -327,6 +327,32 @@ static void one_connection_too_many_is_refused_and_counted(void **state)
         rig_tcp_abort(&t[i]);
 }
 
+/* Clients that vanished, for whom nobody else is kept waiting. */
+static void silent_connection_gives_way_to_a_new_one(void **state)
+{
+    struct rig_tcp t[CONFIG_ECHO_CONN], more;
+    uint64_t before = apps_refusals();
+
+    (void)state;
+    for (unsigned i = 0; i < CONFIG_ECHO_CONN; i++) {
+        assert_true(rig_tcp_connect(&t[i], ECHO));
+        rig_advance_ms(1);
+    }
+    rig_advance_ms(5000);
+    assert_int_equal(rig_tcp_send(&t[0], "x", 1), 1);
+    rig_advance_ms(5000);
+    assert_true(rig_tcp_connect(&more, ECHO));
+    assert_int_equal(rig_tcp_send(&more, "x", 1), 1);
+    assert_int_equal(apps_refusals(), before + 1);
+    assert_non_null(strstr(rig_record("refused"), "silent"));
+    assert_false(t[0].got_rst);
+    assert_true(t[1].got_rst); /* the one silent for longest */
+    assert_false(t[2].got_rst);
+    rig_tcp_close(&more);
+    for (unsigned i = 0; i < CONFIG_ECHO_CONN; i++)
+        rig_tcp_abort(&t[i]);
+}
+
 static void silent_connection_is_reset_in_the_end(void **state)
 {
     struct rig_tcp t;
@@ -599,6 +625,7 @@ int main(void)
         TEST(data_with_an_acknowledgement_does_not_open_the_window_twice),
         TEST(client_that_was_stopped_is_told_at_once_that_there_is_room),
         TEST(one_connection_too_many_is_refused_and_counted),
+        TEST(silent_connection_gives_way_to_a_new_one),
         TEST(silent_connection_is_reset_in_the_end),
         TEST(vanished_client_gives_its_place_back),
         TEST(thousand_connections_leave_nothing_behind),
