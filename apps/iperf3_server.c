@@ -400,6 +400,10 @@ static void terminate(struct iperf3_session *s, const char *reason)
 static void timed_out(struct iperf3_session *s)
 {
     switch (s->state) {
+    case IPERF3_PARAMS:
+        apps_refused("iperf3 test", "no parameters");
+        iperf3_session_end(s, "client_silent");
+        break;
     case IPERF3_QUEUED:
         refuse(s, IPERF3_E_BUSY);
         break;

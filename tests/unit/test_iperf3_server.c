@@ -1054,6 +1054,7 @@ static void more_silent_connections_than_places_cost_the_oldest(void **state)
 
 static void parameters_may_take_10_s(void **state)
 {
+    uint64_t before = apps_refusals();
     struct client c;
 
     (void)state;
@@ -1066,6 +1067,7 @@ static void parameters_may_take_10_s(void **state)
     assert_true(c.control.got_fin);
     rig_tcp_close(&c.control);
     assert_int_equal(rig_record_count("result"), 0);
+    assert_int_equal(apps_refusals(), before + 1); /* the one trace that it leaves */
 }
 
 static void streams_may_take_30_s(void **state)
