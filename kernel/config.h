@@ -105,6 +105,9 @@
 /* Listeners: iperf3, echo, discard, chargen, http; one each, for IPv4 and IPv6 together. */
 #define CONFIG_LISTENERS 5
 
+/* UDP ports: iperf3 (one for all streams), echo, discard, chargen. */
+#define CONFIG_UDP_PORTS 4
+
 /* ---- consequences -----------------------------------------------------------------------------
  */
 

@@ -138,8 +138,8 @@ unsigned short netport_ooseq_limit(const struct tcp_pcb *pcb);
 
 #define MEMP_NUM_TCP_PCB              CONFIG_TCP_CONN
 #define MEMP_NUM_TCP_PCB_LISTEN       CONFIG_LISTENERS
-/* DHCP, each listener's UDP counterpart, one for every UDP stream. */
-#define MEMP_NUM_UDP_PCB (1 + CONFIG_LISTENERS + CONFIG_IPERF_STREAM)
+/* The services' ports; one for the DHCP clients of all NICs. */
+#define MEMP_NUM_UDP_PCB (CONFIG_UDP_PORTS + 1)
 
 /* Frames held while their neighbour is unknown: one an entry, in each of the two tables. */
 #define STACK_PENDING (2 * CONFIG_NEIGHBORS)
@@ -148,38 +148,50 @@ unsigned short netport_ooseq_limit(const struct tcp_pcb *pcb);
 #define PBUF_POOL_BUFSIZE 1536 /* a whole frame of an MTU of 1500 */
 #define STACK_FRAME_PBUFS ((CONFIG_MTU_MAX + 18 + PBUF_POOL_BUFSIZE - 1) / PBUF_POOL_BUFSIZE)
 
-/* Out of order, over all connections. The limit is enforced after each insertion, so one connection
- * at a time may be a frame above it. */
-#define STACK_OOSEQ (CONFIG_TCP_CONN * CONFIG_OOSEQ_OWN + CONFIG_OOSEQ_SHARED + STACK_FRAME_PBUFS)
+/* Out of order, over all connections. netport_ooseq_limit() lets a connection grow beyond its own
+ * share only while less than the shared part of the pool is in use: at worst one connection has
+ * taken that, and every other one has its own share. The limit is enforced after each insertion,
+ * so the frame in hand comes on top. */
+#define STACK_OOSEQ (CONFIG_OOSEQ_SHARED - 1 + (CONFIG_TCP_CONN - 1) * CONFIG_OOSEQ_OWN)
 
-/* The frame being processed, those out of order, those waiting for a neighbour. */
-#define PBUF_POOL_SIZE (STACK_FRAME_PBUFS + STACK_OOSEQ + STACK_PENDING * STACK_FRAME_PBUFS)
+/* Those out of order, those waiting for a neighbour, the frame in hand. */
+#define PBUF_POOL_SIZE (STACK_OOSEQ + (STACK_PENDING + 1) * STACK_FRAME_PBUFS)
 
-/* Sending: data segments, of at least two pbufs each, a SYN or FIN, the rest of a segment split for
- * a small window. Receiving: each out-of-order pbuf may be a segment of its own. */
+/* Sending: data segments, of at least two pbufs each; the rest of one that was split for a small
+ * window while the queue was full (patch 0017: only then); a FIN. Receiving: each out-of-order pbuf
+ * may be a segment of its own, and so may the frame in hand. */
 #define STACK_TCP_TX_SEGS (CONFIG_TCP_SND_SEGS + 2)
-#define MEMP_NUM_TCP_SEG  (CONFIG_TCP_CONN * STACK_TCP_TX_SEGS + STACK_OOSEQ)
+#define MEMP_NUM_TCP_SEG  (CONFIG_TCP_CONN * STACK_TCP_TX_SEGS + STACK_OOSEQ + 1)
 
-/* Payload references. A send queue is all of them but a header; splitting one of its segments needs
- * as many again for a moment; and one segment may wait for a neighbour when its connection is gone.
- */
-#define MEMP_NUM_PBUF ((CONFIG_TCP_CONN + 1 + STACK_PENDING) * TCP_SND_QUEUELEN)
+/* Payload references. One segment may be all of a queue: a header and, for the rest, references. A
+ * split cuts one in two, and for a moment there are two of all but the bytes in front. A neighbour
+ * that is unknown may hold such a segment when its connection has forgotten it. */
+#define STACK_TCP_TX_REFS TCP_SND_QUEUELEN
+#define MEMP_NUM_PBUF                                                                              \
+    (CONFIG_TCP_CONN * STACK_TCP_TX_REFS + STACK_TCP_TX_REFS - 2 +                                 \
+     STACK_PENDING * (STACK_TCP_TX_REFS - 1))
 
-/* Headers of segments that are queued; packets without payload that wait for a neighbour; and the
- * few that exist during a call (a reply, an ARP request for it, its header). */
-#define STACK_SMALL_NUM (CONFIG_TCP_CONN * STACK_TCP_TX_SEGS + STACK_PENDING + 8)
+/* Headers of segments that are queued; packets without payload, or headers, that wait for a
+ * neighbour; and one more in hand: the packet that replaces a waiting one, or the question for the
+ * address that the last one needs. */
+#define STACK_SMALL_NUM (CONFIG_TCP_CONN * STACK_TCP_TX_SEGS + STACK_PENDING + 1)
 
 /* Up to a TCP header with four SACK blocks, and every ARP, ND and MLD message. */
 #define STACK_SMALL_BYTES 144
 
-/* Whole packets: ICMPv6 echo replies and errors, copies of volatile data; those that wait for a
- * neighbour, and the one that a waiting one is replaced by; DHCP messages; the one being made. */
-#define STACK_LARGE_NUM     (STACK_PENDING + 4)
-#define STACK_LARGE_BYTES   (32 + 80 + CONFIG_MTU_MAX + 8) /* struct pbuf, headers, data */
+/* Whole packets that wait for a neighbour: over IPv6 echo replies and errors, over IPv4 each NIC's
+ * request to its DHCP server (what else is answered there goes back in the buffer that it came in);
+ * and the one in hand. */
+#define STACK_LARGE_NUM   (CONFIG_NEIGHBORS + CONFIG_NICS + 1)
+#define STACK_LARGE_BYTES (32 + 80 + CONFIG_MTU_MAX + 8) /* struct pbuf, headers, data */
 
-#define MEMP_NUM_MLD6_GROUP (CONFIG_NICS * (LWIP_IPV6_NUM_ADDRESSES + 1))
+/* Solicited-node groups: link-local and SLAAC addresses end in the same bytes, a static one in its
+ * own. */
+#define MEMP_NUM_MLD6_GROUP (2 * CONFIG_NICS)
 #define MEMP_NUM_RAW_PCB    0
 
+static_assert(TCP_SND_QUEUELEN % 2 == 0, "a queue of headers and references, in pairs");
+static_assert(CONFIG_OOSEQ_SHARED > CONFIG_OOSEQ_OWN, "the worst is one connection with all of it");
 static_assert(MEMP_NUM_TCP_SEG < 65536, "lwIP counts a pool's elements in 16 bits");
 static_assert(MEMP_NUM_PBUF < 65536, "lwIP counts a pool's elements in 16 bits");
 static_assert(STACK_SMALL_NUM < 65536, "lwIP counts a pool's elements in 16 bits");

@@ -233,6 +233,36 @@ void rig_udp_send(bool v6, uint16_t sport, uint16_t dport, const void *data, uin
     rig_inject(frame, rig_build_udp(frame, v6, sport, dport, data, len));
 }
 
+void rig_set_host(uint8_t *frame, uint32_t len, unsigned host)
+{
+    if (host == 0)
+        return;
+    if (is_v6(frame)) {
+        frame[14 + 8 + 15] = (uint8_t)(rig_peer_ip6[15] + host);
+    } else {
+        put32(frame + 14 + 12, RIG_GUEST_IP + host);
+        rig_fix_ip(frame);
+    }
+    rig_fix_l4(frame, len);
+}
+
+/* The host that an address of the peer's is; -1 if it is none. */
+static int host_of(bool v6, const uint8_t *ip)
+{
+    uint32_t host;
+
+    if (v6) {
+        if (memcmp(ip, rig_peer_ip6, 15) != 0)
+            return -1;
+        host = (uint8_t)(ip[15] - rig_peer_ip6[15]);
+    } else {
+        host = get32(ip) == RIG_PEER_IP ? 0 : get32(ip) - RIG_GUEST_IP;
+        if (host == 0 && get32(ip) != RIG_PEER_IP)
+            return -1;
+    }
+    return host <= rig.hosts ? (int)host : -1;
+}
+
 /* ---- what comes from the guest ------------------------------------------------------------------
  */
 
@@ -263,7 +293,7 @@ static bool answer_arp(const uint8_t *frame)
 {
     uint8_t reply[60] = {0};
 
-    if (get16(frame + 12) != 0x0806 || get16(frame + 20) != 1 || get32(frame + 38) != RIG_PEER_IP)
+    if (get16(frame + 12) != 0x0806 || get16(frame + 20) != 1 || host_of(false, frame + 38) < 0)
         return false;
     if (rig.arp_silent)
         return true;
@@ -272,7 +302,7 @@ static bool answer_arp(const uint8_t *frame)
     memcpy(reply + 12, frame + 12, 8);
     put16(reply + 20, 2);
     memcpy(reply + 22, rig_peer_mac, 6);
-    put32(reply + 28, RIG_PEER_IP);
+    memcpy(reply + 28, frame + 38, 4);
     memcpy(reply + 32, frame + 22, 10);
     rig_inject(reply, sizeof(reply));
     return true;
@@ -283,12 +313,11 @@ static bool answer_solicitation(const uint8_t *frame)
     uint8_t out[RIG_FRAME_MAX], na[32] = {136, 0, 0, 0, 0x60};
     const uint8_t *icmp = frame + 54;
 
-    if (!is_v6(frame) || frame[20] != 58 || icmp[0] != 135 ||
-        memcmp(icmp + 8, rig_peer_ip6, 16) != 0)
+    if (!is_v6(frame) || frame[20] != 58 || icmp[0] != 135 || host_of(true, icmp + 8) < 0)
         return false;
     if (rig.arp_silent)
         return true;
-    memcpy(na + 8, rig_peer_ip6, 16);
+    memcpy(na + 8, icmp + 8, 16);
     na[24] = 2;
     na[25] = 1;
     memcpy(na + 26, rig_peer_mac, 6);
@@ -373,7 +402,10 @@ void rig_tcp_segment(struct rig_tcp *t, uint8_t flags, uint32_t seq, uint32_t ac
     tcp[12] = (uint8_t)(hlen / 4 << 4);
     if (len > 0)
         memcpy(tcp + hlen, data, len);
-    rig_inject(frame, rig_build_ip(frame, t->v6, 6, tcp, hlen + len));
+    const uint32_t n = rig_build_ip(frame, t->v6, 6, tcp, hlen + len);
+
+    rig_set_host(frame, n, t->host);
+    rig_inject(frame, n);
     free(tcp);
 }
 
@@ -526,9 +558,15 @@ static void forget(struct rig_tcp *t)
 
 void rig_tcp_syn(struct rig_tcp *t, bool v6, uint16_t port)
 {
+    rig_tcp_syn_from(t, 0, v6, port);
+}
+
+void rig_tcp_syn_from(struct rig_tcp *t, unsigned host, bool v6, uint16_t port)
+{
     forget(t); /* a structure may be used again */
     memset(t, 0, sizeof(*t));
     t->v6 = v6;
+    t->host = (uint8_t)host;
     t->lport = next_port++;
     if (next_port < 20000)
         next_port = 20000;
@@ -757,13 +795,10 @@ void rig_prepare(void)
 
 void rig_start(void)
 {
-    struct netif *first;
-
     rig_nic_reset();
     assert_int_equal(netport_init(&rig.conf), rig.nics);
-    for (first = netif_list; first->next != NULL; first = first->next)
-        ; /* a later one is put in front */
-    rig_guard_input(first);
+    for (struct netif *netif = netif_list; netif != NULL; netif = netif->next)
+        rig_guard_input(netif);
     rig_pump();
 }
 
@@ -777,29 +812,50 @@ int rig_setup(void **state)
     return 0;
 }
 
-static const struct stats_mem *pool_stats(const char *name)
-{
-    static const char *const names[] = {
+static const char *const pool_names[] = {
 #define LWIP_MEMPOOL(name, num, size, desc) #name,
 #include "lwip/priv/memp_std.h"
-    };
+    NULL,
+};
 
-    for (unsigned i = 0; i < MEMP_MAX; i++) {
-        if (strcmp(names[i], name) == 0)
-            return memp_pools[i]->stats;
+const char *const *rig_pool_names(void)
+{
+    return pool_names;
+}
+
+static int pool_of(const char *name)
+{
+    for (int i = 0; i < MEMP_MAX; i++) {
+        if (strcmp(pool_names[i], name) == 0)
+            return i;
     }
     fail_msg("no pool %s", name);
-    return NULL;
+    return -1;
+}
+
+unsigned rig_pool_size(const char *name)
+{
+    return memp_pools[pool_of(name)]->num;
 }
 
 unsigned rig_pool_used(const char *name)
 {
-    return pool_stats(name)->used;
+    return memp_pools[pool_of(name)]->stats->used;
 }
 
 unsigned rig_pool_max(const char *name)
 {
-    return pool_stats(name)->max;
+    return memp_pools[pool_of(name)]->stats->max;
+}
+
+unsigned rig_pool_failures(const char *name)
+{
+    return (unsigned)memp_pools[pool_of(name)]->stats->err;
+}
+
+void rig_pool_shorten(const char *name)
+{
+    rig_mem_shorten(name != NULL ? pool_of(name) : -1);
 }
 
 static void end_tcp(void)
@@ -833,8 +889,10 @@ int rig_teardown(void **state)
     rig.filter = NULL;
     end_tcp();
     rig_advance_ms(600); /* the TCP timer stops by itself */
-    if (rig.conf.net[0].ip_mode == CONF_IP_AUTO)
-        dhcp_end(netif_list);
+    for (struct netif *netif = netif_list; netif != NULL; netif = netif->next) {
+        if (netif_dhcp_data(netif) != NULL)
+            dhcp_end(netif);
+    }
     while (udp_pcbs != NULL)
         udp_remove(udp_pcbs);
     while (netif_list != NULL)
@@ -845,7 +903,7 @@ int rig_teardown(void **state)
 
     for (unsigned i = 0; i < MEMP_MAX; i++) {
         if (memp_pools[i]->stats->used != 0)
-            print_error("pool %u: %u in use\n", i, memp_pools[i]->stats->used);
+            print_error("pool %s: %u in use\n", pool_names[i], memp_pools[i]->stats->used);
         assert_int_equal(memp_pools[i]->stats->used, 0);
         assert_int_equal(memp_pools[i]->stats->err, 0);
         memp_pools[i]->stats->max = 0;

@@ -39,7 +39,7 @@
 #define RIG_GUEST_IP  0x0a000202u /* 10.0.2.2/24, host byte order */
 #define RIG_PEER_IP   0x0a000201u
 #define RIG_FRAME_MAX 9100
-#define RIG_NICS      2
+#define RIG_NICS      4
 
 extern const uint8_t rig_guest_mac[6], rig_peer_mac[6];
 extern const uint8_t rig_peer_ip6[16]; /* link-local */
@@ -57,12 +57,14 @@ struct rig {
     uint32_t peer_wnd;                 /* what its TCP connections begin with, bytes */
     bool peer_is_plain; /* its SYNs carry no options: small MSS, windows below 64 KiB */
     bool arp_silent;    /* the peer does not answer ARP and neighbour solicitations */
+    unsigned hosts;     /* further addresses that the peer answers for, 1 to this */
     bool impersonated;  /* the test forges segments of the peer's connections: numbers prove nothing
                          */
     bool (*filter)(const uint8_t *frame, uint32_t len); /* true: the frame from the guest is lost */
     uint64_t guest_frames;                              /* frames the guest sent */
 
-    /* The NICs. The peer is on the first. */
+    /* The NICs. */
+    unsigned nic;         /* the one that the peer is on; 0 = the first */
     unsigned nics;        /* set before rig_start(); 1 */
     unsigned broken_nics; /* before these on the bus; set before rig_start(); 0 */
     bool second_stuck;    /* the second completes nothing */
@@ -113,6 +115,8 @@ static inline uint32_t rig_ip_payload(bool v6)
 {
     return v6 ? 14 + 40 : 14 + 20;
 }
+/* The same from another address of the subnet: 0 is the peer's own, up to 249. */
+void rig_set_host(uint8_t *frame, uint32_t len, unsigned host);
 uint16_t rig_sum(const void *data, uint32_t len,
                  uint32_t start);              /* folded, not inverted, big-endian */
 void rig_fix_ip(uint8_t *frame);               /* IPv4 header checksum */
@@ -135,6 +139,7 @@ int rig_udp_recv(uint16_t port, void *data, uint32_t cap);
  * segments by rig_tcp_segment(). */
 struct rig_tcp {
     bool v6;
+    uint8_t host;          /* as in rig_set_host() */
     uint16_t lport, rport; /* the peer's, the guest's */
     uint32_t snd_una, snd_nxt, rcv_nxt;
     uint32_t guest_wnd; /* bytes the guest accepts beyond snd_una */
@@ -156,8 +161,9 @@ enum { RIG_FIN = 1, RIG_SYN = 2, RIG_RST = 4, RIG_PSH = 8, RIG_ACK = 16 };
 bool rig_tcp_connect(struct rig_tcp *t, uint16_t port);
 bool rig_tcp_connect6(struct rig_tcp *t, uint16_t port);
 
-/* Only the SYN; the answer is handled when it comes. */
+/* Only the SYN; the answer is handled when it comes. rig_tcp_syn_from() is another host's. */
 void rig_tcp_syn(struct rig_tcp *t, bool v6, uint16_t port);
+void rig_tcp_syn_from(struct rig_tcp *t, unsigned host, bool v6, uint16_t port);
 
 /* Sends all of data, within the guest's window; returns how much was acknowledged when 5 s passed
  * without progress or the guest reset the connection. */
@@ -190,9 +196,18 @@ void rig_tcp_segment(struct rig_tcp *t, uint8_t flags, uint32_t seq, uint32_t ac
 const char *rig_record(const char *event);
 unsigned rig_record_count(const char *event);
 
-/* Elements in use of lwIP's pool with that name ("TCP_PCB"), and its failures. */
+/* lwIP's pool with that name ("TCP_PCB"): its elements; how many are in use, were at most, and were
+ * asked for in vain. */
+unsigned rig_pool_size(const char *name);
 unsigned rig_pool_used(const char *name);
 unsigned rig_pool_max(const char *name);
+unsigned rig_pool_failures(const char *name);
+
+/* The names of all pools, NULL at the end. */
+const char *const *rig_pool_names(void);
+
+/* The pool has one element less from now on. NULL: none has. */
+void rig_pool_shorten(const char *name);
 
 /* Frames and bytes of the NIC's pools that are not free. */
 unsigned rig_nic_busy(void);

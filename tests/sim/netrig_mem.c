@@ -21,10 +21,22 @@ void *__wrap_mem_malloc(mem_size_t size);
 /* A free element begins with the link to the next one. */
 #define LINK_BYTES sizeof(struct memp)
 
+static int short_pool = -1; /* has one element less */
+
+void rig_mem_shorten(int pool)
+{
+    short_pool = pool;
+}
+
 void *__wrap_memp_malloc(memp_t type)
 {
-    void *mem = __real_memp_malloc(type);
+    void *mem;
 
+    if ((int)type == short_pool && memp_pools[type]->stats->used + 1 >= memp_pools[type]->num) {
+        memp_pools[type]->stats->err++;
+        return NULL;
+    }
+    mem = __real_memp_malloc(type);
     if (mem != NULL)
         ASAN_UNPOISON_MEMORY_REGION(mem, memp_pools[type]->size);
     return mem;
@@ -53,7 +65,7 @@ void *__wrap_mem_malloc(mem_size_t size)
     return mem;
 }
 
-static netif_input_fn real_input;
+static netif_input_fn real_input; /* of every NIC */
 
 static err_t guarded_input(struct pbuf *p, struct netif *netif)
 {

@@ -18,5 +18,6 @@ void rig_records_reset(void);
 /* netrig_mem.c */
 struct netif;
 void rig_guard_input(struct netif *netif);
+void rig_mem_shorten(int pool); /* -1 = none */
 
 #endif

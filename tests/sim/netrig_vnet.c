@@ -38,7 +38,7 @@ struct vnet {
     uint32_t mtu;
 };
 
-/* The second is a NIC that nobody listens to: what it sends is gone. */
+/* All but one are NICs that nobody listens to: what they send is gone. */
 static struct vnet nics[RIG_NICS];
 
 static void list_init(struct list *l)
@@ -118,25 +118,28 @@ void rig_nic_receive(const void *frame, uint32_t len)
 
     memcpy(netbuf_frame(&node->nb), frame, len);
     node->nb.len = len;
-    list_push(&nics[0].rx, node);
+    list_push(&nics[rig.nic].rx, node);
 }
 
 bool rig_nic_sent(uint8_t **frame, uint32_t *len)
 {
     struct node *node;
 
-    while (!rig.second_stuck && (node = list_pop(&nics[1].wire)) != NULL) {
-        node_free(node);
-        nics[1].tx_done++;
+    for (unsigned k = 0; k < RIG_NICS; k++) { /* nobody is on the others */
+        while (k != rig.nic && !(k == 1 && rig.second_stuck) &&
+               (node = list_pop(&nics[k].wire)) != NULL) {
+            node_free(node);
+            nics[k].tx_done++;
+        }
     }
-    node = rig.tx_stuck ? NULL : list_pop(&nics[0].wire);
+    node = rig.tx_stuck ? NULL : list_pop(&nics[rig.nic].wire);
     if (node == NULL)
         return false;
     *len = node->nb.len;
     *frame = malloc(*len);
     memcpy(*frame, netbuf_frame(&node->nb), *len);
     node_free(node);
-    nics[0].tx_done++;
+    nics[rig.nic].tx_done++;
     return true;
 }
 

@@ -79,6 +79,20 @@ UNIT_CFLAGS_test_hostile_lean := -DLEAN -w -fno-sanitize=alignment
 UNIT_LIBS_test_hostile_lean   := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_hostile_lean  := $(UNIT_NETRIG_NEEDS)
 
+# Every pool of the stack at its bound, in both profiles.
+UNIT_APPS := apps/chargen.c apps/conn.c apps/discard.c apps/echo.c apps/http.c apps/http_parse.c apps/http_route.c \
+    apps/iperf3_count.c apps/iperf3_door.c apps/iperf3_json.c apps/iperf3_report.c apps/iperf3_server.c \
+    apps/iperf3_session.c apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c apps/pattern.c apps/refused.c \
+    apps/services.c apps/small.c apps/stats.c $(LLHTTP)/api.c $(LLHTTP)/http.c $(LLHTTP)/llhttp.c
+UNIT_TESTS += test_ledger test_ledger_lean
+UNIT_SRC_test_ledger         := tests/unit/test_ledger.c $(UNIT_APPS) $(UNIT_NETRIG)
+UNIT_LIBS_test_ledger        := $(UNIT_NETRIG_LIBS)
+UNIT_NEEDS_test_ledger       := $(UNIT_NETRIG_NEEDS)
+UNIT_SRC_test_ledger_lean    := $(UNIT_SRC_test_ledger)
+UNIT_CFLAGS_test_ledger_lean := -DLEAN -w -fno-sanitize=alignment -DLLHTTP_STRICT_MODE=1
+UNIT_LIBS_test_ledger_lean   := $(UNIT_NETRIG_LIBS)
+UNIT_NEEDS_test_ledger_lean  := $(UNIT_NETRIG_NEEDS)
+
 UNIT_TESTS += test_small
 UNIT_SRC_test_small   := tests/unit/test_small.c apps/conn.c apps/small.c apps/echo.c apps/discard.c \
     apps/chargen.c apps/refused.c $(UNIT_NETRIG)
