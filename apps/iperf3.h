@@ -29,6 +29,10 @@ struct netif;
 struct tcp_pcb;
 struct iperf3_session;
 
+/* The receive window of a connection before its test: the first flight of ten segments [RFC 6928],
+ * and any parameter block. */
+#define IPERF3_WINDOW 16384
+
 /* What a stream has moved. Packets are datagrams, or over TCP calls of the stack that moved data.
  */
 struct iperf3_figures {
@@ -57,6 +61,7 @@ struct iperf3_stream {
     uint32_t unit;         /* TCP sender with a rate: bytes that go out at once */
     uint32_t unit_left;    /* of the unit that is going out: what the queue had no room for */
     bool finished;         /* TCP sender: FIN is queued */
+    uint32_t got, edge;    /* TCP: bytes received, and how far the client may send; see conn.h */
     struct tcp_pcb *pcb;   /* TCP: the connection, NULL before and after */
     uint32_t order_of_syn; /* TCP: of that connection */
 
@@ -193,6 +198,9 @@ unsigned iperf3_tcp_send(struct iperf3_stream *st, uint64_t now);
  * cookie may overtake another on its way, and in a test of both directions that would swap roles.
  */
 void iperf3_tcp_sort(struct iperf3_session *s);
+
+/* Divides the receive window anew; after each change of a session's state. */
+void iperf3_tcp_share(void);
 
 /* The test starts. */
 void iperf3_tcp_begin(struct iperf3_stream *st);

@@ -183,5 +183,5 @@ unsigned iperf3_door_waiting(void)
 bool iperf3_door_start(void)
 {
     listener = NULL;
-    return conn_listen(IPERF3_PORT, CONFIG_TCP_WND, accepted, NULL);
+    return conn_listen(IPERF3_PORT, IPERF3_WINDOW, accepted, NULL);
 }

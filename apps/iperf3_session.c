@@ -79,6 +79,7 @@ void iperf3_session_enter(struct iperf3_session *s, enum iperf3_state state, uin
     uint64_t now = time_ns();
 
     s->state = state;
+    iperf3_tcp_share();
     s->since_ns = now;
     s->deadline_ns = limit_ns < UINT64_MAX - now ? now + limit_ns : UINT64_MAX;
 }

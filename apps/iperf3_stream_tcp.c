@@ -25,6 +25,13 @@
 /* The most it writes at once: a quarter of the send buffer. */
 #define UNIT_MAX (CONFIG_TCP_SND_BUF / 4)
 
+/* The least of the window that a stream gets: below it the client would be waiting for delayed
+ * acknowledgements. */
+#define SHARE_MIN 4
+
+/* Segments that the client of each receiving stream may have on its way. */
+static uint32_t share = CONFIG_IPERF_FLIGHT;
+
 /* Half seconds between looks at a sender whose acknowledgement never came. */
 #define POLL_INTERVAL 2
 
@@ -146,6 +153,27 @@ static err_t data_poll(void *arg, struct tcp_pcb *pcb)
     return ERR_OK;
 }
 
+void iperf3_tcp_share(void)
+{
+    uint32_t receivers = 0;
+
+    for (unsigned i = 0; i < CONFIG_IPERF_SESSION; i++) {
+        const struct iperf3_session *s = &iperf3_sessions[i];
+        if (s->state == IPERF3_RUNNING && !s->params.udp && (s->params.bidir || !s->params.reverse))
+            receivers += s->params.parallel;
+    }
+    share = receivers != 0 ? CONFIG_IPERF_FLIGHT / receivers : CONFIG_IPERF_FLIGHT;
+    if (share < SHARE_MIN)
+        share = SHARE_MIN;
+}
+
+/* Opens the window as far as the stream's share goes. A share that has become smaller takes nothing
+ * back: the window stays where it is until the data is here. */
+static void open_window(struct iperf3_stream *st)
+{
+    conn_window(st->pcb, &st->edge, st->got + least(share * tcp_mss(st->pcb), CONFIG_TCP_WND));
+}
+
 static err_t data_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 {
     struct iperf3_stream *st = arg;
@@ -162,8 +190,9 @@ static err_t data_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err
         st->sum.rx_packets++;
         st->session->rx_gap.progress = true;
     }
-    tcp_recved(pcb, p->tot_len);
+    st->got += p->tot_len;
     pbuf_free(p);
+    open_window(st);
     return ERR_OK;
 }
 
@@ -191,6 +220,7 @@ static uint32_t unit_bytes(const struct iperf3_params *p, uint32_t mss)
 void iperf3_tcp_attach(struct iperf3_stream *st, struct tcp_pcb *pcb)
 {
     st->pcb = pcb;
+    st->edge = IPERF3_WINDOW;
     st->order_of_syn = conn_order(pcb);
     tcp_setprio(pcb, TCP_PRIO_NORMAL);
     pcb->tos = st->session->params.tos;
@@ -203,13 +233,16 @@ void iperf3_tcp_attach(struct iperf3_stream *st, struct tcp_pcb *pcb)
 
 static void exchange(struct iperf3_stream *a, struct iperf3_stream *b)
 {
-    struct tcp_pcb *pcb = a->pcb;
-    uint32_t order = a->order_of_syn;
+    const struct iperf3_stream was = *a;
 
     a->pcb = b->pcb;
     a->order_of_syn = b->order_of_syn;
-    b->pcb = pcb;
-    b->order_of_syn = order;
+    a->got = b->got;
+    a->edge = b->edge;
+    b->pcb = was.pcb;
+    b->order_of_syn = was.order_of_syn;
+    b->got = was.got;
+    b->edge = was.edge;
     if (a->pcb != NULL)
         tcp_arg(a->pcb, a);
     if (b->pcb != NULL)
@@ -234,8 +267,11 @@ void iperf3_tcp_sort(struct iperf3_session *s)
 
 void iperf3_tcp_begin(struct iperf3_stream *st)
 {
-    if (st->pcb != NULL)
-        st->unit = unit_bytes(&st->session->params, tcp_mss(st->pcb));
+    if (st->pcb == NULL)
+        return;
+    if (!st->sends)
+        open_window(st);
+    st->unit = unit_bytes(&st->session->params, tcp_mss(st->pcb));
 }
 
 void iperf3_tcp_finish(struct iperf3_stream *st)

@@ -86,6 +86,11 @@
  * over many frames, small enough that timers, control and log get their turn within 1 ms. */
 #define CONFIG_RX_BATCH 64
 
+/* Segments that the senders of all receiving iperf3 streams together may have on their way to us. A
+ * tap queues 1000 frames before it drops some, and among these are the acknowledgements of what we
+ * send: data alone never fills it. 64 streams and more get 704 / 128 each, few a full window. */
+#define CONFIG_IPERF_FLIGHT 704
+
 /* Transmit buffers that only small frames (ARP, ICMP, pure ACKs, SYNs) may take, so that control
  * answers while bulk data fills the ring. */
 #define CONFIG_TX_RESERVE     16

@@ -324,6 +324,69 @@ static void sums_of_what_clients_say_may_wrap(void **state)
     assert_non_null(strstr(rig_record("result"), "\"lost\":-2,"));
 }
 
+/* How far beyond what it has sent the client may go. */
+static uint32_t window_of(const struct rig_tcp *t)
+{
+    return t->guest_wnd;
+}
+
+#define SHARE(receivers) (CONFIG_IPERF_FLIGHT / (receivers)*1460u)
+
+static void receiving_streams_share_what_may_be_on_its_way(void **state)
+{
+    static uint8_t bytes[400000];
+    struct client c, many;
+
+    (void)state;
+    begin_tcp(&c, "a", "{\"parallel\":1,\"time\":30}", 1);
+    assert_int_equal(rig_tcp_send(&c.data[0], bytes, 1), 1);
+    assert_in_range(window_of(&c.data[0]), CONFIG_TCP_WND - 1460, CONFIG_TCP_WND);
+
+    /* Others come: what was promised stays, the window closes as the data arrives. */
+    begin_tcp(&many, "b", "{\"parallel\":8,\"time\":30}", 8);
+    assert_in_range(window_of(&c.data[0]), CONFIG_TCP_WND - 1460, CONFIG_TCP_WND);
+    assert_int_equal(rig_tcp_send(&c.data[0], bytes, sizeof(bytes)), sizeof(bytes));
+    assert_in_range(window_of(&c.data[0]), SHARE(9) - 1460, SHARE(9));
+    for (unsigned k = 0; k < 8; k++) {
+        assert_in_range(window_of(&many.data[k]), SHARE(9) / 2, SHARE(9));
+        assert_int_equal(rig_tcp_send(&many.data[k], bytes, sizeof(bytes)), sizeof(bytes));
+        assert_in_range(window_of(&many.data[k]), SHARE(9) - 1460, SHARE(9));
+    }
+
+    /* And they go: there is room again. */
+    results_of(&many, EMPTY);
+    finish(&many);
+    assert_int_equal(rig_tcp_send(&c.data[0], bytes, 3000), 3000);
+    assert_in_range(window_of(&c.data[0]), CONFIG_TCP_WND - 1460, CONFIG_TCP_WND);
+    results_of(&c, EMPTY);
+    finish(&c);
+}
+
+static void sending_streams_take_nothing_of_that_share(void **state)
+{
+    struct client c, other;
+
+    (void)state;
+    begin_tcp(&c, "a", "{\"parallel\":8,\"time\":30,\"reverse\":true}", 8);
+    begin_tcp(&other, "b", "{\"parallel\":1,\"time\":30}", 1);
+    assert_int_equal(rig_tcp_send(&other.data[0], "x", 1), 1);
+    assert_in_range(window_of(&other.data[0]), CONFIG_TCP_WND - 1460, CONFIG_TCP_WND);
+    results_of(&other, EMPTY);
+    finish(&other);
+    results_of(&c, EMPTY);
+    finish(&c);
+}
+
+static void before_the_test_a_first_flight_fits(void **state)
+{
+    struct client c;
+
+    (void)state;
+    connect_as(&c, "a");
+    assert_in_range(window_of(&c.control), 10 * 1460, IPERF3_WINDOW);
+    close_all(&c);
+}
+
 static void tcp_bytes_after_the_end_do_not_count(void **state)
 {
     struct client c;
@@ -1228,6 +1291,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(tcp_test_counts_what_it_receives),
+        TEST(receiving_streams_share_what_may_be_on_its_way),
+        TEST(sending_streams_take_nothing_of_that_share),
+        TEST(before_the_test_a_first_flight_fits),
         TEST(tcp_bytes_after_the_end_do_not_count),
         TEST(sums_of_what_clients_say_may_wrap),
         TEST(tcp_reverse_in_single_bytes_to_a_closed_window_is_bounded),
