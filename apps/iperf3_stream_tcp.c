@@ -17,7 +17,7 @@
 
 #include "app.h"
 #include "conn.h"
-#include "lwip/tcp.h"
+#include "lwip/priv/tcp_priv.h"
 
 /* A sender with a rate writes what it owes about this often. */
 #define UNIT_NS (1 * NS_PER_MS)
@@ -32,8 +32,8 @@
 /* Segments that the client of each receiving stream may have on its way. */
 static uint32_t share = CONFIG_IPERF_FLIGHT;
 
-/* Half seconds between looks at a sender whose acknowledgement never came. */
-#define POLL_INTERVAL 2
+/* A second between looks at a sender whose acknowledgement never came, in ticks of the stack. */
+#define POLL_INTERVAL (1000 / TCP_SLOW_INTERVAL)
 
 static uint32_t least(uint32_t a, uint32_t b)
 {

@@ -88,7 +88,7 @@
 
 /* Segments that the senders of all receiving iperf3 streams together may have on their way to us. A
  * tap queues 1000 frames before it drops some, and among these are the acknowledgements of what we
- * send: data alone never fills it. 64 streams and more get 704 / 128 each, few a full window. */
+ * send: data alone never fills it. Of 128 streams each gets 5; up to 3 have the whole window. */
 #define CONFIG_IPERF_FLIGHT 704
 
 /* Transmit buffers that only small frames (ARP, ICMP, pure ACKs, SYNs) may take, so that control

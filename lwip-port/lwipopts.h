@@ -105,6 +105,12 @@ unsigned short netport_chksum(const void *data, int len);
 /* First retransmission after 1 s [RFC 6298]; lwIP's default is the older 3 s. */
 #define LWIP_TCP_RTO_TIME 1000
 
+/* lwIP counts retransmission times in ticks of twice this, and after the first measured round trip
+ * none is below 3 ticks: 0.3 s, where its default of 250 ms makes it 1 s and more. Twelve of them,
+ * each twice the one before up to 128 times the first, give a silent peer up after 4.5 minutes
+ * [RFC 9293 3.8.3: at least 100 s]. */
+#define TCP_TMR_INTERVAL 50
+
 /* TIME_WAIT lasts two of these. Its purpose is that no segment of an old connection meets a new one
  * of the same ports; on the links that this guest is made for a segment lives for milliseconds, and
  * a thousand short connections have to give their control blocks back within seconds. */

@@ -15,7 +15,6 @@ class Case:
     words: str
     bps: float = 0  # the rate asked for, per stream; the result is within 15 % of it
     loss_max: float = None  # UDP: the most that may be lost, as a fraction; None = any
-    starving: float = 0  # the most streams that may have moved nothing, as a fraction
     moved: int = 0  # bytes that have to be there at least
     refused: str = ""  # the client says this, and no test takes place
     tap: bool = False  # only on a tap
