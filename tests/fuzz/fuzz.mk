@@ -15,7 +15,6 @@ FUZZ_TARGETS :=
 
 FUZZ_TARGETS     += device
 FUZZ_SRC_device  := tests/fuzz/fuzz_device.c $(UNIT_DRIVER) $(UNIT_SIM)
-FUZZ_LIBS_device := -Wl,--wrap=__asan_poison_memory_region
 FUZZ_RUNS_device := 2000
 
 FUZZ_TARGETS   += conf pci

@@ -12,24 +12,23 @@
  *   - as long as the device has not lied, the driver breaks no rule of the specification;
  *   - once the device behaves again, traffic moves both ways within RECOVER_NS.
  *
- * A device that lied about its ring (`lied`) is at odds with the driver over who owns what. From
- * then on the simulation poisons no buffers and breaches of rules mean nothing, until the next
- * reset has made them agree again.
+ * A device that lied about its ring is at odds with the driver over who owns what, and the
+ * simulation is lenient until the next reset (sim_lie()).
  */
 #include <string.h>
-#include <sanitizer/asan_interface.h>
 #include "config.h"
 #include "fuzz.h"
 #include "json.h"
 #include "sim.h"
 #include "virtio_net.h"
 
-#define MS         1000000ull
-#define RECOVER_NS (3000 * MS)
-#define MARKS      8192 /* the last MARKS_KEPT are for the end */
-#define MARKS_KEPT 1024
-#define MARK_AT    14  /* a frame's number lies behind its Ethernet header */
-#define HEADER     12u /* the device's, in front of each frame */
+#define MS          1000000ull
+#define DRIVER_OK   0x04
+#define NEEDS_RESET 0x40
+#define RECOVER_NS  (3000 * MS)
+#define MARKS       8192 /* the last MARKS_KEPT are for the end */
+#define MARKS_KEPT  1024
+#define MARK_AT     14 /* a frame's number lies behind its Ethernet header */
 
 /* Accesses to ring memory that one turn may need: each entry of both rings a few times. */
 #define TURN_READS 8192
@@ -64,10 +63,8 @@ enum deed {
 
 static struct sim_nic *nic;
 static struct vnet *vn;
-static bool lied;
-static unsigned honest_since; /* completed resets when `lied` was last cleared */
-static uint64_t reads;        /* of ring memory, this turn */
-static unsigned flicker_in;   /* reads until one lies; 0: none will */
+static uint64_t reads;      /* of ring memory, this turn */
+static unsigned flicker_in; /* reads until one lies; 0: none will */
 static uint32_t flicker_bits;
 
 static uint32_t input_n;          /* modulo 2^16 */
@@ -83,61 +80,23 @@ static uint16_t kept[SIM_QUEUES][KEEP];
 static unsigned kept_n[SIM_QUEUES];
 static unsigned kept_life; /* completed resets when they were taken */
 
-/* ---- the peace between device and driver ------------------------------------------------------
+/* ---- truth and lies ---------------------------------------------------------------------------
  */
-
-void __real___asan_poison_memory_region(void const volatile *p, size_t n);
-void __wrap___asan_poison_memory_region(void const volatile *p, size_t n);
-
-void __wrap___asan_poison_memory_region(void const volatile *p, size_t n)
-{
-    if (!lied)
-        __real___asan_poison_memory_region(p, n);
-}
-
-static void lie(void)
-{
-    lied = true;
-    honest_since = nic->resets;
-    for (unsigned k = 0; k < SIM_QUEUES; k++)
-        for (unsigned id = 0; nic->q[k].entries != NULL && id < nic->q[k].size; id++)
-            if (nic->q[k].entries[id].exposed)
-                ASAN_UNPOISON_MEMORY_REGION((void *)(uintptr_t)nic->q[k].entries[id].addr,
-                                            nic->q[k].entries[id].len);
-}
-
-/* What the driver reads as completed is its own from then on, whoever meant what. */
-static void believed(struct sim_queue *q, const volatile void *p, uint32_t id)
-{
-    uint64_t at = (uint64_t)(uintptr_t)p - q->device;
-
-    if (!q->enabled || at < 4 || at >= 4 + 8ul * q->size || at % 8 != 4)
-        return;
-    if (id < q->size && q->entries[id].exposed) {
-        q->entries[id].exposed = false;
-        q->exposed_n--;
-    }
-}
 
 static uint64_t on_read(struct sim_nic *n, const volatile void *p, unsigned width, uint64_t v)
 {
+    (void)p;
     reads++;
-    if (flicker_in > 0 && --flicker_in == 0) {
-        lie();
-        v = width == 2 ? (uint16_t)(v ^ flicker_bits) : v ^ flicker_bits;
-    }
-    for (unsigned k = 0; lied && k < SIM_QUEUES; k++)
-        believed(&n->q[k], p, (uint32_t)v);
-    return v;
+    if (flicker_in == 0 || --flicker_in > 0)
+        return v;
+    sim_lie(n);
+    return width == 2 ? (uint16_t)(v ^ flicker_bits) : v ^ flicker_bits;
 }
 
-/* After a reset both begin anew. A driver that broke a rule without having been lied to is wrong.
- */
+/* A driver that broke a rule without having been lied to is wrong. */
 static void judge(void)
 {
-    if (lied && nic->resets != honest_since && flicker_in == 0)
-        lied = false;
-    else if (!lied && sim_violation[0] != '\0') {
+    if (!nic->at_odds && sim_violation[0] != '\0') {
         fprintf(stderr, "the driver breaks a rule: %s\n", sim_violation);
         abort();
     }
@@ -183,95 +142,57 @@ static void make_frame(uint8_t *frame, uint32_t len, uint32_t *next)
 
 static bool device_works(unsigned q)
 {
-    return nic->q[q].enabled && !nic->gone && !nic->resetting && nic->status == 0x0f;
+    return nic->q[q].enabled && !nic->gone && !nic->resetting && nic->status & DRIVER_OK &&
+           !(nic->status & NEEDS_RESET);
 }
 
-/* The next buffer the device knows of. One that finds its ring overrun says that it is broken. */
-static bool take(unsigned q, uint16_t *id)
-{
-    const struct sim_queue *sq = &nic->q[q];
-
-    if (!device_works(q))
-        return false;
-    if ((uint16_t)(sq->avail_idx - sq->last_avail) > sq->size) {
-        MUST(lied);
-        sim_needs_reset(nic);
-        return false;
-    }
-    return sim_take(nic, q, id);
-}
-
-/* Completes honestly, or as honestly as a device can that has lied before. */
-static void complete(unsigned q, uint32_t id, uint32_t len)
-{
-    if (id < nic->q[q].size && nic->q[q].entries[id].exposed)
-        sim_use(nic, q, id, len);
-    else
-        sim_use_raw(nic, q, id, len);
-}
-
-/* A frame arrives, in a buffer the driver exposed. */
+/* A frame arrives, in a buffer the driver exposed; cut to what the smallest of buffers takes. */
 static void device_rx(uint32_t len)
 {
-    uint8_t frame[HEADER + 2048] = {0};
-    const struct sim_entry *e;
-    uint16_t id;
+    uint8_t frame[1514];
 
-    if (!take(SIM_RXQ, &id))
+    if (!device_works(SIM_RXQ))
         return;
-    e = &nic->q[SIM_RXQ].entries[id];
-    if (len > sizeof(frame) - HEADER)
-        len = sizeof(frame) - HEADER;
-    make_frame(frame + HEADER, len, &rx_next);
-    if (e->exposed && HEADER + len <= e->len) {
-        ASAN_UNPOISON_MEMORY_REGION((void *)(uintptr_t)e->addr, e->len);
-        memcpy((void *)(uintptr_t)e->addr, frame, HEADER + len);
-    }
-    complete(SIM_RXQ, id, HEADER + len);
+    if (len > sizeof(frame))
+        len = sizeof(frame);
+    make_frame(frame, len, &rx_next);
+    sim_rx(nic, frame, len);
 }
 
-/* A frame leaves: it must be one that the stack sent, whole. */
-static void device_sends(uint16_t id)
-{
-    const struct sim_entry *e = &nic->q[SIM_TXQ].entries[id];
-    const uint8_t *frame = (const uint8_t *)(uintptr_t)e->addr + HEADER;
-    uint32_t mark;
-    bool first;
-
-    if (!e->exposed || e->len < HEADER + MARK_AT + sizeof(uint32_t))
-        return;
-    ASAN_UNPOISON_MEMORY_REGION((void *)(uintptr_t)e->addr, e->len);
-    mark = get_mark(frame);
-    first = once(tx_seen, mark, tx_next);
-    tx_new += first;
-    if (lied)
-        return; /* it may look at buffers which it has given back */
-    MUST(first || mark == 0);
-    for (uint32_t i = MARK_AT + sizeof(mark); i < e->len - HEADER; i++)
-        MUST(frame[i] == 0x5a);
-}
-
+/* Frames leave: each must be one that the stack sent, whole, for the first time. A device at odds
+ * may look at buffers which it has given back. */
 static void device_tx(unsigned max)
 {
-    uint16_t id;
+    for (uint64_t before = nic->tx_frames; max-- > 0 && sim_tx(nic, 1) == 1;
+         before = nic->tx_frames) {
+        const uint8_t *frame = nic->tx_last;
+        uint32_t mark;
+        bool first;
 
-    while (max-- > 0 && take(SIM_TXQ, &id)) {
-        device_sends(id);
-        complete(SIM_TXQ, id, 0);
+        if (nic->tx_frames == before || nic->tx_last_len < MARK_AT + sizeof(mark))
+            continue;
+        mark = get_mark(frame);
+        first = once(tx_seen, mark, tx_next);
+        tx_new += first;
+        MUST(nic->at_odds || first || mark == 0);
+        for (uint32_t i = MARK_AT + sizeof(mark); i < nic->tx_last_len; i++)
+            MUST(nic->at_odds || frame[i] == 0x5a);
     }
 }
 
 static uint32_t bad_length(uint8_t how, uint32_t offered)
 {
+    uint32_t header = sim_header(nic);
+
     switch (how & 7) {
     case 0:
         return 0;
     case 1:
-        return HEADER - 1;
+        return header - 1;
     case 2:
-        return HEADER;
+        return header;
     case 3:
-        return HEADER + 1;
+        return header + 1;
     case 4:
         return offered;
     case 5:
@@ -279,7 +200,7 @@ static uint32_t bad_length(uint8_t how, uint32_t offered)
     case 6:
         return 0xffffffff;
     default:
-        return HEADER + 14 + (how >> 3);
+        return header + 14 + (how >> 3);
     }
 }
 
@@ -287,11 +208,8 @@ static void keep(unsigned q)
 {
     uint16_t id;
 
-    if (kept_n[q] < KEEP && take(q, &id)) {
+    if (kept_n[q] < KEEP && device_works(q) && sim_take(nic, q, &id))
         kept[q][kept_n[q]++] = id;
-        if (q == SIM_TXQ)
-            device_sends(id);
-    }
 }
 
 static void give(uint8_t which, uint8_t how)
@@ -305,11 +223,11 @@ static void give(uint8_t which, uint8_t how)
     i = (which >> 1) % kept_n[q];
     id = kept[q][i];
     kept[q][i] = kept[q][--kept_n[q]];
-    offered = nic->q[q].entries[id].len;
+    offered = sim_room(nic, q, id);
     len = bad_length(how, offered);
-    if (!nic->q[q].entries[id].exposed || (q == SIM_RXQ && len > offered))
-        lie();
-    complete(q, id, len);
+    if (offered == 0 || (q == SIM_RXQ && len > offered))
+        sim_lie(nic);
+    sim_use(nic, q, id, len);
 }
 
 /* Everything it has completed comes again, whatever the entries say, or is taken back. */
@@ -319,7 +237,7 @@ static void jump(uint16_t by)
 
     if (!device_works(q))
         return;
-    lie();
+    sim_lie(nic);
     sim_used_jump(nic, q, (uint16_t)(nic->q[q].used_idx + (by >> 1)));
 }
 
@@ -333,7 +251,7 @@ static void scribble(uint16_t where, uint8_t v)
     if (!q->enabled || nic->resetting)
         return;
     if (at >= 2 && at < bytes - 2)
-        lie();
+        sim_lie(nic);
     ((uint8_t *)(uintptr_t)q->device)[at] ^= v;
 }
 
@@ -516,7 +434,7 @@ static void act(struct input *in)
     case RAW:
         if (device_works(a & 1)) {
             uint8_t id = in_u8(in);
-            lie();
+            sim_lie(nic);
             sim_use_raw(nic, a & 1, a & 2 ? 0xffffff00u | id : id, bad_length(a >> 2, 2048));
         }
         break;
@@ -524,7 +442,7 @@ static void act(struct input *in)
         jump((uint16_t)(a | in_u8(in) << 8));
         break;
     case NEED_RESET:
-        if (nic->status == 0x0f && !nic->resetting)
+        if (device_works(SIM_RXQ))
             sim_needs_reset(nic);
         break;
     case INTERRUPT:
@@ -551,8 +469,8 @@ static void act(struct input *in)
         flicker_bits = (uint32_t)in_u8(in) << (in_u8(in) & 31);
         break;
     case STATUS:
-        if (!nic->resetting && nic->status == 0x0f) {
-            lie();
+        if (device_works(SIM_RXQ)) {
+            sim_lie(nic);
             nic->status = a | 1; /* 0 would say that it has been reset, and it has not */
         }
         break;
@@ -597,7 +515,7 @@ static void behave(void)
         if (nic->q[k].max == 0)
             nic->q[k].max = 256;
         while (kept_n[k] > 0 && device_works(k))
-            complete(k, kept[k][--kept_n[k]], k == SIM_RXQ ? HEADER + 60 : 0);
+            give((uint8_t)k, 7);
     }
     let_go();
 }
@@ -623,7 +541,7 @@ static void traffic_must_resume(void)
 /* What the device offers when the driver looks first. */
 static void set_up(struct input *in)
 {
-    uint8_t v = in_u8(in);
+    uint8_t v = in_u8(in), interface;
 
     nic = sim_add_bare_nic(3);
     nic->offer = SIM_F_VERSION_1 | (v & 1 ? 0 : SIM_F_MAC) | (v & 2 ? 0 : SIM_F_STATUS) |
@@ -632,19 +550,25 @@ static void set_up(struct input *in)
     nic->q[SIM_RXQ].max = odd_size(in_u8(in));
     nic->q[SIM_TXQ].max = odd_size(in_u8(in));
     nic->msix_n = in_u8(in) & 3 ? 3 : 1;
-    nic->vectors_ok = in_u8(in) % 4;
+    v = in_u8(in);
+    interface = v >> 4 & 3;
+    nic->vectors_ok = v & 3;
     if (nic->vectors_ok == 0)
         nic->vectors_ok = 3;
     v = in_u8(in);
     nic->mtu = v == 0 ? 1500 : (uint16_t)(v * 40u);
     nic->config_len = in_u8(in) % 16;
-    if (nic->config_len == 0)
+    if (nic->config_len == 0 || interface == 1) /* the legacy interface does not say how much */
         nic->config_len = 12;
     nic->hdr_junk = in_u8(in);
     sim_cap_msix(nic);
-    sim_cap_notify(nic);
-    sim_cap_config(nic);
-    sim_cap_common(nic);
+    if (interface != 1) {
+        sim_cap_notify(nic);
+        sim_cap_config(nic);
+        sim_cap_common(nic);
+    }
+    if (interface > 0)
+        sim_add_legacy(nic, interface != 1);
     nic->shm_hook = on_read;
     sim_collect = true;
 }
@@ -664,7 +588,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     sim_power_on();
     input_n = (input_n + 1) & 0xffff;
-    lied = false;
     flicker_in = 0;
     rx_next = tx_next = 1;
     marks_end = MARKS - MARKS_KEPT;

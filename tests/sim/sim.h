@@ -172,6 +172,7 @@ struct sim_nic {
     bool doorbells_lost;
     uint8_t hdr_junk; /* fills the header of frames it delivers */
     uint64_t (*shm_hook)(struct sim_nic *, const volatile void *p, unsigned width, uint64_t v);
+    bool at_odds; /* see sim_lie() */
 
     /* Registers and state */
     enum sim_interface interface; /* that the driver reset it through */
@@ -250,6 +251,15 @@ void sim_use(struct sim_nic *n, unsigned q, uint32_t id, uint32_t len);
 /* The same without the checks a correct device makes: anything can be written. */
 void sim_use_raw(struct sim_nic *n, unsigned q, uint32_t id, uint32_t len);
 void sim_used_jump(struct sim_nic *n, unsigned q, uint16_t idx);
+
+/* To be called before the device lies about what it completed. From then on it is at odds with the
+ * driver over who owns what: what the driver reads as completed is the driver's, no buffer is
+ * poisoned, and breaches of rules mean nothing; until the next reset, which ends all that. */
+void sim_lie(struct sim_nic *n);
+
+/* Bytes of the buffer with this id that the device may write (receive) or read (transmit); 0 if it
+ * does not have it. */
+uint32_t sim_room(const struct sim_nic *n, unsigned q, uint32_t id);
 
 /* A frame arrives: into the next buffer, which is filled to its end. False: no buffer (the frame is
  * lost). */

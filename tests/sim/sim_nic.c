@@ -164,7 +164,7 @@ void sim_add_ports(struct sim_nic *n)
 static void complete_reset(struct sim_nic *n)
 {
     n->status = 0;
-    n->resetting = false;
+    n->resetting = n->at_odds = false;
     n->was_reset = true;
     n->features_ok_read = n->features_known = n->config_vector_unread = false;
     n->isr = 0;

@@ -88,17 +88,47 @@ static uint32_t bytes_of(const struct sim_entry *e, bool writes)
     return sum;
 }
 
+static void unpoison(const struct sim_entry *e)
+{
+    for (unsigned i = 0; i < e->segs; i++)
+        ASAN_UNPOISON_MEMORY_REGION((void *)(uintptr_t)e->seg[i].addr, e->seg[i].len);
+    ASAN_UNPOISON_MEMORY_REGION((void *)(uintptr_t)e->table, e->table_len);
+}
+
 static void give_back(struct sim_queue *q, unsigned id)
 {
     struct sim_entry *e = &q->entries[id];
 
-    for (unsigned i = 0; i < e->segs; i++)
-        ASAN_UNPOISON_MEMORY_REGION((void *)(uintptr_t)e->seg[i].addr, e->seg[i].len);
-    ASAN_UNPOISON_MEMORY_REGION((void *)(uintptr_t)e->table, e->table_len);
+    unpoison(e);
     for (unsigned i = 0; i < e->descs; i++)
         q->entries[e->desc[i]].busy = false;
     e->exposed = false;
     q->exposed_n--;
+}
+
+static bool has(const struct sim_queue *q, uint32_t id)
+{
+    return q->entries != NULL && id < q->size && q->entries[id].exposed;
+}
+
+uint32_t sim_room(const struct sim_nic *n, unsigned qi, uint32_t id)
+{
+    return has(&n->q[qi], id) ? bytes_of(&n->q[qi].entries[id], qi == SIM_RXQ) : 0;
+}
+
+void sim_lie(struct sim_nic *n)
+{
+    n->at_odds = true;
+    for (unsigned k = 0; k < SIM_QUEUES; k++)
+        for (unsigned id = 0; id < n->q[k].size; id++)
+            if (has(&n->q[k], id))
+                unpoison(&n->q[k].entries[id]);
+}
+
+void sim_believed(struct sim_nic *n, unsigned qi, uint32_t id)
+{
+    if (n->at_odds && has(&n->q[qi], id))
+        give_back(&n->q[qi], id);
 }
 
 void sim_queue_reset(struct sim_nic *n, unsigned qi)
@@ -222,9 +252,10 @@ void sim_expose(struct sim_nic *n, unsigned qi, uint16_t id, const struct sim_en
     q->exposed_n++;
     for (unsigned i = 0; i < e->descs; i++)
         q->entries[e->desc[i]].busy = true;
-    for (unsigned i = 0; i < e->segs; i++)
+    for (unsigned i = 0; i < e->segs && !n->at_odds; i++)
         ASAN_POISON_MEMORY_REGION((void *)(uintptr_t)e->seg[i].addr, e->seg[i].len);
-    ASAN_POISON_MEMORY_REGION((void *)(uintptr_t)e->table, e->table_len);
+    if (!n->at_odds)
+        ASAN_POISON_MEMORY_REGION((void *)(uintptr_t)e->table, e->table_len);
 }
 
 /* ---- what the monitor sees --------------------------------------------------------------------
@@ -372,8 +403,9 @@ void sim_use(struct sim_nic *n, unsigned qi, uint32_t id, uint32_t len)
 {
     struct sim_queue *q = &n->q[qi];
 
-    assert_true(id < q->size && q->entries[id].exposed);
-    give_back(q, id);
+    assert_true(n->at_odds || has(q, id));
+    if (has(q, id))
+        give_back(q, id);
     sim_use_raw(n, qi, id, len);
 }
 
@@ -387,8 +419,12 @@ bool sim_rx(struct sim_nic *n, const void *frame, uint32_t len)
 
     if (!sim_take(n, SIM_RXQ, &id))
         return false;
+    room = sim_room(n, SIM_RXQ, id);
+    if (n->at_odds && room < header + len) { /* it does not have this one */
+        sim_use(n, SIM_RXQ, id, header + len);
+        return true;
+    }
     e = &n->q[SIM_RXQ].entries[id];
-    room = bytes_of(e, true);
     assert_true(header + len <= room);
     bytes = malloc(room);
     assert_non_null(bytes);
@@ -408,14 +444,20 @@ unsigned sim_tx(struct sim_nic *n, unsigned max)
     uint16_t id;
 
     while (sent < max && sim_take(n, SIM_TXQ, &id)) {
-        const struct sim_entry *e = &n->q[SIM_TXQ].entries[id];
+        const struct sim_entry *e;
+
+        sent++;
+        if (n->at_odds && sim_room(n, SIM_TXQ, id) < header) {
+            sim_use(n, SIM_TXQ, id, 0);
+            continue;
+        }
+        e = &n->q[SIM_TXQ].entries[id];
         n->tx_last_len = bytes_of(e, false) - header;
         assert_true(n->tx_last_len <= sizeof(n->tx_last));
         transfer(e, false, header, n->tx_last, n->tx_last_len);
         n->tx_frames++;
         n->tx_bytes += n->tx_last_len;
         sim_use(n, SIM_TXQ, id, 0);
-        sent++;
     }
     return sent;
 }

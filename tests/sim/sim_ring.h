@@ -69,6 +69,9 @@ bool sim_covers(uint32_t event, uint32_t before, uint32_t now);
 
 bool sim_event_idx(const struct sim_nic *n);
 
+/* The driver read this id as completed, whether or not it was. */
+void sim_believed(struct sim_nic *n, unsigned qi, uint32_t id);
+
 /* The driver looked, and the device's wish asks for a doorbell. */
 void sim_kick_due(struct sim_nic *n, unsigned qi);
 

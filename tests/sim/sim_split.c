@@ -159,10 +159,13 @@ static void used_idx_read(struct sim_queue *q, uint16_t v)
     q->need_rmb = true;
 }
 
-static void used_elem_read(struct sim_queue *q, unsigned offset)
+static void used_elem_read(struct sim_nic *n, unsigned qi, unsigned offset, uint32_t v)
 {
+    struct sim_queue *q = &n->q[qi];
     unsigned slot = (offset - 4) / 8;
 
+    if ((offset - 4) % 8 == 0)
+        sim_believed(n, qi, v);
     if (q->need_rmb)
         sim_breach("2.7.14", "no read barrier between the used index and the entry");
     if (slot != q->taken % q->size || q->taken == q->used_read)
@@ -184,7 +187,7 @@ static void split_read(const struct sim_place *at, uint64_t v, unsigned width)
     else if (at->offset == 4 + 8u * q->size)
         kick_weighed(at->n, at->qi, true, (uint16_t)v);
     else if (width == 4)
-        used_elem_read(q, at->offset);
+        used_elem_read(at->n, at->qi, at->offset, (uint32_t)v);
     else
         sim_breach("2.7.8", "used ring read with %u bytes", width);
 }
@@ -238,6 +241,10 @@ static bool split_next(struct sim_nic *n, unsigned qi, uint16_t *id)
 
     if (q->last_avail == q->avail_idx)
         return false;
+    if (n->at_odds && (uint16_t)(q->avail_idx - q->last_avail) > q->size) {
+        sim_needs_reset(n); /* it has been overrun, and says so */
+        return false;
+    }
     *id = sim_get16(avail_at(q, 4 + 2u * (q->last_avail % q->size)));
     q->last_avail++;
     return true;
