@@ -42,8 +42,9 @@ def test_device_that_breaks_the_rules_is_reset_and_the_verdict_is_fail(boot):
     assert guest.wait_exit() == qemu.STATUS_FAIL
     verdict = guest.find("verdict")[0]
     assert verdict["status"] == "FAIL"
-    broken = [criterion for criterion in verdict["criteria"] if not criterion["ok"]]
-    assert broken == [{"name": "device_resets", "limit": 0, "value": 1, "ok": False}]
+    broken = {criterion["name"]: criterion["value"] for criterion in verdict["criteria"] if not criterion["ok"]}
+    assert broken == {"device_resets": 1, "stalls": 1}
+    assert guest.find("stall")[0]["cause"] == "device_broken"
 
 
 @pytest.mark.parametrize("kind", PANICS)
