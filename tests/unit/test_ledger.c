@@ -158,7 +158,8 @@ static void fill_queues(void)
         connect_closed(i, 0, i % 2, 2 * SEG_BYTES);
     for (unsigned i = 0; i < N; i++)
         window(i, SEG_BYTES / 2, 0);
-    rig_advance_ms(2000); /* the persist timer splits */
+    rig_advance_ms(4 * TCP_SLOW_INTERVAL); /* the persist timer splits after three, nothing is sent
+                                              again yet */
     for (unsigned i = 0; i < N; i++) {
         window(i, 60000, 0);
         rig_pump();
