@@ -28,7 +28,7 @@ enum http_expect { HTTP_EXPECT_NONE, HTTP_EXPECT_CONTINUE, HTTP_EXPECT_OTHER };
 
 struct http_request {
     llhttp_t parser;
-    uint16_t status; /* after HTTP_EVENT_BAD: 400, 414, 417, 431, 501 or 505 */
+    uint16_t status; /* after HTTP_EVENT_BAD: 400, 414, 431, 501 or 505 */
     char first;      /* the request's first byte, blank lines aside; 0 = nothing has arrived */
     bool in_body;    /* past the head */
 

@@ -5,7 +5,7 @@
  * First the admission limits, which are choices; then the sizes, which follow from them. Work
  * beyond a limit is refused at the door, work within it fits by construction; the static_asserts at
  * the end and beside the pools prove it. `LEAN` is the same ledger with smaller choices, for a
- * guest of 16 MiB.
+ * guest of 6 MiB.
  */
 #ifndef KERNEL_CONFIG_H
 #define KERNEL_CONFIG_H
@@ -97,7 +97,7 @@
 #define CONFIG_TX_SMALL_BYTES 256
 
 /* A doorbell is repeated this often while descriptors are outstanding: a lost kick costs at most
- * this. Half of the 250 ms within which a stall has to be noticed. */
+ * this, and a stall is noticed within 250 ms even if one heartbeat just missed it. */
 #define CONFIG_HEARTBEAT_MS 100
 
 /* The longest the loop sleeps, whatever it waits for. */
