@@ -27,6 +27,7 @@
 #define VIRTIO_F_EVENT_IDX       (1ull << 29)
 #define VIRTIO_F_VERSION_1       (1ull << 32)
 #define VIRTIO_F_ACCESS_PLATFORM (1ull << 33)
+#define VIRTIO_F_RING_PACKED     (1ull << 34)
 #define VIRTIO_F_ORDER_PLATFORM  (1ull << 36)
 
 /* Network device feature bits [virtio 5.1.3] */
@@ -146,5 +147,24 @@ struct virtq_used { /* 4-byte aligned; one uint16_t behind the ring: avail_event
     struct virtq_used_elem ring[];
 };
 #define VIRTQ_USED_F_NO_NOTIFY 1u
+
+/* Packed virtqueue [virtio 2.8]. A descriptor has the size and the first flags of a split one:
+ * address, then length in bits 0-31, id in 32-47 and flags in 48-63 [virtio 2.8.13]. */
+#define PVIRTQ_DESC_F_AVAIL (1u << 7)
+#define PVIRTQ_DESC_F_USED  (1u << 15)
+#define PVIRTQ_DESC(len, id, flags)                                                                \
+    ((uint64_t)(len) | (uint64_t)(id) << 32 | (uint64_t)(flags) << 48)
+#define PVIRTQ_DESC_ID(half) (uint16_t)((half) >> 32)
+
+/* Event suppression structure, one for each side, 4-byte aligned: offset in bits 0-14, wrap counter
+ * in bit 15, flags in bits 16 and 17 [virtio 2.8.14]. */
+#define PVIRTQ_EVENT_ENABLE  0u
+#define PVIRTQ_EVENT_DISABLE 1u
+#define PVIRTQ_EVENT_DESC    2u /* with VIRTIO_F_EVENT_IDX */
+#define PVIRTQ_EVENT(off, wrap, flags)                                                             \
+    ((uint32_t)(off) | (uint32_t)(wrap) << 15 | (uint32_t)(flags) << 16)
+#define PVIRTQ_EVENT_OFF(v)   (uint16_t)((v)&0x7fff)
+#define PVIRTQ_EVENT_WRAP(v)  (uint16_t)((v) >> 15 & 1)
+#define PVIRTQ_EVENT_FLAGS(v) ((v) >> 16 & 3)
 
 #endif

@@ -18,6 +18,7 @@ static const struct {
     {VIRTIO_F_EVENT_IDX, "event_idx"},
     {VIRTIO_F_VERSION_1, "version_1"},
     {VIRTIO_F_ACCESS_PLATFORM, "access_platform"},
+    {VIRTIO_F_RING_PACKED, "packed"},
     {VIRTIO_F_ORDER_PLATFORM, "order_platform"},
 };
 

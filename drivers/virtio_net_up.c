@@ -16,6 +16,7 @@
 #include "record.h"
 #include "time.h"
 #include "virtio_net_state.h"
+#include "virtqueue_packed.h"
 #include "virtqueue_split.h"
 
 /* How long a reset may take at boot, where there is nothing else to do than to wait for it. */
@@ -37,8 +38,10 @@
 
 /* Without a choice once offered: addresses are physical either way, since no IOMMU is switched on,
  * and the barriers are those that real devices need as well [virtio 6.1]. */
-#define PLATFORM        (VIRTIO_F_ACCESS_PLATFORM | VIRTIO_F_ORDER_PLATFORM)
-#define OPTIONAL        (VIRTIO_F_EVENT_IDX | VIRTIO_NET_F_MTU | VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS)
+#define PLATFORM (VIRTIO_F_ACCESS_PLATFORM | VIRTIO_F_ORDER_PLATFORM)
+#define OPTIONAL                                                                                   \
+    (VIRTIO_F_EVENT_IDX | VIRTIO_F_RING_PACKED | VIRTIO_NET_F_MTU | VIRTIO_NET_F_MAC |             \
+     VIRTIO_NET_F_STATUS)
 
 #define CONFIG_FIELD(f) (uint32_t) offsetof(struct virtio_net_config, f)
 
@@ -50,6 +53,9 @@ static uint8_t tx_arena[CONFIG_NICS][VQ_PAGES(CONFIG_TX_ARENA)] NOINIT;
 static uint8_t rx_ring[CONFIG_NICS][VQ_SPLIT_BYTES(CONFIG_RING_MAX)] NOINIT;
 static uint8_t tx_ring[CONFIG_NICS][VQ_SPLIT_BYTES(CONFIG_RING_MAX)] NOINIT;
 
+static_assert(VQ_PACKED_BYTES(CONFIG_RX_RING) <= VQ_SPLIT_BYTES(CONFIG_RX_RING) &&
+                  VQ_PACKED_BYTES(CONFIG_TX_RING) <= VQ_SPLIT_BYTES(CONFIG_TX_RING),
+              "either format has room");
 static_assert(CONFIG_RX_ARENA >= VNET_RX_BUFS * CONFIG_BUF_BYTES_STD, "ring and spares");
 static_assert(CONFIG_BUF_BYTES_MAX == CONFIG_BUF_BYTES_STD ||
                   CONFIG_RX_ARENA >= (VNET_RX_RING_JUMBO + CONFIG_RX_BATCH) * CONFIG_BUF_BYTES_MAX,
@@ -248,13 +254,14 @@ static const char *start_queue(struct vnet *vn, struct vnet_queue *q, uint16_t i
 
     if (size == 0)
         return index == VIRTIO_NET_RXQ ? "it has no receive queue" : "it has no transmit queue";
-    if ((size & (size - 1)) != 0)
+    if (!(vn->vpci.features & VIRTIO_F_RING_PACKED) && (size & (size - 1)) != 0)
         return "its queue has a size that no queue may have";
     if (size > CONFIG_RING_MAX)
         return "its queue is longer than " STR(
             CONFIG_RING_MAX) " entries, which is what this build has "
                              "memory for, and the legacy interface cannot shorten it";
-    vq_start(&q->vq, &vq_split, size, vn->vpci.features);
+    vq_start(&q->vq, vn->vpci.features & VIRTIO_F_RING_PACKED ? &vq_packed : &vq_split, size,
+             vn->vpci.features);
     return vpci_queue_set(&vn->vpci, index, &q->vq);
 }
 

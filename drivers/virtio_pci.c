@@ -84,13 +84,15 @@ const char *vpci_accept(struct vpci *vp, uint64_t features)
 
 uint16_t vpci_queue_size(struct vpci *vp, uint16_t index, uint16_t max)
 {
-    uint16_t offered = vp->ops->queue_max(vp, index), size = max;
+    uint16_t offered = vp->ops->queue_max(vp, index), size = offered < max ? offered : max;
 
     if (vp->ops->legacy)
         return offered;
-    ASSERT(max > 0 && (max & (max - 1)) == 0);
-    while (size > offered)
-        size >>= 1;
+    ASSERT(max > 0);
+    if (vp->features & VIRTIO_F_RING_PACKED)
+        return size;
+    while ((size & (size - 1)) != 0) /* [virtio 2.7] */
+        size = (uint16_t)(size & (size - 1));
     return size;
 }
 

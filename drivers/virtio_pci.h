@@ -85,9 +85,9 @@ uint64_t vpci_offer(struct vpci *vp);
  * result is vp->features. */
 const char *vpci_accept(struct vpci *vp, uint64_t features);
 
-/* Entries of queue `index`: the largest power of two that neither the device's maximum nor `max`
- * exceeds; 0 = no such queue. A legacy device's queue has one size only, which may exceed `max`, or
- * be no power of two. */
+/* Entries of queue `index`: the largest number, for a split ring power of two, that neither the
+ * device's maximum nor `max` exceeds; 0 = no such queue. A legacy device's queue has one size only,
+ * which may exceed `max`, or be no power of two. */
 uint16_t vpci_queue_size(struct vpci *vp, uint16_t index, uint16_t max);
 
 /* Switches MSI-X on or off, where there is any. */

@@ -16,7 +16,7 @@
  * back, and everything the device wrote is checked once, after one fetch. The first thing that is
  * wrong sticks in `broken`; from then on nothing is taken from the queue.
  *
- * The ring's format is behind struct vq_ops; virtqueue_split.c is one.
+ * The ring's format is behind struct vq_ops: virtqueue_split.c and virtqueue_packed.c.
  */
 #ifndef DRIVERS_VIRTQUEUE_H
 #define DRIVERS_VIRTQUEUE_H
@@ -66,6 +66,11 @@ struct vq_table {
     uint64_t entry[VQ_SEGS][2];
 };
 
+/* A place in a packed ring: an entry, and the wrap counter of the round [virtio 2.8.1]. */
+struct vq_place {
+    uint16_t slot, wrap;
+};
+
 struct vq;
 
 struct vq_ops {
@@ -103,6 +108,13 @@ struct vq {
     uint16_t kick_idx;      /* of these: weighed for a doorbell */
     uint16_t seen_idx;      /* completions taken */
 
+    /* Of a packed ring. */
+    struct vq_place next; /* behind the last descriptor written */
+    struct vq_place seen; /* where the next completion comes */
+    uint32_t unweighed;   /* descriptors added and not weighed for a doorbell */
+    uint16_t held_slot;   /* first descriptor that is not published, … */
+    uint64_t held;        /* … and the half of it that will do that */
+
     bool event_idx;     /* VIRTIO_F_EVENT_IDX was accepted */
     bool indirect;      /* VIRTIO_F_INDIRECT_DESC was, and there are tables */
     const char *broken; /* what the device did wrong first; NULL = nothing */
@@ -113,9 +125,9 @@ struct vq {
 };
 
 /* Which memory the queue uses, once: `mem` page-aligned and large enough for the largest ring it
- * will be started with (VQ_SPLIT_BYTES), `slots` with as many entries as that ring. `tables`, if
- * not NULL, likewise, 16-byte aligned: then buffers of several segments take one descriptor where
- * the device allows it. */
+ * will be started with (VQ_SPLIT_BYTES; VQ_PACKED_BYTES is less), `slots` with as many entries as
+ * that ring. `tables`, if not NULL, likewise, 16-byte aligned: then buffers of several segments
+ * take one descriptor where the device allows it. */
 void vq_init(struct vq *vq, void *mem, struct vq_slot *slots, struct vq_table *tables);
 
 /* Empties the ring for `size` entries in this format. `features` are those that were accepted; of

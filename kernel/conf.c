@@ -53,8 +53,9 @@ static const struct name services[] = {
 
 /* The virtio features that the driver accepts and can also do without [virtio 5.1.3, 6]. */
 static const struct name features[] = {
-    {"mtu", 1ull << 3},        {"mac", 1ull << 5},        {"status", 1ull << 16},
-    {"event_idx", 1ull << 29}, {"version_1", 1ull << 32}, /* without it: the legacy interface */
+    {"mtu", 1ull << 3},     {"mac", 1ull << 5},
+    {"status", 1ull << 16}, {"event_idx", 1ull << 29},
+    {"packed", 1ull << 34}, {"version_1", 1ull << 32}, /* without it: the legacy interface */
 };
 
 static const struct name panics[] = {
@@ -358,7 +359,7 @@ static const struct key keys[] = {
     {"services", false, set_services,
      "all, off, or a list like http,echo of iperf3 echo discard chargen http"},
     {"features", false, set_features,
-     "all, or a list like -mtu,-mac of mtu mac status event_idx version_1"},
+     "all, or a list like -mtu,-mac of mtu mac status event_idx packed version_1"},
     {"seed", false, set_seed,
      "a number below 2^64, decimal or 0x and hexadecimal; 0 = from the hardware"},
     {"log", false, set_log, "quiet, info, debug"},

@@ -8,6 +8,7 @@
  *     sim_legacy.c   those of the legacy interface
  *     sim_ring.c     its rings: buffers, owners, frames
  *     sim_split.c    the split ring, and the rules of its format
+ *     sim_packed.c   likewise the packed ring
  *     sim_kernel.c   the few kernel functions that drivers call
  *
  * The device enforces: every access is compared with what the specification allows (checklist
@@ -113,6 +114,12 @@ struct sim_entry { /* what the driver exposed under one id */
     bool busy;               /* split: the descriptor of this number is taken by some buffer */
 };
 
+struct sim_slot {  /* of a packed ring */
+    bool busy;     /* the device has the descriptor */
+    uint16_t id;   /* of the list that begins here */
+    unsigned used; /* a completion is here, and covers so many; 0: none */
+};
+
 struct sim_queue {
     uint16_t max;        /* offered queue size */
     uint16_t notify_off; /* offered place of the doorbell */
@@ -132,6 +139,12 @@ struct sim_queue {
     unsigned doorbells;  /* that came */
     unsigned interrupts; /* that were sent */
     struct sim_entry *entries;
+
+    /* Packed: positions in descriptors since the queue was enabled */
+    uint32_t taken_pos, used_pos, signalled_pos;
+    uint32_t driver_pos, seen_pos, weighed_pos; /* the monitor's */
+    bool flags_seen;                            /* it looked, and the completion is there */
+    struct sim_slot *slots;                     /* by place in the ring */
 
     /* The monitor's */
     uint16_t avail_idx; /* as the driver last wrote it */
@@ -250,6 +263,7 @@ void sim_use(struct sim_nic *n, unsigned q, uint32_t id, uint32_t len);
 
 /* The same without the checks a correct device makes: anything can be written. */
 void sim_use_raw(struct sim_nic *n, unsigned q, uint32_t id, uint32_t len);
+/* Of a split ring. */
 void sim_used_jump(struct sim_nic *n, unsigned q, uint16_t idx);
 
 /* To be called before the device lies about what it completed. From then on it is at odds with the

@@ -4,7 +4,7 @@
  * driver has to keep when it touches them. Written from the specification's text: offsets and
  * clauses are those of virtio 1.3, and nothing here includes the driver's headers.
  */
-#include "sim.h"
+#include "sim_ring.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -311,9 +311,10 @@ static bool can_enable(struct sim_nic *n, const struct sim_queue *q, uint32_t v)
         sim_breach("3.1.1", "queue set up before FEATURES_OK was read back");
     else if (n->status & DRIVER_OK)
         sim_breach("3.1.1", "queue set up after DRIVER_OK");
-    else if (q->size == 0 || (q->size & (q->size - 1)) != 0 || q->size > q->max || q->size > 32768)
+    else if (q->size == 0 || q->size > q->max || q->size > 32768 ||
+             (!(n->accepted & SIM_F_RING_PACKED) && (q->size & (q->size - 1)) != 0))
         sim_breach("4.1.4.3.2", "queue size %u of %u", q->size, q->max);
-    else if (q->desc % 16 != 0 || q->driver % 2 != 0 || q->device % 4 != 0)
+    else if (!sim_format(n)->aligned(q))
         sim_breach("2.7.1", "ring not aligned");
     else
         return true;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * The device's rings: who owns which buffer, what the monitor hears of, and frames. How a ring is
- * laid out is in sim_split.c.
+ * laid out is in sim_split.c and sim_packed.c.
  *
  * The monitor sees each access to shared memory that goes through mmio.h. Buffers, and the tables
  * that lead to them, are poisoned from the moment the ring shows them to the device until a
@@ -24,8 +24,7 @@
 
 const struct sim_format *sim_format(const struct sim_nic *n)
 {
-    (void)n;
-    return &sim_split;
+    return n->accepted & SIM_F_RING_PACKED ? &sim_packed : &sim_split;
 }
 
 /* [5.1.6, 5.1.6.1] */
@@ -139,6 +138,7 @@ void sim_queue_reset(struct sim_nic *n, unsigned qi)
         if (q->entries[id].exposed)
             give_back(q, id);
     free(q->entries);
+    free(q->slots);
     *q = (struct sim_queue){.max = q->max,
                             .notify_off = q->notify_off,
                             .vector = 0xffff,

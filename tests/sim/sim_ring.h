@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * Between sim_ring.c, which knows buffers and their owners, and the formats of a ring, which know
- * how buffers are written into it: sim_split.c.
+ * how buffers are written into it: sim_split.c and sim_packed.c.
  */
 #ifndef SIM_RING_H
 #define SIM_RING_H
@@ -41,7 +41,7 @@ struct sim_format {
     bool (*interrupt_wanted)(struct sim_nic *n, unsigned qi);
 };
 
-extern const struct sim_format sim_split;
+extern const struct sim_format sim_split, sim_packed;
 
 /* The one that was accepted. */
 const struct sim_format *sim_format(const struct sim_nic *n);

@@ -275,7 +275,7 @@ static void values_out_of_range_or_malformed_are_refused(void **state)
         "features=-",
         "features=-tso",
         "features=-csum",
-        "features=-packed",
+        "features=-packe",
         "features=-mtu,",
         "features=-mtu-mac",
         "features=-version_2",

@@ -34,7 +34,7 @@ UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_kernel.c netrig_mem.
 UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc
 UNIT_NETRIG_NEEDS := build/lwip/.stamp
 UNIT_SIM    := tests/sim/sim_pci.c tests/sim/sim_nic.c tests/sim/sim_legacy.c tests/sim/sim_ring.c \
-               tests/sim/sim_split.c tests/sim/sim_kernel.c \
+               tests/sim/sim_split.c tests/sim/sim_packed.c tests/sim/sim_kernel.c \
                kernel/json.c kernel/format.c
 
 # ---- the programs -------------------------------------------------------------------------------
@@ -101,10 +101,13 @@ UNIT_NEEDS_test_small := $(UNIT_NETRIG_NEEDS)
 
 UNIT_DRIVER := drivers/netbuf.c drivers/pci.c drivers/virtqueue.c drivers/virtqueue_split.c drivers/virtio_pci.c \
                drivers/virtio_pci_legacy.c drivers/virtio_pci_modern.c drivers/virtio_net.c drivers/virtio_net_up.c drivers/virtio_net_stats.c \
-               drivers/virtio_net_stall.c drivers/virtio_net_watch.c kernel/fault.c
+               drivers/virtio_net_stall.c drivers/virtio_net_watch.c drivers/virtqueue_packed.c kernel/fault.c
 UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci test_virtio_net test_virtio_net_up test_sim
 UNIT_SRC_test_netbuf    := tests/unit/test_netbuf.c drivers/netbuf.c $(UNIT_SIM)
 UNIT_SRC_test_virtqueue := tests/unit/test_virtqueue.c drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
+UNIT_TESTS += test_virtqueue_packed test_sim_packed
+UNIT_SRC_test_sim_packed := tests/unit/test_sim_packed.c $(UNIT_SIM)
+UNIT_SRC_test_virtqueue_packed := tests/unit/test_virtqueue_packed.c drivers/virtqueue.c drivers/virtqueue_packed.c $(UNIT_SIM)
 UNIT_SRC_test_virtio_net := tests/unit/test_virtio_net.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_SRC_test_virtio_net_up := tests/unit/test_virtio_net_up.c $(UNIT_DRIVER) $(UNIT_SIM)
 # At low addresses: the legacy interface names a page of memory with 32 bits.

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Every kind of ring that QEMU's device can be asked for: pings of many sizes, iperf3 both ways, and at the
+end every buffer where it belongs."""
+
+import json
+import subprocess
+
+import pytest
+from iperf3_client import wait_idle
+from ping import ping_sizes
+
+PACKED = {"packed": "on"}
+
+
+def iperf3(guest, words):
+    """Bytes per second that the real client says were received; fails unless it is content."""
+    done = subprocess.run(guest.iperf3(*words.split(), "-J"), capture_output=True, text=True, timeout=60)
+    report = json.loads(done.stdout)
+    assert "error" not in report, report["error"]
+    received = report["end"].get("sum_received") or report["end"]["sum"]
+    assert received["bytes"] > 0
+    return received["bytes"]
+
+
+def check_queues(guest, nic):
+    """Nothing broke, and the receive ring was never emptier than by one batch."""
+    stats = guest.stats()
+    assert stats["alloc_failures"] == 0
+    for queue in stats["queues"]:
+        assert queue["resets"] == 0, queue
+        assert queue["packets"] > 0, queue
+        if queue["queue"] == "rx":
+            batch = min(64, max(nic["rx_ring"] // 2, 1))
+            assert queue["posted"] == queue["size"] == nic["rx_ring"]
+            assert queue["posted_min"] >= queue["size"] - batch
+
+
+def check_traffic(guest):
+    nic = guest.find("nic")[0]
+    if guest.net.kind == "tap":
+        assert not ping_sizes(guest.net.guest4, range(0, 1473, 13))
+    iperf3(guest, "-t 1")
+    iperf3(guest, "-t 1 -R")
+    iperf3(guest, "-u -t 1 -l 64 -b 5M --bidir")
+    wait_idle(guest)
+    check_queues(guest, nic)
+    return nic
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        PACKED,
+        PACKED | {"event_idx": "off"},
+        PACKED | {"vectors": 0},
+        PACKED | {"rx_queue_size": 1024},
+        {"event_idx": "off"},
+        {"rx_queue_size": 512},
+    ],
+    ids=lambda options: ",".join(f"{k}={v}" for k, v in options.items()),
+)
+def test_ring_of_the_device(boot, options):
+    nic = check_traffic(boot(options=options))
+    assert nic["ring"] == ("packed" if "packed" in options else "split")
+    assert ("packed" in nic["features"]) == ("packed" in options)
+    assert ("event_idx" in nic["features"]) == ("event_idx" not in options)
+    assert nic["rx_ring"] == options.get("rx_queue_size", 256)
+
+
+def test_packed_can_be_masked(boot):
+    guest = boot("features=-packed", options=PACKED)
+    nic = check_traffic(guest)
+    assert nic["ring"] == "split"
+    assert "packed" not in nic["features"]
