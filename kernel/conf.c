@@ -368,9 +368,10 @@ static const struct key keys[] = {
     {"fault", false, set_fault,
      "none, or a list, each once, of drop_kick:N drop_kick_rx:N drop_kick_tx:N drop_irq:N "
      "pool_limit:N "
-     "no_reap reset:TIME, each also with @TIME or @TIME+TIME behind it (its start and length), "
-     "bad_head panic:KIND, each also with @TIME, and clock:N; KIND one of assert null write "
-     "exec stack smash"},
+     "no_reap reset:TIME bad_head bad_head:TIME, each also with @TIME or @TIME+TIME behind it (its "
+     "start "
+     "and length), panic:KIND or panic:KIND@TIME, clock:N; KIND one of assert null write exec "
+     "stack smash"},
 };
 
 static const char known[] = "ip gw ip6 mtu (for net0; net1.ip and so on for others, below net" STR(

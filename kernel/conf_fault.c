@@ -22,7 +22,7 @@ static const char *cut(const char *s, size_t *n, char separator, size_t *rest_n)
     return at + 1;
 }
 
-static bool read_window(struct fault *f, const char *s, size_t n, bool once)
+static bool read_window(struct fault *f, const char *s, size_t n)
 {
     size_t length_n = 0;
     uint64_t length_ns;
@@ -33,7 +33,7 @@ static bool read_window(struct fault *f, const char *s, size_t n, bool once)
     f->windowed = true;
     if (length == NULL)
         return true;
-    if (once || !conf_read_time(length, length_n, START_MAX_NS, &length_ns) || length_ns == 0)
+    if (!conf_read_time(length, length_n, START_MAX_NS, &length_ns) || length_ns == 0)
         return false;
     f->to_ns = f->from_ns + length_ns;
     return true;
@@ -44,12 +44,15 @@ static bool read_n(struct fault *f, const char *s, size_t n, const struct fault_
 {
     switch (name->n) {
     case FAULT_PLAIN:
-        f->n = 1;
         return s == NULL;
     case FAULT_EVERY:
         return s != NULL && conf_read_number(s, n, &f->n) && f->n > 0;
     case FAULT_COUNT:
         return s != NULL && conf_read_number(s, n, &f->n) && f->n <= UINT32_MAX;
+    case FAULT_ONCE:
+        if (s == NULL)
+            return true;
+        /* fall through */
     case FAULT_PERIOD:
         return s != NULL && conf_read_time(s, n, START_MAX_NS, &f->n) && f->n >= PERIOD_MIN_NS;
     }
@@ -69,8 +72,7 @@ bool conf_read_fault(const char *s, size_t n, struct fault faults[FAULT_KINDS])
         if (strlen(name->name) != n || memcmp(name->name, s, n) != 0)
             continue;
         if (faults[k].asked || !read_n(&f, arg, arg_n, name) ||
-            (window != NULL &&
-             (k == FAULT_CLOCK || !read_window(&f, window, window_n, name->once))))
+            (window != NULL && (k == FAULT_CLOCK || !read_window(&f, window, window_n))))
             return false;
         faults[k] = f;
         return true;

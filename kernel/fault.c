@@ -7,15 +7,15 @@
 #include "time.h"
 
 const struct fault_name fault_names[FAULT_KINDS] = {
-    [FAULT_DROP_KICK] = {"drop_kick", FAULT_EVERY, false},
-    [FAULT_DROP_KICK_RX] = {"drop_kick_rx", FAULT_EVERY, false},
-    [FAULT_DROP_KICK_TX] = {"drop_kick_tx", FAULT_EVERY, false},
-    [FAULT_DROP_IRQ] = {"drop_irq", FAULT_EVERY, false},
-    [FAULT_POOL_LIMIT] = {"pool_limit", FAULT_COUNT, false},
-    [FAULT_NO_REAP] = {"no_reap", FAULT_PLAIN, false},
-    [FAULT_BAD_HEAD] = {"bad_head", FAULT_PLAIN, true},
-    [FAULT_RESET] = {"reset", FAULT_PERIOD, false},
-    [FAULT_CLOCK] = {"clock", FAULT_COUNT, false},
+    [FAULT_DROP_KICK] = {"drop_kick", FAULT_EVERY},
+    [FAULT_DROP_KICK_RX] = {"drop_kick_rx", FAULT_EVERY},
+    [FAULT_DROP_KICK_TX] = {"drop_kick_tx", FAULT_EVERY},
+    [FAULT_DROP_IRQ] = {"drop_irq", FAULT_EVERY},
+    [FAULT_POOL_LIMIT] = {"pool_limit", FAULT_COUNT},
+    [FAULT_NO_REAP] = {"no_reap", FAULT_PLAIN},
+    [FAULT_BAD_HEAD] = {"bad_head", FAULT_ONCE},
+    [FAULT_RESET] = {"reset", FAULT_PERIOD},
+    [FAULT_CLOCK] = {"clock", FAULT_COUNT},
 };
 
 uint32_t fault_open;
@@ -31,6 +31,12 @@ static struct {
 static uint32_t pending; /* bits of those that are asked for and whose window is not over */
 static uint64_t turn_ns;
 
+static bool has_period(unsigned kind)
+{
+    return (fault_names[kind].n == FAULT_PERIOD || fault_names[kind].n == FAULT_ONCE) &&
+           state[kind].f.n > 0;
+}
+
 static void say(unsigned kind, const char *what)
 {
     const struct fault *f = &state[kind].f;
@@ -38,9 +44,9 @@ static void say(unsigned kind, const char *what)
 
     json_str(j, "fault", fault_names[kind].name);
     json_str(j, "state", what);
-    if (fault_names[kind].n == FAULT_PERIOD)
+    if (has_period(kind))
         json_u64(j, "n_us", f->n / NS_PER_US);
-    else if (fault_names[kind].n != FAULT_PLAIN)
+    else if (fault_names[kind].n == FAULT_EVERY || fault_names[kind].n == FAULT_COUNT)
         json_u64(j, "n", f->n);
     if (f->windowed)
         json_u64(j, "at_us", f->from_ns / NS_PER_US);
@@ -84,7 +90,7 @@ void fault_turn(uint64_t now_ns)
         } else if (!(fault_open & bit)) {
             fault_open |= bit;
             state[k].period_ns = now_ns;
-        } else if (fault_names[k].n == FAULT_PERIOD && now_ns - state[k].period_ns >= f->n) {
+        } else if (has_period(k) && now_ns - state[k].period_ns >= f->n) {
             state[k].period_ns += f->n;
             state[k].done = 0;
         }

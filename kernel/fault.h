@@ -24,24 +24,30 @@ enum fault_kind {
     FAULT_DROP_IRQ,     /* every n-th interrupt of a device is neither counted nor ends sleep */
     FAULT_POOL_LIMIT,   /* the stack has n buffers for received frames */
     FAULT_NO_REAP,      /* completed transmit buffers are not taken back */
-    FAULT_BAD_HEAD,     /* once: the device is given a descriptor that does not exist */
-    FAULT_RESET,        /* every n ns each device is reset */
-    FAULT_CLOCK,        /* the stack's clock starts at n ms */
+    FAULT_BAD_HEAD, /* once or every n ns: the device is given a descriptor that does not exist */
+    FAULT_RESET,    /* every n ns each device is reset */
+    FAULT_CLOCK,    /* the stack's clock starts at n ms */
     FAULT_KINDS
 };
 
 struct fault {
     bool asked;
     bool windowed;           /* from_ns to to_ns was asked for, else the whole run */
-    uint64_t n;              /* see above; 1 where the kind has none */
+    uint64_t n;              /* see above; 0 where nothing was given */
     uint64_t from_ns, to_ns; /* since kernel entry */
 };
 
 /* How one is spelled in `fault=`. */
 struct fault_name {
     const char *name;
-    enum { FAULT_PLAIN, FAULT_EVERY, FAULT_COUNT, FAULT_PERIOD } n; /* what follows the colon */
-    bool once;                                                      /* has a time, but no length */
+    enum {
+        FAULT_PLAIN,
+        FAULT_EVERY,
+        FAULT_COUNT,
+        FAULT_PERIOD,
+        FAULT_ONCE
+    } n; /* after the colon;
+            ONCE: or a period */
 };
 extern const struct fault_name fault_names[FAULT_KINDS];
 
@@ -65,8 +71,8 @@ void fault_init(const struct fault faults[FAULT_KINDS]);
 void fault_turn(uint64_t now_ns);
 
 /* While its window is open: counts an occasion. True: this one is struck. Every n-th is, each is
- * where n is not a count of occasions; FAULT_RESET is due once per n ns, and what happens once is
- * due once; both strike for each `who` apart (below 32). */
+ * where n is not a count of occasions. What has a period is due once in each, what happens once is
+ * due once, for each `who` apart (below 32). */
 bool fault_strike(enum fault_kind kind);
 bool fault_due(enum fault_kind kind, unsigned who);
 

@@ -21,10 +21,13 @@ class RawPeer:
     ip4, guest4 = "10.88.0.1", "10.88.0.2"
     ip6, guest6 = "fd88::1", "fd88::2"
 
-    def __init__(self):
+    def __init__(self, from_guest=4 << 20):
+        """from_guest: bytes that the guest may have on the wire before its back-end blocks."""
         self._ours, self._theirs = socket.socketpair()
-        for sock in (self._ours, self._theirs):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
+        self._ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
+        self._theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, from_guest)
+        self._reading = threading.Event()
+        self._reading.set()
         self._frames = []
         self._next_seq = 1
         self._sending = threading.Lock()
@@ -37,6 +40,7 @@ class RawPeer:
         return self
 
     def __exit__(self, *_):
+        self._reading.set()
         self._ours.shutdown(socket.SHUT_RDWR)
         self._thread.join(5)
         self._ours.close()
@@ -78,6 +82,13 @@ class RawPeer:
         return seq
 
     # ---- receiving ----
+
+    def hold(self):
+        """Reads nothing more, so that the wire fills up, until release()."""
+        self._reading.clear()
+
+    def release(self):
+        self._reading.set()
 
     def expect(self, match, timeout):
         """Removes and returns the first frame that match(frame) accepts; None after `timeout` seconds."""
@@ -135,6 +146,7 @@ class RawPeer:
         stream = self._ours.makefile("rb")
         try:
             while True:
+                self._reading.wait()
                 head = stream.read(4)
                 if len(head) < 4:
                     break

@@ -159,6 +159,11 @@ static void what_happens_once_happens_once_for_each(void **state)
     fault_turn(50 * S);
     assert_false(fault_due(FAULT_BAD_HEAD, 0));
     assert_false(fault_due(FAULT_BAD_HEAD, 3));
+    ask("bad_head:1s@5s+10s"); /* or again and again */
+    for (unsigned s = 0; s < 20; s++) {
+        fault_turn(s * S);
+        assert_int_equal(fault_due(FAULT_BAD_HEAD, 0), s >= 5 && s < 15);
+    }
 }
 
 static void what_is_periodic_comes_once_a_period(void **state)
@@ -262,7 +267,9 @@ static void what_is_not_a_fault_is_refused(void **state)
         "no_reap:",
         "no_reap@",
         "bad_head:1",
-        "bad_head@1s+1s",
+        "bad_head:9ms",
+        "bad_head:",
+        "bad_head@1s+0s",
         "reset",
         "reset:1",
         "reset:9ms",

@@ -28,7 +28,7 @@ class Qmp:
             except Error:
                 pass  # QEMU ended at once: who waits for the guest finds that out, with QEMU's reason
 
-    def command(self, name, timeout=30, **arguments):
+    def command(self, name, /, timeout=30, **arguments):
         """Runs one command, returns its answer. Arguments: `_` in a name stands for `-`."""
         with self._changed:
             self._next_id += 1

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The watchdog in QEMU: a back-end that blocks, links that go, guests that are stopped, and silence."""
+
+import time
+
+import pytest
+
+from antifreeze import qemu
+from peer import RawPeer
+
+OTHERS = ("guest_late",)  # may happen on a busy host, and is nobody's fault here
+
+
+def find(records, **wanted):
+    return [r for r in records if all(r.get(key) == value for key, value in wanted.items())]
+
+
+def nothing_stalled(guest):
+    """Neither a stall nor a reset so far, whatever this host did to the guest."""
+    stats = guest.stats()
+    by_cause = {c: n for c, n in stats["stalls_by_cause"].items() if n and c not in OTHERS}
+    assert not by_cause, by_cause
+    assert [q["resets"] for q in stats["queues"]] == [0, 0]
+    assert not [r for r in guest.find("stall") if r["cause"] not in OTHERS]
+
+
+def block(guest, peer):
+    """The wire to the peer is full and the guest says so; returns its `stall` record."""
+    mark = guest.mark()
+    peer.hold()
+    for _ in range(300):  # whose answers fill it
+        peer.send_echo(bytes(1400))
+    return guest.wait("stall", 60, lambda r: r["nic"] == "net1", after=mark)
+
+
+def unblock(guest, peer):
+    mark = guest.mark()
+    peer.release()
+    record = guest.wait("recovered", 10, lambda r: r["nic"] == "net1", after=mark)
+    peer.forget()
+    assert peer.ping(), "no answer after the back-end went on"
+    return record
+
+
+def test_blocked_backend_is_named_and_fails_the_run(boot):
+    with RawPeer(from_guest=1 << 16) as peer:
+        guest = boot(append=peer.config("net1") + " exit=25s", more_nics=[peer.nic()])
+        assert peer.wait_reachable(4)
+        stall = block(guest, peer)
+        assert (stall["cause"], stall["queue"], stall["dir"]) == ("backend_blocked", "tx", "tx")
+        assert stall["judged"] and not stall["injected"]
+        assert stall["stalled_us"] < 300_000  # 250 ms, and the lateness that does not count as such
+        assert stall["posted"] > 0 and stall["avail"] != stall["used"] == stall["last_seen"]
+        assert stall["kicks_repeated"] > 0
+        recovered = unblock(guest, peer)
+        assert (recovered["cause"], recovered["queue"]) == ("backend_blocked", "tx")
+        assert recovered["after_us"] >= stall["stalled_us"]
+        assert guest.wait_exit() == qemu.STATUS_FAIL
+        verdict = guest.find("verdict")[0]
+        assert verdict["status"] == "FAIL"
+        criteria = {c["name"]: c for c in verdict["criteria"]}
+        assert criteria["stalls"]["value"] >= 1 and not criteria["stalls"]["ok"]
+        assert criteria["conservation_violations"]["ok"] and criteria["alloc_failures"]["ok"]
+
+
+@pytest.mark.parametrize("times", [3, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.limit(1200)
+def test_traffic_goes_on_within_a_second_after_a_block(boot, times):
+    with RawPeer(from_guest=1 << 16) as peer:
+        guest = boot(append=peer.config("net1"), more_nics=[peer.nic()])
+        assert peer.wait_reachable(4)
+        for _ in range(times):
+            block(guest, peer)
+            mark = guest.mark()
+            peer.release()
+            start = time.monotonic()
+            assert peer.ping(timeout=10)
+            assert time.monotonic() - start <= 1
+            guest.wait("recovered", 10, lambda r: r["nic"] == "net1", after=mark)
+            peer.forget()
+        stats = guest.stats()
+        assert stats["alloc_failures"] == 0
+        assert stats["stalls_by_cause"]["backend_blocked"] >= times
+
+
+@pytest.mark.parametrize("seconds", [8, pytest.param(600, marks=pytest.mark.long)])
+@pytest.mark.limit(900)
+def test_idle_network_is_no_stall(boot, seconds):
+    guest = boot()
+    while guest.stats()["uptime_us"] < seconds * 1_000_000:
+        time.sleep(seconds / 2)
+    nothing_stalled(guest)
+
+
+@pytest.mark.parametrize("seconds", [3, pytest.param(600, marks=pytest.mark.long)])
+@pytest.mark.limit(900)
+def test_link_that_is_down_is_said_once(boot, seconds):
+    guest = boot()
+    guest.qmp.command("set_link", name="n0", up=False)
+    guest.wait("stall", 10, lambda r: r["cause"] == "link_down")
+    time.sleep(seconds)
+    guest.qmp.command("set_link", name="n0", up=True)
+    back = guest.wait("recovered", 10, lambda r: r["cause"] == "link_down")
+    assert back["action"] == "none" and back["after_us"] >= 0.9 * seconds * 1_000_000
+    assert len(guest.get("/data?bytes=100000")) == 100000
+    stats = guest.stats()
+    assert stats["stalls_by_cause"]["link_down"] == len(find(guest.find("stall"), cause="link_down")) == 1
+    assert [q["resets"] for q in stats["queues"]] == [0, 0]
+
+
+@pytest.mark.parametrize("seconds", [3, pytest.param(300, marks=pytest.mark.long)])
+@pytest.mark.limit(600)
+def test_stopped_guest_blames_nobody(boot, seconds):
+    guest = boot()
+    guest.qmp.command("stop")
+    time.sleep(seconds)
+    guest.qmp.command("cont")
+    assert len(guest.get("/data?bytes=100000")) == 100000
+    nothing_stalled(guest)
+
+
+@pytest.mark.parametrize("times", [20, pytest.param(500, marks=pytest.mark.long)])
+@pytest.mark.limit(900)
+def test_links_that_flap_and_stops_leave_nothing_behind(boot, times):
+    guest = boot()
+    for k in range(times):
+        guest.qmp.command("set_link", name="n0", up=False)
+        guest.qmp.command("set_link", name="n0", up=True)
+        guest.qmp.command("stop")
+        guest.qmp.command("cont")
+        if k % 10 == 0:
+            assert len(guest.get("/data?bytes=50000", timeout=60)) == 50000
+    assert len(guest.get("/data?bytes=50000", timeout=60)) == 50000
+    stats = guest.stats()
+    assert stats["alloc_failures"] == 0
+    assert [q["resets"] for q in stats["queues"]] == [0, 0]
+    assert all(n == 0 for c, n in stats["stalls_by_cause"].items() if c not in (*OTHERS, "link_down"))
