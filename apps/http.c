@@ -110,7 +110,7 @@ static bool between_requests(const struct http_conn *c)
     return c->phase == READ && c->request.first == 0;
 }
 
-/* Looks every half second at how fast it goes; between requests nothing has to move. */
+/* At each tick of the stack: how fast does it go? Between requests nothing has to move. */
 static void judge_pace(struct http_conn *c, uint64_t now)
 {
     bool idle = between_requests(c);
