@@ -125,6 +125,13 @@ def test_wrong_download_is_not_used(tree, how):
     assert not tree.lwip.exists() and not tree.cache.exists()
 
 
+def test_build_folder_that_cannot_be_written_to(tree):
+    (tree.path / "file").write_text("")
+    r = tree.run(BUILD=str(tree.path / "file"))
+    assert r.returncode == 1
+    assert r.stderr.startswith(f"lwip-source: {tree.path}/file cannot be written to; ") and r.stderr.count("\n") == 1
+
+
 def test_killed_run_is_made_up_for(tree):
     (tree.path / "build/.lwip-tmp.1/lwip/src").mkdir(parents=True)
     with tree.start() as p:

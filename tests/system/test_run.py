@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -62,6 +63,7 @@ def test_run_prints_a_table_and_a_verdict(tmp_path, network):
     assert out.splitlines()[-1] == report["verdict"]
     assert status == (1 if failed else 0)
     assert "alloc failures" in out and "TCP from guest" in out
+    assert network in ("private", *re.findall(r"on QEMU's user network \((.*)\)$", out, re.M))
 
 
 @pytest.mark.parametrize(
@@ -140,6 +142,14 @@ class Interrupted:
             os.close(descriptor)
         rest = self.process.stdout.read()
         return self.process.wait(max(deadline - time.monotonic(), 1)), rest
+
+
+def test_run_that_cannot_write_says_so(tmp_path):
+    (tmp_path / "run").write_text("a file where the folder has to be\n")
+    status, out, err = finish(start(**link_build(tmp_path)))
+    assert status == 2, out
+    assert err.startswith(f"run: {tmp_path}/run cannot be written to (File exists): remove it")
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize("network", ["private", "refused"])

@@ -26,7 +26,7 @@ import socket
 import subprocess
 import time
 
-from . import BUILD, Error
+from . import BUILD, Error, own_folder
 from .console import Console, GuestError
 from .qmp import Qmp
 
@@ -185,8 +185,7 @@ class Guest:
 
     def __init__(self, machine, log_dir, console_held=False):
         self.machine = machine
-        self.log_dir = pathlib.Path(log_dir)
-        self.log_dir.mkdir(parents=True, exist_ok=True)
+        self.log_dir = own_folder(pathlib.Path(log_dir))
         console_ours, console_theirs = socket.socketpair()
         qmp_ours, qmp_theirs = socket.socketpair()
         theirs = (console_theirs.fileno(), qmp_theirs.fileno())
@@ -313,6 +312,7 @@ def accelerator():
             return Accelerator(known["name"], known["why"])
     except (OSError, ValueError, KeyError):
         pass
+    own_folder(BUILD)
     found = _probe_kvm()
     cache.write_text(json.dumps({"key": key, "name": found.name, "why": found.why}) + "\n")
     return found
