@@ -29,7 +29,17 @@ struct netbuf {
     uint32_t len;    /* bytes of the frame; valid while STACK owns it */
     uint16_t id;     /* position in the pool */
     uint8_t state;   /* enum netbuf_state; written by netbuf.c only */
+    uint8_t offload; /* NETBUF_*; valid like len */
+    uint16_t csum_start, csum_offset; /* with NETBUF_CSUM_PARTIAL */
 };
+
+/* Received: the checksum of TCP or UDP is not to be verified, the device vouches for it. */
+#define NETBUF_CSUM_VALID 0x01
+/* Received: the device merged TCP segments into this frame, which may exceed the MTU. */
+#define NETBUF_MERGED 0x02
+/* To be sent: the field at csum_start + csum_offset holds the sum over the pseudo header, the
+ * device adds what lies from csum_start to the end of the frame [virtio 5.1.6.2]. */
+#define NETBUF_CSUM_PARTIAL 0x04
 
 /* The frame: destination MAC first, no FCS. */
 static inline uint8_t *netbuf_frame(struct netbuf *nb)

@@ -31,9 +31,16 @@
 #define VIRTIO_F_ORDER_PLATFORM  (1ull << 36)
 
 /* Network device feature bits [virtio 5.1.3] */
-#define VIRTIO_NET_F_MTU    (1ull << 3)
-#define VIRTIO_NET_F_MAC    (1ull << 5)
-#define VIRTIO_NET_F_STATUS (1ull << 16)
+#define VIRTIO_NET_F_CSUM       (1ull << 0)
+#define VIRTIO_NET_F_GUEST_CSUM (1ull << 1)
+#define VIRTIO_NET_F_MTU        (1ull << 3)
+#define VIRTIO_NET_F_MAC        (1ull << 5)
+#define VIRTIO_NET_F_GUEST_TSO4 (1ull << 7)
+#define VIRTIO_NET_F_GUEST_TSO6 (1ull << 8)
+#define VIRTIO_NET_F_GUEST_ECN  (1ull << 9)
+#define VIRTIO_NET_F_STATUS     (1ull << 16)
+
+#define VIRTIO_NET_F_GUEST_TSO  (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)
 
 /* PCI identity [virtio 4.1.2] */
 #define VIRTIO_PCI_VENDOR           0x1af4u
@@ -115,6 +122,16 @@ struct virtio_net_hdr {
 };
 static_assert(sizeof(struct virtio_net_hdr) == 12, "[virtio 5.1.6]");
 #define VIRTIO_NET_HDR_LEGACY offsetof(struct virtio_net_hdr, num_buffers)
+
+/* flags */
+#define VIRTIO_NET_HDR_F_NEEDS_CSUM 1u
+#define VIRTIO_NET_HDR_F_DATA_VALID 2u
+
+/* gso_type */
+#define VIRTIO_NET_HDR_GSO_NONE  0u
+#define VIRTIO_NET_HDR_GSO_TCPV4 1u
+#define VIRTIO_NET_HDR_GSO_TCPV6 4u
+#define VIRTIO_NET_HDR_GSO_ECN   0x80u
 
 /* Split virtqueue [virtio 2.7] */
 #define VIRTQ_SIZE_MAX 32768u

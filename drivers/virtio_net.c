@@ -3,8 +3,7 @@
  * The data path: post, poll, send, reclaim, and the heartbeat that keeps them going.
  *
  * One descriptor per frame: the device's header and the frame lie in one buffer, one behind the
- * other. No offload is negotiated, so what a device writes into the header means nothing here and
- * is not read [virtio 5.1.6.4.2].
+ * other.
  *
  * Interrupts are asked for only while the loop sleeps. Doorbells are rung once per batch, when the
  * device wants them, and every CONFIG_HEARTBEAT_MS when it did not react: a device has to bear that
@@ -15,7 +14,6 @@
 #include "fault.h"
 #include "irq.h"
 #include "panic.h"
-#include "string.h"
 #include "time.h"
 #include "virtio_net_state.h"
 
@@ -91,6 +89,10 @@ static struct netbuf *swap(struct vnet *vn, const struct vq_done *done, struct n
         vn->rx_drops[VNET_RX_RUNT]++;
         return nb;
     }
+    if (!vnet_hdr_rx(vn, nb, done->len - vn->hdr_bytes)) {
+        vn->rx_drops[VNET_RX_HEADER]++;
+        return nb;
+    }
     spare = netbuf_get(&vn->rx_pool);
     if (spare == NULL) {
         vn->rx_drops[VNET_RX_NO_BUFFER]++;
@@ -132,8 +134,8 @@ unsigned vnet_rx_poll(struct vnet *vn, struct netbuf **out, unsigned max)
 
     if (vn->up != VNET_UP)
         return 0;
-    if (max > VNET_BATCH) /* there are no more spare buffers than that */
-        max = VNET_BATCH;
+    if (max > vn->rx_spares)
+        max = vn->rx_spares;
     while (max > 0) {
         unsigned want = max < vn->rx_batch ? max : vn->rx_batch;
         unsigned taken = rx_batch(vn, out, &n, want);
@@ -190,6 +192,8 @@ static unsigned tx_free(const struct vnet *vn)
 
 struct netbuf *vnet_tx_get(struct vnet *vn, bool bulk)
 {
+    struct netbuf *nb;
+
     /* Completions first, capacity after: the other order stops a sender for ever whose last frame
      * was the one that filled the ring. */
     if (tx_free(vn) <= vn->tx_reserve)
@@ -198,7 +202,9 @@ struct netbuf *vnet_tx_get(struct vnet *vn, bool bulk)
         vn->tx_drops[VNET_TX_FULL]++;
         return NULL;
     }
-    return netbuf_get(&vn->tx_pool);
+    nb = netbuf_get(&vn->tx_pool);
+    nb->offload = 0;
+    return nb;
 }
 
 bool vnet_tx(struct vnet *vn, struct netbuf *nb)
@@ -216,8 +222,7 @@ bool vnet_tx(struct vnet *vn, struct netbuf *nb)
         vn->tx_drops[VNET_TX_FULL]++;
         return false;
     }
-    /* All zero: no offload, and num_buffers must be 0 [virtio 5.1.6.2.1]. */
-    memset(nb->base + unused, 0, vn->hdr_bytes);
+    vnet_hdr_tx(vn, nb);
     netbuf_to_device(&vn->tx_pool, nb);
     vq_add(&vn->tx.vq, &buf);
     return true;

@@ -75,6 +75,10 @@ const char *vnet_name(const struct vnet *vn);
 const uint8_t *vnet_mac(const struct vnet *vn);
 uint32_t vnet_mtu(const struct vnet *vn);
 
+/* True if the device completes the checksums of frames that are sent: NETBUF_CSUM_PARTIAL may be
+ * used. A recovery may change it. */
+bool vnet_tx_csum(const struct vnet *vn);
+
 /* As the device last said; true where it cannot say [virtio 5.1.4.2]. */
 bool vnet_link_up(const struct vnet *vn);
 
@@ -85,9 +89,10 @@ unsigned vnet_rx_poll(struct vnet *vn, struct netbuf **out, unsigned max);
 void vnet_rx_release(struct vnet *vn, struct netbuf *nb);
 
 /* A transmit buffer with room for vnet_mtu() + 18 bytes, owned by the caller, who fills
- * netbuf_frame() and len; NULL when there is none (counted). Bulk frames leave the last
- * CONFIG_TX_RESERVE buffers to others, of a small ring a quarter. Reclaims completed buffers first
- * when they are low. While the device is up, vnet_tx() has a place for every buffer given out. */
+ * netbuf_frame(), len and, where it is to be used, offload; NULL when there is none (counted). Bulk
+ * frames leave the last CONFIG_TX_RESERVE buffers to others, of a small ring a quarter. Reclaims
+ * completed buffers first when they are low. While the device is up, vnet_tx() has a place for
+ * every buffer given out. */
 struct netbuf *vnet_tx_get(struct vnet *vn, bool bulk);
 
 /* Puts the frame on the ring; it goes out with the next flush. True: the device owns nb. False: the

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The state of one NIC, shared by the three files of the driver: virtio_net.c (data path),
- * virtio_net_up.c (probe, bring-up, recovery), virtio_net_stats.c (what it says about itself).
+ * The state of one NIC, shared by the files of the driver: virtio_net.c (data path),
+ * virtio_net_hdr.c (the header of each frame), virtio_net_bufs.c (memory behind the rings),
+ * virtio_net_up.c (probe, bring-up, recovery), virtio_net_features.c (what is accepted),
+ * virtio_net_stats.c (what it says about itself).
  */
 #ifndef DRIVERS_VIRTIO_NET_STATE_H
 #define DRIVERS_VIRTIO_NET_STATE_H
@@ -15,12 +17,9 @@
 #include "virtqueue.h"
 
 /* Frames taken from or given to a ring in one go; bounds the arrays on the stack. */
-#define VNET_BATCH CONFIG_RX_BATCH
+#define VNET_BATCH   CONFIG_RX_BATCH
 
-/* Receive ring where buffers hold jumbo frames; see CONFIG_RX_BUFS_JUMBO. */
-#define VNET_RX_RING_JUMBO (CONFIG_RX_RING < 256 ? CONFIG_RX_RING : 256)
-
-#define VNET_RX_BUFS       (CONFIG_RX_RING + CONFIG_RX_BATCH)
+#define VNET_RX_BUFS (CONFIG_RX_RING + CONFIG_RX_BATCH)
 
 enum vnet_up {
     VNET_DOWN,      /* not brought up yet, or given up: reset */
@@ -29,7 +28,7 @@ enum vnet_up {
                      */
 };
 
-enum vnet_rx_drop { VNET_RX_NO_BUFFER, VNET_RX_RUNT, VNET_RX_DROPS };
+enum vnet_rx_drop { VNET_RX_NO_BUFFER, VNET_RX_RUNT, VNET_RX_HEADER, VNET_RX_DROPS };
 enum vnet_tx_drop { VNET_TX_FULL, VNET_TX_DOWN, VNET_TX_RESET, VNET_TX_DROPS };
 
 struct vnet_queue {
@@ -53,10 +52,12 @@ struct vnet {
     struct vnet_queue rx, tx;
     struct netbuf_pool rx_pool, tx_pool;
     uint16_t rx_batch;   /* frames of one batch: the ring never gets emptier than by these */
+    uint16_t rx_spares;  /* beyond the buffers in the ring: the most that are taken off at once */
     uint16_t tx_reserve; /* buffers that bulk frames leave alone */
 
     struct vnet_options opt;
     unsigned index; /* in bus order */
+    unsigned nics;  /* that share the receive arena, this one included */
     char name[8];
     bool speaks; /* of what concerns the guest as a whole; one of the NICs does */
     bool known;  /* what follows was read from the device, at the first bring-up, and stays */
@@ -91,6 +92,41 @@ struct vnet {
     struct netbuf rx_bufs[VNET_RX_BUFS], tx_bufs[CONFIG_TX_BUFS];
     uint16_t rx_buf_ids[VNET_RX_BUFS], tx_buf_ids[CONFIG_TX_BUFS];
 };
+
+/* ---- virtio_net_features.c ---- */
+
+/* What the driver cannot do without. */
+uint64_t vnet_required(const struct vnet *vn);
+
+/* What to accept of an offer. */
+uint64_t vnet_choose(const struct vnet *vn, uint64_t offered);
+
+/* Member `features`: their names. */
+void vnet_json_features(uint64_t features, struct json *j);
+
+/* ---- virtio_net_bufs.c ---- */
+
+/* True if receive buffers hold, or can be made to hold, frames of merged TCP segments. */
+bool vnet_holds_merged(const struct vnet *vn);
+
+/* Bytes of a receive buffer where these features are accepted and the device has this MTU, limited
+ * to ours. Once there are buffers: theirs. */
+uint32_t vnet_buf_bytes(const struct vnet *vn, uint64_t features, uint16_t mtu);
+
+/* Makes the pools for the accepted features and vn->mtu, and chooses ring sizes. Once: the stack
+ * relies on the MTU. */
+void vnet_carve(struct vnet *vn);
+
+/* ---- virtio_net_hdr.c ---- */
+
+/* Reads the header of a frame of so many bytes, the rest of which lies behind it, and sets
+ * nb->offload. False: what it says cannot be, the frame is to be dropped. */
+bool vnet_hdr_rx(const struct vnet *vn, struct netbuf *nb, uint32_t frame_bytes);
+
+/* Writes the header of a frame to be sent. */
+void vnet_hdr_tx(const struct vnet *vn, struct netbuf *nb);
+
+/* ---- virtio_net.c, virtio_net_up.c, virtio_net_stats.c ---- */
 
 /* Gives the device buffers until the receive ring is full. */
 void vnet_rx_fill(struct vnet *vn);

@@ -7,22 +7,7 @@
 #include "record.h"
 #include "virtio_net_state.h"
 
-static const struct {
-    uint64_t bit;
-    const char *name;
-} features[] = {
-    {VIRTIO_NET_F_MTU, "mtu"},
-    {VIRTIO_NET_F_MAC, "mac"},
-    {VIRTIO_NET_F_STATUS, "status"},
-    {VIRTIO_F_ANY_LAYOUT, "any_layout"},
-    {VIRTIO_F_EVENT_IDX, "event_idx"},
-    {VIRTIO_F_VERSION_1, "version_1"},
-    {VIRTIO_F_ACCESS_PLATFORM, "access_platform"},
-    {VIRTIO_F_RING_PACKED, "packed"},
-    {VIRTIO_F_ORDER_PLATFORM, "order_platform"},
-};
-
-static const char *const rx_drop_names[VNET_RX_DROPS] = {"no_buffer", "runt"};
+static const char *const rx_drop_names[VNET_RX_DROPS] = {"no_buffer", "runt", "header"};
 static const char *const tx_drop_names[VNET_TX_DROPS] = {"full", "down", "reset"};
 
 static void json_mac(struct json *j, const uint8_t mac[6])
@@ -46,11 +31,7 @@ void vnet_record(const struct vnet *vn)
     json_mac(j, vn->mac);
     json_str(j, "transport", vn->vpci.ops->name);
     json_str(j, "ring", vn->rx.vq.ops->name);
-    json_array(j, "features");
-    for (unsigned i = 0; i < sizeof(features) / sizeof(features[0]); i++)
-        if (vn->vpci.features & features[i].bit)
-            json_str(j, NULL, features[i].name);
-    json_end_array(j);
+    vnet_json_features(vn->vpci.features, j);
     json_u64(j, "rx_ring", vn->rx.vq.size);
     json_u64(j, "tx_ring", vn->tx.vq.size);
     json_u64(j, "mtu", vn->mtu);
@@ -77,6 +58,11 @@ const uint8_t *vnet_mac(const struct vnet *vn)
 uint32_t vnet_mtu(const struct vnet *vn)
 {
     return vn->mtu;
+}
+
+bool vnet_tx_csum(const struct vnet *vn)
+{
+    return vn->vpci.features & VIRTIO_NET_F_CSUM;
 }
 
 bool vnet_link_up(const struct vnet *vn)

@@ -36,60 +36,19 @@
 
 #define NOINIT          __attribute__((section(".noinit"), aligned(4096)))
 
-/* Without a choice once offered: addresses are physical either way, since no IOMMU is switched on,
- * and the barriers are those that real devices need as well [virtio 6.1]. */
-#define PLATFORM (VIRTIO_F_ACCESS_PLATFORM | VIRTIO_F_ORDER_PLATFORM)
-#define OPTIONAL                                                                                   \
-    (VIRTIO_F_EVENT_IDX | VIRTIO_F_RING_PACKED | VIRTIO_NET_F_MTU | VIRTIO_NET_F_MAC |             \
-     VIRTIO_NET_F_STATUS)
-
 #define CONFIG_FIELD(f) (uint32_t) offsetof(struct virtio_net_config, f)
 
 static struct vnet nics[CONFIG_NICS];
 static unsigned working[CONFIG_NICS], working_n;
 
-static uint8_t rx_arena[CONFIG_NICS][VQ_PAGES(CONFIG_RX_ARENA)] NOINIT;
-static uint8_t tx_arena[CONFIG_NICS][VQ_PAGES(CONFIG_TX_ARENA)] NOINIT;
 static uint8_t rx_ring[CONFIG_NICS][VQ_SPLIT_BYTES(CONFIG_RING_MAX)] NOINIT;
 static uint8_t tx_ring[CONFIG_NICS][VQ_SPLIT_BYTES(CONFIG_RING_MAX)] NOINIT;
 
 static_assert(VQ_PACKED_BYTES(CONFIG_RX_RING) <= VQ_SPLIT_BYTES(CONFIG_RX_RING) &&
                   VQ_PACKED_BYTES(CONFIG_TX_RING) <= VQ_SPLIT_BYTES(CONFIG_TX_RING),
               "either format has room");
-static_assert(CONFIG_RX_ARENA >= VNET_RX_BUFS * CONFIG_BUF_BYTES_STD, "ring and spares");
-static_assert(CONFIG_BUF_BYTES_MAX == CONFIG_BUF_BYTES_STD ||
-                  CONFIG_RX_ARENA >= (VNET_RX_RING_JUMBO + CONFIG_RX_BATCH) * CONFIG_BUF_BYTES_MAX,
-              "ring and spares, jumbo frames");
-
 /* ---- what the device says about itself --------------------------------------------------------
  */
-
-static bool has_field(const struct vnet *vn, uint32_t offset, uint32_t bytes)
-{
-    return offset + bytes <= vn->vpci.config_bytes;
-}
-
-/* What the driver cannot do without: the interface's own mark; of a legacy device, that header and
- * frame may share a buffer [virtio 2.7.4.3]. */
-static uint64_t required(const struct vnet *vn)
-{
-    return vn->vpci.ops->legacy ? VIRTIO_F_ANY_LAYOUT : VIRTIO_F_VERSION_1;
-}
-
-/* Of the offer: what we know, what is not masked, and only if the field that comes with it exists.
- */
-static uint64_t choose(const struct vnet *vn, uint64_t offered)
-{
-    uint64_t off = vn->opt.features_off;
-
-    if (!has_field(vn, CONFIG_FIELD(mac), 6))
-        off |= VIRTIO_NET_F_MAC;
-    if (!has_field(vn, CONFIG_FIELD(status), 2))
-        off |= VIRTIO_NET_F_STATUS;
-    if (!has_field(vn, CONFIG_FIELD(mtu), 2))
-        off |= VIRTIO_NET_F_MTU;
-    return offered & (required(vn) | PLATFORM | (OPTIONAL & ~off));
-}
 
 /* A locally administered unicast address of our own [virtio 5.1.4.2]. */
 static void invent_mac(uint8_t mac[6])
@@ -133,31 +92,9 @@ static uint16_t limit_mtu(const struct vnet *vn, uint16_t mtu)
     return mtu < limit ? mtu : (uint16_t)limit;
 }
 
-static uint32_t buf_bytes(const struct vnet *vn, uint16_t mtu)
-{
-    if (vn->known)
-        return vn->rx_bufs[0].cap;
-    return CONFIG_FRAME_BYTES(limit_mtu(vn, mtu)) > CONFIG_BUF_BYTES_STD ? CONFIG_BUF_BYTES_MAX
-                                                                         : CONFIG_BUF_BYTES_STD;
-}
-
 static uint16_t fewer(uint16_t a, uint16_t b)
 {
     return a < b ? a : b;
-}
-
-/* Buffers for this NIC's frames, once: the stack relies on the MTU. */
-static void carve(struct vnet *vn)
-{
-    uint32_t bytes = buf_bytes(vn, vn->mtu);
-
-    vn->rx_ring = bytes == CONFIG_BUF_BYTES_STD ? CONFIG_RX_RING : VNET_RX_RING_JUMBO;
-    vn->rx_ring = fewer(vpci_queue_size(&vn->vpci, VIRTIO_NET_RXQ, vn->rx_ring), vn->rx_ring);
-    vn->tx_ring = fewer(vpci_queue_size(&vn->vpci, VIRTIO_NET_TXQ, CONFIG_TX_RING), CONFIG_TX_RING);
-    netbuf_pool_init(&vn->rx_pool, "rx", rx_arena[vn->index], sizeof(rx_arena[0]), bytes,
-                     vn->rx_bufs, vn->rx_buf_ids, (uint16_t)(vn->rx_ring + CONFIG_RX_BATCH));
-    netbuf_pool_init(&vn->tx_pool, "tx", tx_arena[vn->index], sizeof(tx_arena[0]), bytes,
-                     vn->tx_bufs, vn->tx_buf_ids, vn->tx_ring);
 }
 
 /* What the stack builds on: read at the first bring-up only. `mtu` is the device's. */
@@ -168,7 +105,7 @@ static void get_to_know(struct vnet *vn, uint16_t mtu)
     vn->mtu = limit_mtu(vn, mtu);
     if (!(vn->vpci.features & VIRTIO_NET_F_MAC) || !read_mac(vn, vn->mac))
         invent_mac(vn->mac);
-    carve(vn);
+    vnet_carve(vn);
     vn->known = true;
 }
 
@@ -278,16 +215,16 @@ static uint16_t tx_reserve(uint16_t ring)
 static const char *bring_up(struct vnet *vn)
 {
     struct vpci *vp = &vn->vpci;
-    uint64_t offered = vpci_offer(vp), features = choose(vn, offered);
+    uint64_t offered = vpci_offer(vp), features = vnet_choose(vn, offered);
     const char *why;
     uint16_t mtu, before;
 
-    if (!(offered & required(vn)))
+    if (!(offered & vnet_required(vn)))
         return vp->ops->legacy ? "it does not offer VIRTIO_F_ANY_LAYOUT"
                                : "it does not offer VIRTIO_F_VERSION_1";
     mtu = device_mtu(vn, features);
     /* Who accepts an MTU must have room for packets of that size [virtio 5.1.4.2]. */
-    if ((uint32_t)CONFIG_FRAME_BYTES(mtu) > buf_bytes(vn, mtu))
+    if ((uint32_t)CONFIG_FRAME_BYTES(mtu) > vnet_buf_bytes(vn, features, limit_mtu(vn, mtu)))
         features &= ~VIRTIO_NET_F_MTU;
     why = vpci_accept(vp, features);
     if (why != NULL)
@@ -459,7 +396,7 @@ unsigned vnet_probe(const struct vnet_options opt[CONFIG_NICS])
     for (unsigned k = 0; k < n; k++) {
         struct vnet *vn = &nics[k];
 
-        *vn = (struct vnet){.opt = opt[k], .index = k, .name = "net0"};
+        *vn = (struct vnet){.opt = opt[k], .index = k, .nics = n, .name = "net0"};
         vn->name[3] = (char)('0' + k);
         vn->speaks = working_n == 0;
         if (start(vn, &found[k]))

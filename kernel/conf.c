@@ -51,11 +51,15 @@ static const struct name services[] = {
     {"chargen", SERVICE_CHARGEN}, {"http", SERVICE_HTTP},
 };
 
-/* The virtio features that the driver accepts and can also do without [virtio 5.1.3, 6]. */
+/* The virtio features that the driver accepts and can also do without [virtio 5.1.3, 6]; `tso`
+ * stands for several. */
 static const struct name features[] = {
-    {"mtu", 1ull << 3},     {"mac", 1ull << 5},
-    {"status", 1ull << 16}, {"event_idx", 1ull << 29},
-    {"packed", 1ull << 34}, {"version_1", 1ull << 32}, /* without it: the legacy interface */
+    {"csum", 1ull << 0},       {"guest_csum", 1ull << 1},
+    {"mtu", 1ull << 3},        {"mac", 1ull << 5},
+    {"guest_tso4", 1ull << 7}, {"guest_tso6", 1ull << 8},
+    {"guest_ecn", 1ull << 9},  {"tso", 7ull << 7},
+    {"status", 1ull << 16},    {"event_idx", 1ull << 29},
+    {"packed", 1ull << 34},    {"version_1", 1ull << 32}, /* without it: the legacy interface */
 };
 
 static const struct name panics[] = {
@@ -359,7 +363,8 @@ static const struct key keys[] = {
     {"services", false, set_services,
      "all, off, or a list like http,echo of iperf3 echo discard chargen http"},
     {"features", false, set_features,
-     "all, or a list like -mtu,-mac of mtu mac status event_idx packed version_1"},
+     "all, or a list like -tso,-mac of csum guest_csum guest_tso4 guest_tso6 guest_ecn tso mtu mac "
+     "status event_idx packed version_1"},
     {"seed", false, set_seed,
      "a number below 2^64, decimal or 0x and hexadecimal; 0 = from the hardware"},
     {"log", false, set_log, "quiet, info, debug"},

@@ -23,6 +23,7 @@
 #define CONFIG_RX_RING       128  /* descriptors; the device may offer fewer */
 #define CONFIG_TX_RING       128
 #define CONFIG_RING_MAX      256 /* memory for rings; a legacy device says how long they are */
+#define CONFIG_RX_BIG        0
 #define CONFIG_IPERF_SESSION 4
 #define CONFIG_IPERF_STREAM  64 /* streams of all sessions together, each direction counts */
 #define CONFIG_IPERF_PENDING 8  /* connections before their cookie; the oldest gives way */
@@ -43,6 +44,7 @@
 #define CONFIG_RX_RING       1024
 #define CONFIG_TX_RING       256
 #define CONFIG_RING_MAX      1024
+#define CONFIG_RX_BIG        256 /* ring of buffers for frames of 64 KiB, of one NIC; 0: none */
 #define CONFIG_IPERF_SESSION 8
 #define CONFIG_IPERF_STREAM  272 /* -P 128 --bidir is 256, and one -P 8 --bidir client beside it */
 #define CONFIG_IPERF_PENDING 16
@@ -90,6 +92,9 @@
  * tap queues 1000 frames before it drops some, and among these are the acknowledgements of what we
  * send: data alone never fills it. Of 128 streams each gets 5; up to 3 have the whole window. */
 #define CONFIG_IPERF_FLIGHT 704
+/* The smallest ring of big buffers, where there are as many NICs as there may be: a quarter of it
+ * is in spares, and what that batch holds is as much as a full ring of 2 KiB buffers. */
+#define CONFIG_RX_BIG_MIN 64
 
 /* Transmit buffers that only small frames (ARP, ICMP, pure ACKs, SYNs) may take, so that control
  * answers while bulk data fills the ring. */
@@ -117,22 +122,24 @@
  */
 
 /* A buffer holds the virtio-net header (12 bytes) and the largest frame: MTU + Ethernet header +
- * one VLAN tag, rounded up to whole cache lines. 2048 for an MTU of up to 2018. */
+ * one VLAN tag, rounded up to whole cache lines. 2048 for an MTU of up to 2018. A big one holds
+ * what a device can merge TCP segments into: the largest IPv6 packet, whose length does not count
+ * its header of 40 bytes [virtio 5.1.6.3.1]. */
 #define CONFIG_FRAME_BYTES(mtu) (12 + (mtu) + 14 + 4)
 #define CONFIG_BUF_BYTES_STD    2048
+#define CONFIG_BUF_BYTES_BIG    ((CONFIG_FRAME_BYTES(40 + 65535) + 63) / 64 * 64)
 #define CONFIG_BUF_BYTES_MAX                                                                       \
     (CONFIG_MTU_MAX <= 2018 ? 2048 : (CONFIG_FRAME_BYTES(CONFIG_MTU_MAX) + 63) / 64 * 64)
 
-/* Receive pool: every ring slot full and a spare for each frame of one batch. The arena is carved
- * at bring-up into buffers of the size that the negotiated MTU needs: the full ring of 2 KiB
- * buffers, or a ring of 256 jumbo buffers. */
-#define CONFIG_RX_BUFS_STD (CONFIG_RX_RING + CONFIG_RX_BATCH)
-#define CONFIG_RX_BUFS_JUMBO                                                                       \
-    (CONFIG_BUF_BYTES_MAX > CONFIG_BUF_BYTES_STD ? 256 + CONFIG_RX_BATCH : 0)
-#define CONFIG_RX_ARENA                                                                            \
-    (CONFIG_RX_BUFS_STD * CONFIG_BUF_BYTES_STD > CONFIG_RX_BUFS_JUMBO * CONFIG_BUF_BYTES_MAX       \
-         ? CONFIG_RX_BUFS_STD * CONFIG_BUF_BYTES_STD                                               \
-         : CONFIG_RX_BUFS_JUMBO * CONFIG_BUF_BYTES_MAX)
+/* Receive pools: every ring slot full, and spares for a batch. One arena, which is divided among
+ * the NICs there are and carved at bring-up into buffers of the size that the agreed features and
+ * MTU need (drivers/virtio_net_bufs.c). Enough for CONFIG_RX_BIG big buffers and a batch of spares
+ * in one NIC's ring, or for the full ring of 2 KiB buffers in every NIC's. */
+#define CONFIG_RX_BUFS                                                                             \
+    (CONFIG_RX_BIG > 0 ? CONFIG_RX_BIG + CONFIG_RX_BATCH                                           \
+                       : CONFIG_NICS * (CONFIG_RX_RING + CONFIG_RX_BATCH))
+#define CONFIG_RX_BUF_BYTES (CONFIG_RX_BIG > 0 ? CONFIG_BUF_BYTES_BIG : CONFIG_BUF_BYTES_STD)
+#define CONFIG_RX_ARENA     (CONFIG_RX_BUFS * CONFIG_RX_BUF_BYTES)
 
 /* Transmit pool: one buffer per ring slot, any size. */
 #define CONFIG_TX_BUFS  CONFIG_TX_RING

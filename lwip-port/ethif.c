@@ -8,6 +8,8 @@
 #include "lwip/etharp.h"
 #include "lwip/memp.h"
 #include "lwip/ethip6.h"
+#include "lwip/ip4.h"
+#include "lwip/ip6.h"
 #include "lwip/pbuf.h"
 #include "lwip/priv/memp_priv.h"
 #include "lwip/prot/ethernet.h"
@@ -19,6 +21,7 @@
 #include "netif/ethernet.h"
 #include "config.h"
 #include "fault.h"
+#include "offload.h"
 #include "string.h"
 #include "time.h"
 
@@ -29,6 +32,15 @@ static uint32_t frame_max(const struct netif *netif)
 {
     return (uint32_t)netif->mtu + SIZEOF_ETH_HDR;
 }
+
+/* The largest frame of merged segments: lwIP counts a packet's bytes in 16 bits. */
+#define MERGED_MAX (65535u + SIZEOF_ETH_HDR)
+
+/* What lwIP always does: the rest of what is sent is finish_checksum()'s, of what is received
+ * set_verify()'s. */
+#define CSUM_LWIP                                                                                  \
+    (NETIF_CHECKSUM_ENABLE_ALL & ~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP |               \
+                                   NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP))
 
 /* How long answers are worth waiting for: far beyond the time that a device which works takes for a
  * batch, far below the 250 ms that count as a stall. */
@@ -54,14 +66,16 @@ static uint32_t header_min(u16_t type)
 }
 
 /* The counter of the reason to drop the frame; NULL if the stack shall see it. */
-static uint64_t *rx_reject(struct ethif *e, const uint8_t *frame, uint32_t len)
+static uint64_t *rx_reject(struct ethif *e, const uint8_t *frame, uint32_t len, bool merged)
 {
     const struct eth_hdr *eth = (const void *)frame;
 
     if (len < SIZEOF_ETH_HDR || len < SIZEOF_ETH_HDR + header_min(eth->type))
         return &e->rx_runt;
-    if (len > frame_max(&e->netif))
+    if (len > (merged ? MERGED_MAX : frame_max(&e->netif)))
         return &e->rx_oversized;
+    if (merged && !offload_is_tcp(frame, len))
+        return &e->rx_merged;
     if ((eth->dest.addr[0] & 1) == 0 &&
         memcmp(eth->dest.addr, e->netif.hwaddr, ETH_HWADDR_LEN) != 0)
         return &e->rx_foreign;
@@ -78,13 +92,49 @@ static bool starved(void)
            fault_strike(FAULT_POOL_LIMIT);
 }
 
-static void rx_frame(struct ethif *e, const uint8_t *frame, uint32_t len)
+/* Lets lwIP verify the checksums of TCP and UDP in what it gets next, or not; always all others. */
+static void set_verify(struct ethif *e, bool verify)
 {
-    uint64_t *reason = rx_reject(e, frame, len);
+    const u16_t check = NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
+
+    NETIF_SET_CHECKSUM_CTRL(&e->netif, (u16_t)(CSUM_LWIP | (verify ? check : 0)));
+}
+
+/* A copy for the stack; NULL if there is no memory. Of merged segments without the Ethernet header:
+ * with it, the length of the largest would not fit where lwIP keeps it. */
+static struct pbuf *rx_copy(const uint8_t *frame, uint32_t len, bool merged)
+{
+    const u16_t skip = merged ? SIZEOF_ETH_HDR : 0, bytes = (u16_t)(len - skip);
+    struct pbuf *p = pbuf_alloc(PBUF_RAW, bytes, PBUF_POOL);
+
+    if (p != NULL)
+        pbuf_take(p, frame + skip, bytes);
+    return p;
+}
+
+/* Merged segments are unicast TCP, so that there is nothing left for ethernet_input() to do. */
+static void rx_input(struct ethif *e, struct pbuf *p, u16_t type, bool merged)
+{
+    if (!merged) {
+        ethernet_input(p, &e->netif);
+        return;
+    }
+    p->if_idx = netif_get_index(&e->netif);
+    if (type == PP_HTONS(ETHTYPE_IP))
+        ip4_input(p, &e->netif);
+    else
+        ip6_input(p, &e->netif);
+}
+
+static void rx_frame(struct ethif *e, struct netbuf *nb)
+{
+    const uint8_t *frame = netbuf_frame(nb);
+    const bool merged = nb->offload & NETBUF_MERGED;
+    uint64_t *reason = rx_reject(e, frame, nb->len, merged);
     struct pbuf *p = NULL;
 
     if (reason == NULL) {
-        p = starved() ? NULL : pbuf_alloc(PBUF_RAW, (u16_t)len, PBUF_POOL);
+        p = starved() ? NULL : rx_copy(frame, nb->len, merged);
         if (p == NULL)
             reason = &e->rx_no_pbuf;
     }
@@ -93,10 +143,9 @@ static void rx_frame(struct ethif *e, const uint8_t *frame, uint32_t len)
         LINK_STATS_INC(link.drop);
         return;
     }
-    pbuf_take(p, frame, (u16_t)len);
     LINK_STATS_INC(link.recv);
-    if (e->netif.input(p, &e->netif) != ERR_OK)
-        pbuf_free(p);
+    set_verify(e, !(nb->offload & NETBUF_CSUM_VALID));
+    rx_input(e, p, ((const struct eth_hdr *)(const void *)frame)->type, merged);
 }
 
 void ethif_follow_link(struct ethif *e)
@@ -130,7 +179,7 @@ unsigned ethif_poll(struct ethif *e, uint64_t now_ns)
     ethif_follow_link(e);
     const unsigned n = vnet_rx_poll(e->vn, frames, rx_budget(e, now_ns));
     for (unsigned i = 0; i < n; i++) {
-        rx_frame(e, netbuf_frame(frames[i]), frames[i]->len);
+        rx_frame(e, frames[i]);
         vnet_rx_release(e->vn, frames[i]);
     }
     return n;
@@ -138,6 +187,24 @@ unsigned ethif_poll(struct ethif *e, uint64_t now_ns)
 
 /* ---- transmit ----------------------------------------------------------------------------------
  */
+
+/* The checksum of TCP or UDP, which lwIP left out. The device that has taken it over before a reset
+ * may not do so after it, so each frame asks. */
+static void finish_checksum(const struct ethif *e, struct netbuf *nb, uint32_t len)
+{
+    uint8_t *frame = netbuf_frame(nb);
+    struct offload_csum c;
+
+    if (!offload_csum_begin(frame, len, &c))
+        return;
+    if (vnet_tx_csum(e->vn)) {
+        nb->offload = NETBUF_CSUM_PARTIAL;
+        nb->csum_start = c.start;
+        nb->csum_offset = c.offset;
+    } else {
+        offload_csum_finish(frame, len, &c);
+    }
+}
 
 /* netif->linkoutput: copies the frame, the caller keeps p. ERR_MEM is back-pressure. */
 static err_t tx_frame(struct netif *netif, struct pbuf *p)
@@ -161,6 +228,7 @@ static err_t tx_frame(struct netif *netif, struct pbuf *p)
         memcpy(to, q->payload, q->len);
         to += q->len;
     }
+    finish_checksum(e, nb, len);
     nb->len = len;
     if (len < ETH_MIN_BYTES) {
         memset(to, 0, ETH_MIN_BYTES - len);
@@ -190,6 +258,7 @@ static err_t netif_setup(struct netif *netif)
     netif->output_ip6 = ethip6_output;
     netif->linkoutput = tx_frame;
     netif->mtu = (u16_t)vnet_mtu(e->vn);
+    set_verify(e, true);
     netif->hwaddr_len = ETH_HWADDR_LEN;
     memcpy(netif->hwaddr, vnet_mac(e->vn), ETH_HWADDR_LEN);
     netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_MLD6;

@@ -27,6 +27,7 @@ struct ethif {
     uint64_t rx_oversized; /* longer than the MTU allows */
     uint64_t rx_source;    /* from a group address, or from our own */
     uint64_t rx_foreign;   /* to another station */
+    uint64_t rx_merged;    /* said to be of merged TCP segments, but no TCP */
     uint64_t rx_no_pbuf;   /* the pool was empty, which its size rules out */
     uint64_t tx_busy;      /* no buffer or no ring slot: refused, not lost */
     uint64_t tx_oversized;

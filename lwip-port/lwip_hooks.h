@@ -6,10 +6,16 @@
 #define LWIP_PORT_LWIP_HOOKS_H
 
 #include "lwip/arch.h"
+#include "lwip/err.h"
 #include "lwip/ip_addr.h"
 
 /* Initial sequence number [RFC 6528]: a clock of 4 us ticks plus a keyed hash of the 4-tuple. */
 u32_t netport_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t *remote_ip,
                       u16_t remote_port);
+
+/* A segment came for this connection, p is its data. ERR_OK: it is to be processed. */
+struct pbuf;
+struct tcp_pcb;
+err_t netport_tcp_in(struct tcp_pcb *pcb, const struct pbuf *p);
 
 #endif

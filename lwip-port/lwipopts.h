@@ -29,6 +29,7 @@
 #define MEM_ALIGNMENT                  8
 #define LWIP_HOOK_FILENAME             "lwip_hooks.h"
 #define LWIP_CHKSUM                    netport_chksum
+#define LWIP_CHECKSUM_CTRL_PER_NETIF   1 /* some are left to the port and the device: ethif.c */
 #define LWIP_PBUF_REF_T                unsigned short
 #define LWIP_NETIF_TX_SINGLE_PBUF      0
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 0
@@ -133,6 +134,9 @@ unsigned short netport_ooseq_limit(const struct tcp_pcb *pcb);
 
 #define LWIP_HOOK_TCP_ISN netport_tcp_isn
 
+/* A frame of merged segments counts as the several it is: it is acknowledged at once. */
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, optlen, opt1len, opt2, p) netport_tcp_in((pcb), (p))
+
 /* ---- pools -------------------------------------------------------------------------------------
  */
 
@@ -150,9 +154,11 @@ unsigned short netport_ooseq_limit(const struct tcp_pcb *pcb);
 /* Frames held while their neighbour is unknown: one an entry, in each of the two tables. */
 #define STACK_PENDING (2 * CONFIG_NEIGHBORS)
 
-/* Pbufs that one received frame takes. */
+/* Pbufs that one received frame takes: any, and the packet in one of merged TCP segments. */
 #define PBUF_POOL_BUFSIZE 1536 /* a whole frame of an MTU of 1500 */
 #define STACK_FRAME_PBUFS ((CONFIG_MTU_MAX + 18 + PBUF_POOL_BUFSIZE - 1) / PBUF_POOL_BUFSIZE)
+#define STACK_TCP_PBUFS                                                                            \
+    (CONFIG_RX_BIG > 0 ? (65535 + PBUF_POOL_BUFSIZE - 1) / PBUF_POOL_BUFSIZE : STACK_FRAME_PBUFS)
 
 /* Out of order, over all connections. netport_ooseq_limit() lets a connection grow beyond its own
  * share only while less than the shared part of the pool is in use: at worst one connection has
@@ -160,8 +166,8 @@ unsigned short netport_ooseq_limit(const struct tcp_pcb *pcb);
  * so the frame in hand comes on top. */
 #define STACK_OOSEQ (CONFIG_OOSEQ_SHARED - 1 + (CONFIG_TCP_CONN - 1) * CONFIG_OOSEQ_OWN)
 
-/* Those out of order, those waiting for a neighbour, the frame in hand. */
-#define PBUF_POOL_SIZE (STACK_OOSEQ + (STACK_PENDING + 1) * STACK_FRAME_PBUFS)
+/* Those out of order, those waiting for a neighbour, which are never TCP, the frame in hand. */
+#define PBUF_POOL_SIZE (STACK_OOSEQ + STACK_PENDING * STACK_FRAME_PBUFS + STACK_TCP_PBUFS)
 
 /* Sending: data segments, of at least two pbufs each; the rest of one that was split for a small
  * window while the queue was full (patch 0017: only then); a FIN. Receiving: each out-of-order pbuf

@@ -91,6 +91,7 @@ static void json_interface(struct json *j, const struct ethif *e)
     json_u64(j, "rx_oversized", e->rx_oversized);
     json_u64(j, "rx_source", e->rx_source);
     json_u64(j, "rx_foreign", e->rx_foreign);
+    json_u64(j, "rx_merged", e->rx_merged);
     json_u64(j, "rx_no_pbuf", e->rx_no_pbuf);
     json_u64(j, "tx_busy", e->tx_busy);
     json_u64(j, "tx_oversized", e->tx_oversized);

@@ -43,6 +43,20 @@ u32_t netport_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr
     return (u32_t)(time_ns() / (4 * NS_PER_US)) + (u32_t)rand_hash(&key, sizeof(key));
 }
 
+/* Pbufs of the segment that the stack looks at. */
+static unsigned in_pbufs;
+
+/* lwIP acknowledges every second segment at once and lets a single one wait. What is larger than a
+ * segment is several, so it counts as the second [RFC 5681, section 4.2]: its sender may have no
+ * more in flight. */
+err_t netport_tcp_in(struct tcp_pcb *pcb, const struct pbuf *p)
+{
+    in_pbufs = pbuf_clen(p);
+    if (pcb->state != LISTEN && p->tot_len > pcb->mss)
+        tcp_set_flags(pcb, TF_ACK_DELAY);
+    return ERR_OK;
+}
+
 /* While the shared part has room, a connection may keep what it gets. When it has none, a
  * connection gives up at least as much of the far end of its queue as the new frame brought, down
  * to its own share: what all keep beyond their shares grows no more. The rest of the pool is those
@@ -56,6 +70,5 @@ u16_t netport_ooseq_limit(const struct tcp_pcb *pcb)
         return UINT16_MAX;
     for (const struct tcp_seg *seg = pcb->ooseq; seg != NULL; seg = seg->next)
         n += pbuf_clen(seg->p);
-    return (u16_t)(n > CONFIG_OOSEQ_OWN + STACK_FRAME_PBUFS ? n - STACK_FRAME_PBUFS
-                                                            : CONFIG_OOSEQ_OWN);
+    return (u16_t)(n > CONFIG_OOSEQ_OWN + in_pbufs ? n - in_pbufs : CONFIG_OOSEQ_OWN);
 }

@@ -380,7 +380,7 @@ static uint16_t announce(struct rig_tcp *t, bool syn, uint32_t ack)
 void rig_tcp_segment(struct rig_tcp *t, uint8_t flags, uint32_t seq, uint32_t ack, const void *data,
                      uint32_t len)
 {
-    uint8_t frame[RIG_FRAME_MAX], *tcp = calloc(1, 32 + len);
+    uint8_t *frame = malloc(14 + 40 + 32 + len), *tcp = calloc(1, 32 + len);
     const bool syn = (flags & RIG_SYN) != 0;
     uint32_t hlen = 20;
 
@@ -406,6 +406,7 @@ void rig_tcp_segment(struct rig_tcp *t, uint8_t flags, uint32_t seq, uint32_t ac
 
     rig_set_host(frame, n, t->host);
     rig_inject(frame, n);
+    free(frame);
     free(tcp);
 }
 

@@ -70,9 +70,11 @@ struct rig {
     bool second_stuck;    /* the second completes nothing */
     uint32_t mtu;         /* set before rig_start(); 0 = 1500 */
     bool link_up;
-    bool tx_stuck;    /* the device completes nothing: the ring fills up */
-    unsigned tx_ring; /* buffers; CONFIG_TX_RING */
-    bool rx_due;      /* what the driver was last told */
+    bool tx_stuck;      /* the device completes nothing: the ring fills up */
+    unsigned tx_ring;   /* buffers; CONFIG_TX_RING */
+    bool rx_due;        /* what the driver was last told */
+    bool tx_csum;       /* the device completes checksums */
+    uint8_t rx_offload; /* NETBUF_* of the frames that rig_inject() gets */
 };
 extern struct rig rig;
 

@@ -84,8 +84,13 @@ unsigned sim_records(const char *event);
 
 enum { SIM_RXQ, SIM_TXQ, SIM_QUEUES };
 
+#define SIM_F_CSUM            (1ull << 0)
+#define SIM_F_GUEST_CSUM      (1ull << 1)
 #define SIM_F_MTU             (1ull << 3)
 #define SIM_F_MAC             (1ull << 5)
+#define SIM_F_GUEST_TSO4      (1ull << 7)
+#define SIM_F_GUEST_TSO6      (1ull << 8)
+#define SIM_F_GUEST_ECN       (1ull << 9)
 #define SIM_F_STATUS          (1ull << 16)
 #define SIM_F_ANY_LAYOUT      (1ull << 27)
 #define SIM_F_INDIRECT_DESC   (1ull << 28)
@@ -183,7 +188,9 @@ struct sim_nic {
     bool gone;             /* all ones from everywhere */
     bool interrupts_lost;
     bool doorbells_lost;
-    uint8_t hdr_junk; /* fills the header of frames it delivers */
+    uint8_t hdr_junk; /* fills the header of frames it delivers, where it means nothing */
+    bool rx_hdr_set;  /* instead the header is this one */
+    uint8_t rx_hdr[12];
     uint64_t (*shm_hook)(struct sim_nic *, const volatile void *p, unsigned width, uint64_t v);
     bool at_odds; /* see sim_lie() */
 
@@ -206,7 +213,7 @@ struct sim_nic {
 
     /* What it sent */
     uint64_t tx_frames, tx_bytes;
-    uint8_t tx_last[65536];
+    uint8_t tx_last[65536], tx_last_hdr[12];
     uint32_t tx_last_len;
 };
 
@@ -306,6 +313,10 @@ uint16_t sim_vector_assign(struct sim_nic *n, uint16_t v);
 void sim_check_vectors_read(const struct sim_nic *n);
 bool sim_msix_on(const struct sim_nic *n);
 uint32_t sim_header(const struct sim_nic *n);
+void sim_check_dependencies(const struct sim_nic *n);
+void sim_check_tx_header(const struct sim_nic *n, const uint8_t *hdr, uint32_t len);
+void sim_rx_header(const struct sim_nic *n, uint8_t *hdr);
+uint32_t sim_rx_min(const struct sim_nic *n);
 void sim_queue_enable(struct sim_nic *n, unsigned q);
 void sim_queue_reset(struct sim_nic *n, unsigned q);
 void sim_doorbell(struct sim_nic *n, unsigned q);

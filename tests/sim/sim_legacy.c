@@ -149,6 +149,7 @@ static void write_status(struct sim_nic *n, uint8_t v)
     if (added & DRIVER_OK) {
         if (!n->features_known)
             sim_breach("3.1.2", "features were never written");
+        sim_check_dependencies(n);
         sim_check_vectors_read(n);
     }
     n->status |= v;

@@ -197,6 +197,7 @@ static void check_accepted(struct sim_nic *n)
     if (n->offer & ~n->accepted & (SIM_F_VERSION_1 | SIM_F_ACCESS_PLATFORM | SIM_F_ORDER_PLATFORM))
         sim_breach("6.1", "does not accept what it has to: 0x%llx",
                    (unsigned long long)(n->offer & ~n->accepted));
+    sim_check_dependencies(n);
 }
 
 static void check_ready(struct sim_nic *n)

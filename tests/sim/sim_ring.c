@@ -20,8 +20,6 @@
 #define DRIVER_OK   0x04
 #define NEEDS_RESET 0x40
 
-#define RX_MIN      1514u /* and the header [5.1.6.3.1] */
-
 const struct sim_format *sim_format(const struct sim_nic *n)
 {
     return n->accepted & SIM_F_RING_PACKED ? &sim_packed : &sim_split;
@@ -181,17 +179,12 @@ static void transfer(const struct sim_entry *e, bool writes, uint32_t at, void *
     assert_int_equal(len, 0);
 }
 
-static void check_tx_header(const struct sim_nic *n, const struct sim_entry *e)
+static void check_tx_header(const struct sim_nic *n, const struct sim_entry *e, uint32_t bytes)
 {
-    const uint32_t header = sim_header(n);
     uint8_t h[12];
 
-    transfer(e, false, 0, h, header);
-    for (unsigned i = 0; i < header; i++)
-        if (h[i] != 0) {
-            sim_breach("5.1.6.2.1", "byte %u of a transmit header is 0x%02x", i, h[i]);
-            return;
-        }
+    transfer(e, false, 0, h, sim_header(n));
+    sim_check_tx_header(n, h, bytes - sim_header(n));
 }
 
 static void check_order(const struct sim_entry *e, unsigned size)
@@ -226,7 +219,7 @@ static void check_entry(struct sim_nic *n, unsigned qi, const struct sim_entry *
     uint32_t out = bytes_of(e, false), in = bytes_of(e, true), header = sim_header(n);
 
     check_order(e, n->q[qi].size);
-    if (qi == SIM_RXQ && (out != 0 || in < RX_MIN + header))
+    if (qi == SIM_RXQ && (out != 0 || in < sim_rx_min(n) + header))
         sim_breach("5.1.6.3.1", "receive buffer of %u bytes, and %u to read", in, out);
     if (qi == SIM_TXQ && (in != 0 || out < header))
         sim_breach("5.1.6.2.1", "transmit buffer of %u bytes, and %u to write", out, in);
@@ -237,7 +230,7 @@ static void check_entry(struct sim_nic *n, unsigned qi, const struct sim_entry *
     if (poisoned(e))
         sim_breach("3.3.1", "a buffer is exposed twice, or is none");
     else if (qi == SIM_TXQ && out >= header)
-        check_tx_header(n, e);
+        check_tx_header(n, e, out);
 }
 
 void sim_expose(struct sim_nic *n, unsigned qi, uint16_t id, const struct sim_entry *e)
@@ -428,7 +421,7 @@ bool sim_rx(struct sim_nic *n, const void *frame, uint32_t len)
     assert_true(header + len <= room);
     bytes = malloc(room);
     assert_non_null(bytes);
-    memset(bytes, n->hdr_junk, header);
+    sim_rx_header(n, bytes);
     memcpy(bytes + header, frame, len);
     memset(bytes + header + len, 0xa5, room - header - len); /* a device may use all it was given */
     transfer(e, true, 0, bytes, room);
@@ -454,6 +447,7 @@ unsigned sim_tx(struct sim_nic *n, unsigned max)
         e = &n->q[SIM_TXQ].entries[id];
         n->tx_last_len = bytes_of(e, false) - header;
         assert_true(n->tx_last_len <= sizeof(n->tx_last));
+        transfer(e, false, 0, n->tx_last_hdr, header);
         transfer(e, false, header, n->tx_last, n->tx_last_len);
         n->tx_frames++;
         n->tx_bytes += n->tx_last_len;

@@ -273,8 +273,6 @@ static void values_out_of_range_or_malformed_are_refused(void **state)
         "features=none",
         "features=mtu",
         "features=-",
-        "features=-tso",
-        "features=-csum",
         "features=-packe",
         "features=-mtu,",
         "features=-mtu-mac",

@@ -217,8 +217,9 @@ static void every_legacy_subset_of_the_offer_is_served(void **state)
     setup(NULL);
     nic->offer = 0xffffffff;
     assert_true(driver_says("legacy"));
-    assert_true(nic->accepted ==
-                (SIM_F_MTU | SIM_F_MAC | SIM_F_STATUS | SIM_F_EVENT_IDX | SIM_F_ANY_LAYOUT));
+    assert_true(nic->accepted == (SIM_F_MTU | SIM_F_MAC | SIM_F_STATUS | SIM_F_EVENT_IDX |
+                                  SIM_F_ANY_LAYOUT | SIM_F_CSUM | SIM_F_GUEST_CSUM |
+                                  SIM_F_GUEST_TSO4 | SIM_F_GUEST_TSO6 | SIM_F_GUEST_ECN));
     traffic_flows(300);
 }
 
@@ -293,7 +294,7 @@ static void legacy_queue_sizes_are_taken_or_refused(void **state)
 static void ring_longer_than_the_buffers_last_is_filled_as_far_as_they_go(void **state)
 {
     (void)state;
-    nic->offer |= SIM_F_MTU;
+    nic->offer |= SIM_F_MTU | SIM_F_GUEST_CSUM | SIM_F_GUEST_TSO4; /* the largest buffers */
     nic->mtu = 9000;
     nic->q[SIM_RXQ].max = 1024;
     assert_true(driver_says("legacy"));

@@ -29,11 +29,11 @@ UNIT_LWIP         := $(addprefix build/lwip/src/,core/def.c core/inet_chksum.c c
                      core/ipv4/ip4.c core/ipv4/ip4_addr.c core/ipv6/ethip6.c core/ipv6/icmp6.c core/ipv6/ip6.c \
                      core/ipv6/ip6_addr.c core/ipv6/mld6.c core/ipv6/nd6.c netif/ethernet.c)
 UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_kernel.c netrig_mem.c netrig_vnet.c) \
-                     $(addprefix lwip-port/,chksum.c ethif.c netport.c netport_stats.c port.c) \
+                     $(addprefix lwip-port/,chksum.c ethif.c netport.c netport_stats.c offload.c port.c) \
                      kernel/fault.c kernel/json.c kernel/format.c $(UNIT_LWIP)
 UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc
 UNIT_NETRIG_NEEDS := build/lwip/.stamp
-UNIT_SIM    := tests/sim/sim_pci.c tests/sim/sim_nic.c tests/sim/sim_legacy.c tests/sim/sim_ring.c \
+UNIT_SIM    := tests/sim/sim_pci.c tests/sim/sim_nic.c tests/sim/sim_legacy.c tests/sim/sim_net.c tests/sim/sim_ring.c \
                tests/sim/sim_split.c tests/sim/sim_packed.c tests/sim/sim_kernel.c \
                kernel/json.c kernel/format.c
 
@@ -72,6 +72,10 @@ UNIT_NEEDS_test_netport := $(UNIT_NETRIG_NEEDS)
 UNIT_SRC_test_hostile   := tests/unit/test_hostile.c $(UNIT_NETRIG)
 UNIT_LIBS_test_hostile  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_hostile := $(UNIT_NETRIG_NEEDS)
+UNIT_TESTS += test_offload
+UNIT_SRC_test_offload   := tests/unit/test_offload.c $(UNIT_NETRIG)
+UNIT_LIBS_test_offload  := $(UNIT_NETRIG_LIBS)
+UNIT_NEEDS_test_offload := $(UNIT_NETRIG_NEEDS)
 # The same bounds with the small profile's pools.
 UNIT_TESTS += test_hostile_lean
 UNIT_SRC_test_hostile_lean    := $(UNIT_SRC_test_hostile)
@@ -101,6 +105,7 @@ UNIT_NEEDS_test_small := $(UNIT_NETRIG_NEEDS)
 
 UNIT_DRIVER := drivers/netbuf.c drivers/pci.c drivers/virtqueue.c drivers/virtqueue_split.c drivers/virtio_pci.c \
                drivers/virtio_pci_legacy.c drivers/virtio_pci_modern.c drivers/virtio_net.c drivers/virtio_net_up.c drivers/virtio_net_stats.c \
+               drivers/virtio_net_bufs.c drivers/virtio_net_features.c drivers/virtio_net_hdr.c \
                drivers/virtio_net_stall.c drivers/virtio_net_watch.c drivers/virtqueue_packed.c kernel/fault.c
 UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci test_virtio_net test_virtio_net_up test_sim
 UNIT_SRC_test_netbuf    := tests/unit/test_netbuf.c drivers/netbuf.c $(UNIT_SIM)
@@ -118,6 +123,8 @@ UNIT_SRC_test_virtio_pci_legacy  := tests/unit/test_virtio_pci_legacy.c $(UNIT_D
 UNIT_LIBS_test_virtio_pci_legacy := -no-pie
 UNIT_TESTS += test_watch
 UNIT_SRC_test_watch      := tests/unit/test_watch.c $(UNIT_DRIVER) $(UNIT_SIM)
+UNIT_TESTS += test_vnet_features
+UNIT_SRC_test_vnet_features := tests/unit/test_vnet_features.c kernel/conf.c kernel/conf_fault.c kernel/ipaddr.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_SRC_test_sim        := tests/unit/test_sim.c $(UNIT_SIM)
 UNIT_SRC_test_pci        := tests/unit/test_pci.c drivers/pci.c $(UNIT_SIM)
 UNIT_SRC_test_virtio_pci := tests/unit/test_virtio_pci.c drivers/pci.c drivers/virtio_pci.c drivers/virtio_pci_legacy.c \

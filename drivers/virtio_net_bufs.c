@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The memory behind the rings: which size of buffer a NIC gets, and how many of them.
+ *
+ * Each receive buffer holds any frame the device may deliver, so that no frame ever needs more
+ * buffers than there are [virtio 5.1.6.3.1]:
+ *
+ *     std     2 KiB      where a frame is at most an MTU of 2018
+ *     jumbo   9 KiB      where the MTU is larger
+ *     big    64 KiB      where the device may merge TCP segments into one frame
+ *
+ * All NICs share one arena in equal parts, since one alone shall have many big buffers. From a
+ * part's bytes follow its buffers, from these the ring: the largest that leaves spares for a
+ * quarter of it, at most for a whole batch.
+ */
+#include "virtio_net_state.h"
+
+#define NOINIT __attribute__((section(".noinit"), aligned(4096)))
+
+static uint8_t rx_arena[CONFIG_RX_ARENA] NOINIT;
+static uint8_t tx_arena[CONFIG_NICS][CONFIG_TX_ARENA] NOINIT;
+
+/* A NIC's part of the receive arena, bytes: whole cache lines. */
+#define PART_BYTES(nics) (CONFIG_RX_ARENA / (nics) / 64 * 64)
+
+static_assert(PART_BYTES(CONFIG_NICS) >= VNET_RX_BUFS * CONFIG_BUF_BYTES_STD,
+              "the full ring and its spares of the smallest buffers, for every NIC");
+static_assert(CONFIG_BUF_BYTES_MAX == CONFIG_BUF_BYTES_STD ||
+                  PART_BYTES(CONFIG_NICS) >= (256 + CONFIG_RX_BATCH) * CONFIG_BUF_BYTES_MAX,
+              "rings of 256 with jumbo frames, for every NIC");
+static_assert(CONFIG_RX_BIG == 0 ||
+                  PART_BYTES(CONFIG_NICS) / CONFIG_BUF_BYTES_BIG >= CONFIG_RX_BIG_MIN * 5 / 4,
+              "a ring of big buffers and its spares, for every NIC");
+
+static uint16_t spares(uint16_t ring)
+{
+    uint16_t quarter = ring / 4 > 0 ? ring / 4 : 1;
+
+    return quarter < CONFIG_RX_BATCH ? quarter : CONFIG_RX_BATCH;
+}
+
+/* The largest ring for so many buffers. */
+static uint16_t ring_of(uint32_t bufs)
+{
+    uint16_t ring = CONFIG_RX_RING;
+
+    while (ring > 1 && ring + spares(ring) > bufs)
+        ring >>= 1;
+    return ring;
+}
+
+bool vnet_holds_merged(const struct vnet *vn)
+{
+    if (vn->known)
+        return vn->rx_bufs[0].cap >= CONFIG_BUF_BYTES_BIG;
+    return CONFIG_RX_BIG > 0;
+}
+
+static uint32_t frame_bytes(uint16_t mtu)
+{
+    return CONFIG_FRAME_BYTES((uint32_t)mtu) > CONFIG_BUF_BYTES_STD ? CONFIG_BUF_BYTES_MAX
+                                                                    : CONFIG_BUF_BYTES_STD;
+}
+
+uint32_t vnet_buf_bytes(const struct vnet *vn, uint64_t features, uint16_t mtu)
+{
+    if (vn->known)
+        return vn->rx_bufs[0].cap;
+    return features & VIRTIO_NET_F_GUEST_TSO ? CONFIG_BUF_BYTES_BIG : frame_bytes(mtu);
+}
+
+/* What the device has of so many entries; a legacy one may have more, which then stay empty. */
+static uint16_t queue_size(struct vnet *vn, uint16_t index, uint16_t max)
+{
+    uint16_t size = vpci_queue_size(&vn->vpci, index, max);
+
+    return size < max ? size : max;
+}
+
+void vnet_carve(struct vnet *vn)
+{
+    uint32_t bytes = vnet_buf_bytes(vn, vn->vpci.features, vn->mtu);
+    uint32_t part = PART_BYTES(vn->nics), bufs = part / bytes;
+
+    vn->rx_ring = queue_size(vn, VIRTIO_NET_RXQ, ring_of(bufs));
+    vn->tx_ring = queue_size(vn, VIRTIO_NET_TXQ, CONFIG_TX_RING);
+    netbuf_pool_init(&vn->rx_pool, "rx", rx_arena + (size_t)part * vn->index, part, bytes,
+                     vn->rx_bufs, vn->rx_buf_ids, (uint16_t)(vn->rx_ring + CONFIG_RX_BATCH));
+    netbuf_pool_init(&vn->tx_pool, "tx", tx_arena[vn->index], sizeof(tx_arena[0]),
+                     frame_bytes(vn->mtu), vn->tx_bufs, vn->tx_buf_ids, vn->tx_ring);
+    vn->rx_spares = (uint16_t)(vn->rx_pool.n - vn->rx_ring);
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The header in front of every frame, both ways [virtio 5.1.6].
+ *
+ * A field counts only with the feature that gives it a meaning; everything else in a received
+ * header is ignored, whatever it says [virtio 5.1.6.4.2]: devices set flags that nobody agreed on,
+ * and hdr_len is a hint that is never needed. What does count is fetched once and checked before it
+ * is believed: a device that lies costs a frame, counted, and nothing else.
+ */
+#include "string.h"
+#include "virtio_net_state.h"
+
+/* Bytes of a checksum field. */
+#define CSUM_BYTES 2u
+
+/* The type of the frames that the device made one of; false: not one that was agreed on. */
+static bool merged_type(const struct vnet *vn, uint8_t gso_type)
+{
+    switch (gso_type) {
+    case VIRTIO_NET_HDR_GSO_TCPV4:
+        return vn->vpci.features & VIRTIO_NET_F_GUEST_TSO4;
+    case VIRTIO_NET_HDR_GSO_TCPV6:
+        return vn->vpci.features & VIRTIO_NET_F_GUEST_TSO6;
+    case VIRTIO_NET_HDR_GSO_TCPV4 | VIRTIO_NET_HDR_GSO_ECN:
+    case VIRTIO_NET_HDR_GSO_TCPV6 | VIRTIO_NET_HDR_GSO_ECN:
+        return (vn->vpci.features & VIRTIO_NET_F_GUEST_ECN) &&
+               merged_type(vn, (uint8_t)(gso_type & ~VIRTIO_NET_HDR_GSO_ECN));
+    default:
+        return false;
+    }
+}
+
+bool vnet_hdr_rx(const struct vnet *vn, struct netbuf *nb, uint32_t frame_bytes)
+{
+    struct virtio_net_hdr hdr;
+
+    nb->offload = 0;
+    if (!(vn->vpci.features & VIRTIO_NET_F_GUEST_CSUM))
+        return true; /* what the others need */
+    memcpy(&hdr, netbuf_frame(nb) - vn->hdr_bytes, vn->hdr_bytes);
+    if (hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
+        /* A frame that never was on a wire: nobody finished its checksum, which cannot be wrong. */
+        if ((uint32_t)hdr.csum_start + hdr.csum_offset + CSUM_BYTES > frame_bytes)
+            return false;
+        nb->offload |= NETBUF_CSUM_VALID;
+    } else if (hdr.flags & VIRTIO_NET_HDR_F_DATA_VALID) {
+        nb->offload |= NETBUF_CSUM_VALID;
+    }
+    if (!(vn->vpci.features & VIRTIO_NET_F_GUEST_TSO) || hdr.gso_type == VIRTIO_NET_HDR_GSO_NONE)
+        return true;
+    nb->offload |= NETBUF_MERGED;
+    return merged_type(vn, hdr.gso_type);
+}
+
+void vnet_hdr_tx(const struct vnet *vn, struct netbuf *nb)
+{
+    struct virtio_net_hdr hdr = {0}; /* num_buffers must be 0 [virtio 5.1.6.2.1] */
+
+    if (nb->offload & NETBUF_CSUM_PARTIAL) {
+        hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+        hdr.csum_start = nb->csum_start;
+        hdr.csum_offset = nb->csum_offset;
+    }
+    memcpy(netbuf_frame(nb) - vn->hdr_bytes, &hdr, vn->hdr_bytes);
+}

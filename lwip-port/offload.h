@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Checksums of TCP and UDP in frames that the port sends, and what it has to know of frames in
+ * which a device merged segments.
+ *
+ * lwIP leaves these checksums to the port, which has the frame in one piece: it adds the pseudo
+ * header, and either the device adds the rest or the port does.
+ */
+#ifndef LWIP_PORT_OFFLOAD_H
+#define LWIP_PORT_OFFLOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Where a frame's checksum is: the bytes that it covers, besides the pseudo header, begin at start
+ * and end with the packet; its field is at start + offset. */
+struct offload_csum {
+    uint16_t start, offset;
+};
+
+/* If the frame, one of our own making, carries TCP or UDP directly in IP: puts the sum over the
+ * pseudo header into the checksum's field, not inverted, says where that is, and returns true. */
+bool offload_csum_begin(uint8_t *frame, uint32_t len, struct offload_csum *c);
+
+/* Completes the checksum of that frame. */
+void offload_csum_finish(uint8_t *frame, uint32_t len, const struct offload_csum *c);
+
+/* True if a received frame is TCP directly in IP; only such frames are ever merged. */
+bool offload_is_tcp(const uint8_t *frame, uint32_t len);
+
+#endif

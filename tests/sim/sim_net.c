@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What makes the simulated device a network device: which features need which, the header in front
+ * of each frame, the size of receive buffers. Written from the specification's text [5.1.3, 5.1.6].
+ */
+#include "sim.h"
+
+#include <string.h>
+
+#define NEEDS_CSUM 1
+
+/* Byte offsets in the header. */
+enum { H_FLAGS, H_GSO_TYPE, H_HDR_LEN, H_GSO_SIZE = 4, H_CSUM_START = 6, H_CSUM_OFFSET = 8 };
+
+void sim_check_dependencies(const struct sim_nic *n)
+{
+    static const struct {
+        uint64_t bit, any;
+    } needs[] = {
+        {SIM_F_GUEST_TSO4, SIM_F_GUEST_CSUM},
+        {SIM_F_GUEST_TSO6, SIM_F_GUEST_CSUM},
+        {SIM_F_GUEST_ECN, SIM_F_GUEST_TSO4 | SIM_F_GUEST_TSO6},
+    };
+
+    for (unsigned i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
+        if (n->accepted & needs[i].bit && !(n->accepted & needs[i].any))
+            sim_breach("5.1.3.1", "accepts 0x%llx without any of 0x%llx",
+                       (unsigned long long)needs[i].bit, (unsigned long long)needs[i].any);
+}
+
+/* Bytes behind the header. */
+uint32_t sim_rx_min(const struct sim_nic *n)
+{
+    return n->accepted & (SIM_F_GUEST_TSO4 | SIM_F_GUEST_TSO6) ? 65550 : 1514;
+}
+
+void sim_check_tx_header(const struct sim_nic *n, const uint8_t *h, uint32_t len)
+{
+    bool csum = n->accepted & SIM_F_CSUM && h[H_FLAGS] == NEEDS_CSUM;
+
+    for (unsigned i = 0; i < sim_header(n); i++)
+        if (h[i] != 0 &&
+            !(csum && (i == H_FLAGS || (i >= H_CSUM_START && i < H_CSUM_OFFSET + 2)))) {
+            sim_breach("5.1.6.2.1", "byte %u of a transmit header is 0x%02x", i, h[i]);
+            return;
+        }
+    if (csum && sim_get16(h + H_CSUM_START) + sim_get16(h + H_CSUM_OFFSET) + 2u > len)
+        sim_breach("5.1.6.2.1", "a checksum at %u + %u of a frame of %u bytes",
+                   sim_get16(h + H_CSUM_START), sim_get16(h + H_CSUM_OFFSET), len);
+}
+
+/* What a correct device writes: its own choice where a field means nothing [5.1.6.4.1]. */
+void sim_rx_header(const struct sim_nic *n, uint8_t *h)
+{
+    if (n->rx_hdr_set) {
+        memcpy(h, n->rx_hdr, sim_header(n));
+        return;
+    }
+    memset(h, n->hdr_junk, sim_header(n));
+    if (n->accepted & SIM_F_GUEST_CSUM)
+        h[H_FLAGS] &= 0xf8; /* bits that nobody has given a meaning */
+    if (n->accepted & (SIM_F_GUEST_TSO4 | SIM_F_GUEST_TSO6))
+        h[H_GSO_TYPE] = 0;
+}

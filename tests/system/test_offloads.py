@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What virtio-net negotiates beyond the minimum. QEMU offers offloads only on a tap, where frames have
+their header on the way to the host's kernel as well."""
+
+import os
+import socket
+import subprocess
+import threading
+
+import pytest
+
+OFFLOADS = {"csum", "guest_csum", "guest_tso4", "guest_tso6", "guest_ecn"}
+
+# The command line's words -> what of OFFLOADS is left.
+MASKS = {
+    "": OFFLOADS,
+    "features=-tso": {"csum", "guest_csum"},
+    "features=-guest_csum": {"csum"},
+    "features=-csum": OFFLOADS - {"csum"},
+    "features=-guest_tso4": OFFLOADS - {"guest_tso4"},
+    "features=-csum,-guest_csum": set(),
+}
+
+
+def nic(guest):
+    return guest.find("nic")[0]
+
+
+def rx_queue(guest):
+    return next(queue for queue in guest.stats()["queues"] if queue["queue"] == "rx")
+
+
+def addresses(guest):
+    return [guest.net.guest4, *([guest.net.guest6] if guest.net.has_ipv6 else [])]
+
+
+def echo(address, data):
+    """What comes back."""
+    with socket.create_connection((address, 7), 60) as sock:
+        sender = threading.Thread(target=lambda: (sock.sendall(data), sock.shutdown(socket.SHUT_WR)))
+        sender.start()
+        got = bytearray()
+        while piece := sock.recv(1 << 16):
+            got += piece
+        sender.join()
+    return bytes(got)
+
+
+def echo_udp(address, data):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(20)
+        sock.connect((address, 7))
+        sock.send(data)
+        return sock.recv(1 << 16)
+
+
+def iperf3(guest, *words):
+    done = subprocess.run(guest.iperf3("-t", 1, *words), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def check_traffic(guest):
+    """Every byte right, both protocols, both ways; then as fast as it goes. TCP from this host arrives in
+    frames of many segments where that was agreed on, and nothing is dropped on the way."""
+    data = os.urandom(2_000_000)
+    for address in addresses(guest):
+        assert echo(address, data) == data
+        for size in (1, 2, 999, 1400):
+            assert echo_udp(address, data[:size]) == data[:size]
+    before = rx_queue(guest)
+    iperf3(guest)
+    after = rx_queue(guest)
+    iperf3(guest, "-R")
+    stats = guest.stats()
+    assert stats["alloc_failures"] == 0
+    assert after["drops"] == {reason: 0 for reason in after["drops"]}
+    lwip = stats["lwip"]
+    for protocol in ("ip", "ip6", "tcp", "udp", "icmp", "icmp6"):
+        assert lwip[protocol]["chkerr"] == lwip[protocol]["lenerr"] == 0, protocol
+    for interface in lwip["interfaces"]:
+        dropped = {k: v for k, v in interface.items() if k.startswith("rx_") and k != "rx_foreign" and v}
+        assert not dropped
+    return (after["bytes"] - before["bytes"]) / (after["packets"] - before["packets"])
+
+
+@pytest.mark.parametrize("words", MASKS, ids=lambda words: words or "all")
+def test_offloads_are_used_as_far_as_they_are_not_masked(boot, tap, words):
+    guest = boot(words, net=tap)
+    assert OFFLOADS & set(nic(guest)["features"]) == MASKS[words]
+    mean = check_traffic(guest)
+    if "guest_tso4" in MASKS[words]:
+        assert mean > 3000
+    else:
+        assert mean <= 1514

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Offloads between the stack and a device: checksums that somebody else computes or vouches for,
+ * and frames of many segments.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/stats.h"
+#include "lwip/tcp.h"
+#include "lwip/udp.h"
+#include "netbuf.h"
+#include "netport.h"
+#include "netport_priv.h"
+#include "netrig.h"
+
+#define VOUCHED (NETBUF_CSUM_VALID | NETBUF_MERGED)
+#define SEGMENT 1460u
+
+static uint8_t data[1 << 17], got[1 << 17];
+static uint32_t got_n;
+static uint8_t frame[70000];
+
+static err_t take(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+    (void)arg;
+    (void)err;
+    if (p == NULL)
+        return netport_close(pcb) ? ERR_ABRT : ERR_OK;
+    assert_true(got_n + p->tot_len <= sizeof(got));
+    pbuf_copy_partial(p, got + got_n, p->tot_len, 0);
+    got_n += p->tot_len;
+    tcp_recved(pcb, p->tot_len);
+    pbuf_free(p);
+    return ERR_OK;
+}
+
+static err_t accept(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+    (void)arg;
+    (void)err;
+    tcp_recv(pcb, take);
+    return ERR_OK;
+}
+
+static void echo_udp(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *addr,
+                     u16_t port)
+{
+    (void)arg;
+    udp_sendto(pcb, p, addr, port);
+    pbuf_free(p);
+}
+
+static struct udp_pcb *udp;
+
+static int setup(void **state)
+{
+    struct tcp_pcb *pcb;
+
+    rig_setup(state);
+    got_n = 0;
+    for (unsigned i = 0; i < sizeof(data); i++)
+        data[i] = (uint8_t)(i * 31 + (i >> 8));
+    pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
+    assert_int_equal(tcp_bind(pcb, IP_ANY_TYPE, 9), ERR_OK);
+    tcp_accept(tcp_listen_with_backlog(pcb, CONFIG_BACKLOG), accept);
+    udp = udp_new_ip_type(IPADDR_TYPE_ANY);
+    udp_bind(udp, IP_ANY_TYPE, 7);
+    udp_recv(udp, echo_udp, NULL);
+    return 0;
+}
+
+static struct ethif *ethif(void)
+{
+    return netport_ethif(0);
+}
+
+/* A segment of so many bytes, at the connection's place and with the right acknowledgement. */
+static void segment(struct rig_tcp *t, uint32_t len)
+{
+    rig_tcp_segment(t, RIG_ACK | RIG_PSH, t->snd_nxt, t->rcv_nxt, data, len);
+    t->snd_nxt += len;
+    rig_pump();
+}
+
+/* ---- received: merged segments ----------------------------------------------------------------
+ */
+
+static void merged_segments_arrive_whole(void **state)
+{
+    static const uint32_t lens[] = {SEGMENT + 1, 2 * SEGMENT, 20000, 65535 - 40};
+
+    (void)state;
+    for (unsigned v6 = 0; v6 < 2; v6++)
+        for (unsigned i = 0; i < 4; i++) {
+            uint32_t len = lens[i] - (v6 ? 20 : 0);
+            struct rig_tcp t;
+
+            got_n = 0;
+            assert_true(v6 ? rig_tcp_connect6(&t, 9) : rig_tcp_connect(&t, 9));
+            rig.rx_offload = VOUCHED;
+            segment(&t, len);
+            assert_int_equal(got_n, len);
+            assert_memory_equal(got, data, len);
+            assert_int_equal(t.snd_una, t.snd_nxt); /* acknowledged, and no time has passed */
+            rig.rx_offload = 0;
+            rig_tcp_close(&t);
+        }
+}
+
+static void single_segments_are_still_acknowledged_in_pairs(void **state)
+{
+    struct rig_tcp t;
+
+    (void)state;
+    assert_true(rig_tcp_connect(&t, 9));
+    segment(&t, SEGMENT);
+    assert_int_equal(t.snd_nxt - t.snd_una, SEGMENT);
+    segment(&t, SEGMENT);
+    assert_int_equal(t.snd_una, t.snd_nxt);
+    rig_tcp_close(&t);
+}
+
+static void what_is_too_large_is_dropped_and_counted(void **state)
+{
+    struct rig_tcp t;
+
+    (void)state;
+    assert_true(rig_tcp_connect(&t, 9));
+    rig.rx_offload = NETBUF_CSUM_VALID;
+    segment(&t, SEGMENT + 1); /* one frame, larger than the MTU, that nobody merged */
+    assert_int_equal(ethif()->rx_oversized, 1);
+    rig.rx_offload = VOUCHED;
+    memset(frame, 0, sizeof(frame));
+    rig_build_ip(frame, false, 6, data, 100);
+    for (uint32_t len = 65535 + 15; len < 65600; len++)
+        rig_inject(frame, len);
+    rig_pump();
+    assert_int_equal(ethif()->rx_oversized, 1 + 50);
+    assert_int_equal(got_n, 0);
+    rig.rx_offload = 0;
+    rig_tcp_forget(&t);
+}
+
+static void only_tcp_can_be_merged(void **state)
+{
+    static const uint8_t protos[] = {1, 17, 58, 0, 44, 59, 255};
+    static const uint8_t arp[60] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 9, 8, 6};
+    unsigned n = 0;
+
+    (void)state;
+    rig.rx_offload = VOUCHED;
+    for (unsigned v6 = 0; v6 < 2; v6++)
+        for (unsigned i = 0; i < sizeof(protos); i++, n++)
+            rig_inject(frame, rig_build_ip(frame, v6, protos[i], data, 1000));
+    rig_inject(arp, sizeof(arp));
+    rig_pump();
+    assert_int_equal(ethif()->rx_merged, n + 1);
+    rig.rx_offload = 0;
+}
+
+/* What is kept out of order is bounded by pbufs, and one frame may be more than forty of them. */
+static void out_of_order_frames_of_any_size_fit_the_pool(void **state)
+{
+    static struct rig_tcp t[60];
+
+    (void)state;
+    for (unsigned i = 0; i < 60; i++)
+        assert_true(rig_tcp_connect(&t[i], 9));
+    rig.rx_offload = VOUCHED;
+    for (unsigned round = 0; round < 4; round++)
+        for (unsigned i = 0; i < 60; i++) {
+            rig_tcp_segment(&t[i], RIG_ACK, t[i].snd_nxt + 1 + 65000 * round, t[i].rcv_nxt, data,
+                            60000);
+            rig_pump();
+        }
+    assert_true(rig_pool_max("PBUF_POOL") > CONFIG_OOSEQ_SHARED);
+    assert_int_equal(netport_alloc_failures(), 0);
+    rig.rx_offload = 0;
+    for (unsigned i = 0; i < 60; i++)
+        rig_tcp_abort(&t[i]);
+}
+
+/* ---- received: checksums ----------------------------------------------------------------------
+ */
+
+/* A datagram to port 7 whose checksum is the sum over its pseudo header, as in a frame that never
+ * was on a wire. */
+static uint32_t unfinished(unsigned v6)
+{
+    uint32_t len = rig_build_udp(frame, v6, 5000, 7, data, 100), at = rig_ip_payload(v6) + 6;
+
+    frame[at] ^= 0x55;
+    return len;
+}
+
+static void checksum_counts_unless_the_device_vouches_for_it(void **state)
+{
+    uint8_t buf[100];
+
+    (void)state;
+    for (unsigned v6 = 0; v6 < 2; v6++) {
+        uint64_t errors = lwip_stats.udp.chkerr;
+
+        rig.rx_offload = NETBUF_CSUM_VALID;
+        rig_inject(frame, unfinished(v6));
+        rig_pump();
+        assert_int_equal(rig_udp_recv(5000, buf, sizeof(buf)), 100);
+        assert_memory_equal(buf, data, 100);
+        rig.rx_offload = 0; /* the next frame is not vouched for */
+        rig_inject(frame, unfinished(v6));
+        rig_pump();
+        assert_int_equal(rig_udp_recv(5000, buf, sizeof(buf)), -1);
+        assert_int_equal(lwip_stats.udp.chkerr, errors + 1);
+        rig_udp_send(v6, 5000, 7, data, 100);
+        rig_pump();
+        assert_int_equal(rig_udp_recv(5000, buf, sizeof(buf)), 100);
+    }
+}
+
+static void tcp_checksum_counts_unless_the_device_vouches_for_it(void **state)
+{
+    struct rig_tcp t;
+    uint32_t len;
+
+    (void)state;
+    assert_true(rig_tcp_connect(&t, 9));
+    for (unsigned vouched = 0; vouched < 2; vouched++) {
+        uint64_t errors = lwip_stats.tcp.chkerr;
+        uint8_t tcp[120] = {0};
+
+        tcp[0] = (uint8_t)(t.lport >> 8), tcp[1] = (uint8_t)t.lport, tcp[3] = 9;
+        for (unsigned i = 0; i < 4; i++) {
+            tcp[4 + i] = (uint8_t)(t.snd_nxt >> (24 - 8 * i));
+            tcp[8 + i] = (uint8_t)(t.rcv_nxt >> (24 - 8 * i));
+        }
+        tcp[12] = 0x50, tcp[13] = RIG_ACK, tcp[14] = 0x40;
+        memcpy(tcp + 20, data, 100);
+        len = rig_build_ip(frame, false, 6, tcp, sizeof(tcp));
+        frame[rig_ip_payload(false) + 16] ^= 0x55;
+        rig.rx_offload = vouched ? NETBUF_CSUM_VALID : 0;
+        rig_inject(frame, len);
+        rig_pump();
+        assert_int_equal(got_n, vouched ? 100 : 0);
+        assert_int_equal(lwip_stats.tcp.chkerr, errors + !vouched);
+    }
+    rig.rx_offload = 0;
+    rig_tcp_forget(&t);
+}
+
+/* A device can only vouch for TCP and UDP: lwIP goes on to look at the others. */
+static void other_checksums_always_count(void **state)
+{
+    uint64_t icmp = lwip_stats.icmp.chkerr, ip = lwip_stats.ip.chkerr;
+    uint8_t echo[64] = {8};
+    uint32_t len;
+
+    (void)state;
+    rig.rx_offload = NETBUF_CSUM_VALID;
+    len = rig_build_ip(frame, false, 1, echo, sizeof(echo));
+    frame[rig_ip_payload(false) + 2] ^= 0x55;
+    rig_inject(frame, len);
+    rig_pump();
+    assert_int_equal(lwip_stats.icmp.chkerr, icmp + 1);
+    len = rig_build_udp(frame, false, 5000, 7, data, 10);
+    frame[24] ^= 0x55;
+    rig_inject(frame, len);
+    rig_pump();
+    assert_int_equal(lwip_stats.ip.chkerr, ip + 1);
+    rig.rx_offload = 0;
+}
+
+/* ---- sent -------------------------------------------------------------------------------------
+ */
+
+/* The rig looks at the checksum of every frame. Datagrams of all small sizes: padded ones, odd
+ * ones, and one whose sum comes out as 0. */
+static void checksums_of_what_is_sent_are_right(void **state)
+{
+    uint8_t buf[1472], zero[2] = {0};
+    struct rig_tcp t;
+    uint32_t sum;
+
+    (void)state;
+    for (unsigned device = 0; device < 2; device++) {
+        rig.tx_csum = device;
+        for (unsigned v6 = 0; v6 < 2; v6++) {
+            for (uint32_t len = 1; len < 200; len++) {
+                rig_udp_send(v6, 5000, 7, data + len, len);
+                rig_pump();
+                assert_int_equal(rig_udp_recv(5000, buf, sizeof(buf)), len);
+                assert_memory_equal(buf, data + len, len);
+            }
+            got_n = 0;
+            assert_true(v6 ? rig_tcp_connect6(&t, 9) : rig_tcp_connect(&t, 9));
+            assert_int_equal(rig_tcp_send(&t, data, 100001), 100001);
+            rig_tcp_close(&t);
+            assert_memory_equal(got, data, 100001);
+        }
+        /* The answer to a datagram of these two bytes sums up to nothing. */
+        rig_udp_send(false, 5000, 7, zero, 2);
+        rig_pump();
+        assert_int_equal(rig_udp_recv(5000, buf, sizeof(buf)), 2);
+        sum = rig_sum("\x0a\0\2\2\x0a\0\2\1\0\x11\0\x0a\0\7\x13\x88\0\x0a", 18, 0);
+        zero[0] = (uint8_t)(~sum >> 8);
+        zero[1] = (uint8_t)~sum;
+        rig_udp_send(false, 5000, 7, zero, 2);
+        rig_pump();
+        assert_int_equal(rig_udp_recv(5000, buf, sizeof(buf)), 2);
+    }
+}
+
+static int teardown(void **state)
+{
+    udp_remove(udp);
+    return rig_teardown(state);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(merged_segments_arrive_whole),
+        T(single_segments_are_still_acknowledged_in_pairs),
+        T(what_is_too_large_is_dropped_and_counted),
+        T(only_tcp_can_be_merged),
+        T(out_of_order_frames_of_any_size_fit_the_pool),
+        T(checksum_counts_unless_the_device_vouches_for_it),
+        T(tcp_checksum_counts_unless_the_device_vouches_for_it),
+        T(other_checksums_always_count),
+        T(checksums_of_what_is_sent_are_right),
+    };
+    return cmocka_run_group_tests_name("offload", tests, NULL, NULL);
+}
