@@ -717,6 +717,7 @@ static unsigned turn(void)
     if (rig.poll != NULL)
         done += rig.poll(rig.now_ns);
     netport_flush();
+    assert_true(netport_check()); /* nobody keeps a buffer of the NIC from one turn to the next */
     return done + deliver();
 }
 

@@ -563,6 +563,35 @@ static void small_window_empties_a_full_queue(void **state)
     assert_true(rig_pool_max("TCP_SEG") <= STACK_TCP_TX_SEGS);
 }
 
+/* Reassembly would keep what strangers send. Every fragment is dropped when it comes, and counted.
+ */
+static void fragments_take_no_memory(void **state)
+{
+    (void)state;
+    static const struct proof none;
+    const unsigned n = 1000;
+
+    begin(&none);
+    const unsigned long long before4 = lwip_stats.ip.drop, before6 = lwip_stats.ip6.drop;
+
+    for (unsigned i = 0; i < n; i++) {
+        uint8_t frame[RIG_FRAME_MAX],
+            data[1008] = {17, 0, 0, 1, 0, 0, (uint8_t)(i >> 8), (uint8_t)i};
+        uint32_t len = rig_build_ip(frame, false, 17, data, 1000);
+
+        frame[20] = 0x20; /* more follow */
+        rig_fix_ip(frame);
+        rig_inject(frame, len);
+        rig_inject(frame, rig_build_ip(frame, true, 44, data, sizeof(data)));
+        rig_pump();
+        assert_int_equal(rig_pool_used("PBUF_POOL"), 0);
+    }
+    assert_int_equal(lwip_stats.ip.drop - before4, n);
+    assert_int_equal(lwip_stats.ip6.drop - before6, n);
+    assert_int_equal(rig_pool_max("PBUF_POOL"), 1);
+    assert_int_equal(netport_alloc_failures(), 0);
+}
+
 static int end(void **state)
 {
     for (unsigned i = 0; i < N; i++)
@@ -588,6 +617,7 @@ int main(void)
         cmocka_unit_test(every_pool_has_its_proof),
         AT_BOUND(shrinking_windows_split_one_segment),
         AT_BOUND(small_window_empties_a_full_queue),
+        AT_BOUND(fragments_take_no_memory),
     };
 
     if (getenv("CMOCKA_FILTER") != NULL)

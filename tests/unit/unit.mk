@@ -97,6 +97,15 @@ UNIT_CFLAGS_test_ledger_lean := -DLEAN -w -fno-sanitize=alignment -DLLHTTP_STRIC
 UNIT_LIBS_test_ledger_lean   := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_ledger_lean  := $(UNIT_NETRIG_NEEDS)
 
+UNIT_TESTS += test_admission test_admission_lean
+UNIT_SRC_test_admission         := tests/unit/test_admission.c $(UNIT_APPS) $(UNIT_NETRIG)
+UNIT_LIBS_test_admission        := $(UNIT_NETRIG_LIBS)
+UNIT_NEEDS_test_admission       := $(UNIT_NETRIG_NEEDS)
+UNIT_SRC_test_admission_lean    := $(UNIT_SRC_test_admission)
+UNIT_CFLAGS_test_admission_lean := $(UNIT_CFLAGS_test_ledger_lean)
+UNIT_LIBS_test_admission_lean   := $(UNIT_NETRIG_LIBS)
+UNIT_NEEDS_test_admission_lean  := $(UNIT_NETRIG_NEEDS)
+
 UNIT_TESTS += test_small
 UNIT_SRC_test_small   := tests/unit/test_small.c apps/conn.c apps/small.c apps/echo.c apps/discard.c \
     apps/chargen.c apps/refused.c $(UNIT_NETRIG)
