@@ -18,7 +18,7 @@ FUZZ_SRC_device  := tests/fuzz/fuzz_device.c $(UNIT_DRIVER) $(UNIT_SIM)
 FUZZ_RUNS_device := 2000
 
 FUZZ_TARGETS   += conf pci
-FUZZ_SRC_conf  := tests/fuzz/fuzz_conf.c kernel/conf.c kernel/ipaddr.c kernel/record.c kernel/json.c kernel/format.c
+FUZZ_SRC_conf  := tests/fuzz/fuzz_conf.c $(filter-out tests/%,$(UNIT_SRC_test_conf))
 FUZZ_RUNS_conf := 50000
 FUZZ_SRC_pci   := tests/fuzz/fuzz_pci.c $(UNIT_DRIVER) $(UNIT_SIM)
 FUZZ_RUNS_pci  := 5000

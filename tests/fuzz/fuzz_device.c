@@ -510,6 +510,7 @@ static void behave(void)
     nic->refuse = 0;
     nic->offer |= SIM_F_VERSION_1;
     nic->num_queues = 2;
+    nic->link_status = 1;
     flicker_in = hold_next = 0;
     for (unsigned k = 0; k < SIM_QUEUES; k++) {
         if (nic->q[k].max == 0)

@@ -15,8 +15,10 @@
 
 #define MS 1000000ull
 
-/* The bus is looked at once, a list is walked to its bound, a BAR is sized once: far below this. */
-#define ACCESSES_MAX 200000
+/* The bus is looked at once, a list is walked to its bound, a BAR is sized once; a reset that does not
+ * complete is waited for, for a second of the simulation's clock. */
+#define ACCESSES_MAX 2000000
+#define BOOT_NS      (1100 * MS)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -79,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (in.left > 0)
         change(in_u8(&in) & 1 ? bridge : nic->fn, &in);
     n = vnet_probe(opt);
-    MUST(sim_pci_accesses <= ACCESSES_MAX);
+    MUST(sim_pci_accesses <= ACCESSES_MAX && sim_now_ns <= BOOT_NS);
     MUST(n <= 1 && sim_records("nic") == n);
     MUST(sim_records("error") <= 1);
     if (n == 1)

@@ -120,16 +120,15 @@ void fuzz_rig_end(void)
         rig.link_up = true;
         rig_advance_ms(PATIENCE_MS);
     }
-    rig_advance_ms(PATIENCE_MS);
+    while (tcp_active_pcbs != NULL) /* silent peers keep their places for minutes */
+        tcp_abort(tcp_active_pcbs);
+    rig_advance_ms(PATIENCE_MS); /* services see it and end */
     if (rig.conf.net[0].ip_mode == CONF_IP_STATIC) {
         MUST(pinged(false));
         MUST(echoes(false));
     }
     MUST(pinged(true));
     MUST(echoes(true));
-    while (tcp_active_pcbs != NULL)
-        tcp_abort(tcp_active_pcbs);
-    rig_advance_ms(PATIENCE_MS); /* services see it and end */
     MUST(netport_alloc_failures() == 0);
     rig_teardown(NULL);
 }
