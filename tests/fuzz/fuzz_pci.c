@@ -15,8 +15,8 @@
 
 #define MS 1000000ull
 
-/* The bus is looked at once, a list is walked to its bound, a BAR is sized once; a reset that does not
- * complete is waited for, for a second of the simulation's clock. */
+/* The bus is looked at once, a list is walked to its bound, a BAR is sized once; a reset that does
+ * not complete is waited for, for a second of the simulation's clock. */
 #define ACCESSES_MAX 2000000
 #define BOOT_NS      (1100 * MS)
 
