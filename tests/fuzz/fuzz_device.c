@@ -241,28 +241,24 @@ static void jump(uint16_t by)
     sim_used_jump(nic, q, (uint16_t)(nic->q[q].used_idx + (by >> 1)));
 }
 
-/* Where the device may write: flags, index, entries, avail_event. Only what makes entries valid is
- * a lie; flags and event are wishes. */
+/* Where the device writes what is completed. */
 static void scribble(uint16_t where, uint8_t v)
 {
-    struct sim_queue *q = &nic->q[where & 1];
-    uint32_t bytes = 6 + 8u * q->size, at = (where >> 1) % bytes;
+    unsigned q = where & 1;
+    uint32_t bytes;
+    uint8_t *p;
 
-    if (!q->enabled || nic->resetting)
+    if (!nic->q[q].enabled || nic->resetting)
         return;
-    if (at >= 2 && at < bytes - 2)
-        sim_lie(nic);
-    ((uint8_t *)(uintptr_t)q->device)[at] ^= v;
+    p = sim_used_memory(nic, q, &bytes);
+    sim_lie(nic);
+    p[(where >> 1) % bytes] ^= v;
 }
 
-static void wish(unsigned qi, uint16_t v)
+static void wish(unsigned q, uint16_t v)
 {
-    struct sim_queue *q = &nic->q[qi];
-
-    if (!q->enabled || nic->resetting)
-        return;
-    sim_put16((uint8_t *)(uintptr_t)q->device + 4 + 8u * q->size, v);
-    sim_put16((uint8_t *)(uintptr_t)q->device, v);
+    if (nic->q[q].enabled && !nic->resetting)
+        sim_garbage_wish(nic, q, v);
 }
 
 static uint16_t odd_size(uint8_t v)
@@ -546,7 +542,8 @@ static void set_up(struct input *in)
 
     nic = sim_add_bare_nic(3);
     nic->offer = SIM_F_VERSION_1 | (v & 1 ? 0 : SIM_F_MAC) | (v & 2 ? 0 : SIM_F_STATUS) |
-                 (v & 4 ? 0 : SIM_F_EVENT_IDX) | (v & 8 ? SIM_F_MTU : 0) | (v & 16 ? ~0ull : 0);
+                 (v & 4 ? 0 : SIM_F_EVENT_IDX) | (v & 8 ? SIM_F_MTU : 0) | (v & 16 ? ~0ull : 0) |
+                 (v & 128 ? SIM_F_RING_PACKED : 0);
     nic->notify_multiplier = v & 32 ? 0 : v & 64 ? 4096 : 4;
     nic->q[SIM_RXQ].max = odd_size(in_u8(in));
     nic->q[SIM_TXQ].max = odd_size(in_u8(in));

@@ -119,10 +119,10 @@ struct sim_entry { /* what the driver exposed under one id */
     bool busy;               /* split: the descriptor of this number is taken by some buffer */
 };
 
-struct sim_slot {  /* of a packed ring */
-    bool busy;     /* the device has the descriptor */
-    uint16_t id;   /* of the list that begins here */
-    unsigned used; /* a completion is here, and covers so many; 0: none */
+struct sim_slot {   /* of a packed ring */
+    bool busy;      /* the device has the descriptor */
+    uint16_t id;    /* of the list that begins here, … */
+    unsigned descs; /* … and has so many */
 };
 
 struct sim_queue {
@@ -270,8 +270,13 @@ void sim_use(struct sim_nic *n, unsigned q, uint32_t id, uint32_t len);
 
 /* The same without the checks a correct device makes: anything can be written. */
 void sim_use_raw(struct sim_nic *n, unsigned q, uint32_t id, uint32_t len);
-/* Of a split ring. */
 void sim_used_jump(struct sim_nic *n, unsigned q, uint16_t idx);
+
+/* Writes this where the device says when it wants a doorbell. */
+void sim_garbage_wish(struct sim_nic *n, unsigned q, uint16_t v);
+
+/* Where the device of this enabled queue writes completions, and how many bytes that are. */
+uint8_t *sim_used_memory(const struct sim_nic *n, unsigned q, uint32_t *bytes);
 
 /* To be called before the device lies about what it completed. From then on it is at odds with the
  * driver over who owns what: what the driver reads as completed is the driver's, no buffer is

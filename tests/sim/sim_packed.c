@@ -137,6 +137,7 @@ static bool expose(struct sim_nic *n, unsigned qi)
     }
     sim_expose(n, qi, id, &e);
     q->slots[slot_of(q, q->driver_pos)].id = id;
+    q->slots[slot_of(q, q->driver_pos)].descs = e.descs;
     for (unsigned i = 0; i < e.descs; i++)
         q->slots[slot_of(q, q->driver_pos + i)].busy = true;
     q->driver_pos += e.descs;
@@ -209,19 +210,19 @@ static void flags_read(struct sim_queue *q, unsigned slot, uint16_t flags)
     q->need_rmb = true;
 }
 
-/* The driver takes a completion: the entries that it covers are its own again. */
-static void used_read(struct sim_queue *q, unsigned slot)
+/* The driver takes a completion: as many entries as the buffer has are its own again. */
+static void used_read(struct sim_nic *n, unsigned qi, unsigned slot, uint16_t id)
 {
-    unsigned descs = q->slots[slot].used;
+    struct sim_queue *q = &n->q[qi];
 
+    sim_believed(n, qi, id);
     if (!q->flags_seen || slot != slot_of(q, q->seen_pos))
         sim_breach("private", "entry %u read, which is not known to be used", slot);
     else if (q->need_rmb)
         sim_breach("2.8.22", "no read barrier between the flags and the rest");
     q->flags_seen = false;
-    for (; descs > 0; descs--)
+    for (unsigned i = 0; id < q->size && i < q->entries[id].descs; i++)
         q->slots[slot_of(q, q->seen_pos++)].busy = false;
-    q->slots[slot].used = 0;
 }
 
 static void packed_read(const struct sim_place *at, uint64_t v, unsigned width)
@@ -241,7 +242,7 @@ static void packed_read(const struct sim_place *at, uint64_t v, unsigned width)
     else if (part == 14 && width == 2)
         flags_read(q, at->offset / 16, (uint16_t)v);
     else if (part == 8 && width == 8)
-        used_read(q, at->offset / 16);
+        used_read(at->n, at->qi, at->offset / 16, (uint16_t)(v >> 32));
     else
         sim_breach("private", "byte %u of an entry read with %u bytes", part, width);
 }
@@ -287,8 +288,12 @@ static bool packed_next(struct sim_nic *n, unsigned qi, uint16_t *id)
 
     if (q->taken_pos == q->driver_pos)
         return false;
+    if (n->at_odds && q->driver_pos - q->taken_pos > q->size) {
+        sim_needs_reset(n); /* it has been overrun, and says so */
+        return false;
+    }
     *id = q->slots[slot_of(q, q->taken_pos)].id;
-    q->taken_pos += q->entries[*id].descs;
+    q->taken_pos += q->slots[slot_of(q, q->taken_pos)].descs;
     q->last_avail++;
     return true;
 }
@@ -313,9 +318,23 @@ static void packed_complete(struct sim_nic *n, unsigned qi, uint32_t id, uint32_
     sim_put32(d + 8, len);
     sim_put16(d + 12, (uint16_t)id);
     sim_put16(d + 14, wrap_of(q, q->used_pos) ? AVAIL | USED : 0);
-    q->slots[slot_of(q, q->used_pos)].used = descs;
     q->used_pos += descs;
     q->used_idx++;
+}
+
+/* Nothing but flags: entries that the driver wrote become completions as they are. */
+static void packed_jump(struct sim_nic *n, unsigned qi, uint16_t idx)
+{
+    struct sim_queue *q = &n->q[qi];
+
+    for (unsigned i = 0; i < q->size && q->used_idx != idx; i++, q->used_idx++, q->used_pos++)
+        sim_put16(desc_at(q, q->used_pos) + 14, wrap_of(q, q->used_pos) ? AVAIL | USED : 0);
+    q->used_idx = idx;
+}
+
+static void packed_garbage(struct sim_nic *n, unsigned qi, uint16_t v)
+{
+    sim_put32((uint8_t *)(uintptr_t)n->q[qi].device, v | (uint32_t)v << 16);
 }
 
 static bool packed_interrupt_wanted(struct sim_nic *n, unsigned qi)
@@ -336,5 +355,7 @@ const struct sim_format sim_packed = {
     .next = packed_next,
     .wish = packed_wish,
     .complete = packed_complete,
+    .jump = packed_jump,
+    .garbage = packed_garbage,
     .interrupt_wanted = packed_interrupt_wanted,
 };

@@ -402,6 +402,27 @@ void sim_use(struct sim_nic *n, unsigned qi, uint32_t id, uint32_t len)
     sim_use_raw(n, qi, id, len);
 }
 
+void sim_used_jump(struct sim_nic *n, unsigned qi, uint16_t idx)
+{
+    sim_format(n)->jump(n, qi, idx);
+    if (sim_format(n)->interrupt_wanted(n, qi))
+        sim_interrupt(n, qi);
+}
+
+void sim_garbage_wish(struct sim_nic *n, unsigned qi, uint16_t v)
+{
+    sim_format(n)->garbage(n, qi, v);
+}
+
+uint8_t *sim_used_memory(const struct sim_nic *n, unsigned qi, uint32_t *bytes)
+{
+    const struct sim_queue *q = &n->q[qi];
+    bool packed = sim_format(n) == &sim_packed;
+
+    *bytes = packed ? 16u * q->size : 4 + 8u * q->size - 2;
+    return (uint8_t *)(uintptr_t)(packed ? q->desc : q->device + 2);
+}
+
 bool sim_rx(struct sim_nic *n, const void *frame, uint32_t len)
 {
     const uint32_t header = sim_header(n);

@@ -39,6 +39,10 @@ struct sim_format {
      * was last asked. */
     void (*complete)(struct sim_nic *n, unsigned qi, uint32_t id, uint32_t len);
     bool (*interrupt_wanted)(struct sim_nic *n, unsigned qi);
+
+    /* What a correct device does not do: see sim_used_jump() and sim_garbage_wish(). */
+    void (*jump)(struct sim_nic *n, unsigned qi, uint16_t idx);
+    void (*garbage)(struct sim_nic *n, unsigned qi, uint16_t v);
 };
 
 extern const struct sim_format sim_split, sim_packed;

@@ -281,14 +281,20 @@ static bool split_interrupt_wanted(struct sim_nic *n, unsigned qi)
                             : !(sim_get16(avail_at(q, 0)) & NO_INTERRUPT);
 }
 
-void sim_used_jump(struct sim_nic *n, unsigned qi, uint16_t idx)
+static void split_jump(struct sim_nic *n, unsigned qi, uint16_t idx)
 {
     struct sim_queue *q = &n->q[qi];
 
     q->used_idx = idx;
     sim_put16(used_at(q, 2), idx);
-    if (split_interrupt_wanted(n, qi))
-        sim_interrupt(n, qi);
+}
+
+static void split_garbage(struct sim_nic *n, unsigned qi, uint16_t v)
+{
+    struct sim_queue *q = &n->q[qi];
+
+    sim_put16(used_at(q, 4 + 8u * q->size), v);
+    sim_put16(used_at(q, 0), v);
 }
 
 const struct sim_format sim_split = {
@@ -300,5 +306,7 @@ const struct sim_format sim_split = {
     .next = split_next,
     .wish = split_wish,
     .complete = split_complete,
+    .jump = split_jump,
+    .garbage = split_garbage,
     .interrupt_wanted = split_interrupt_wanted,
 };
