@@ -32,7 +32,7 @@ PORT_SRC := lwip-port/chksum.c lwip-port/ethif.c lwip-port/netport.c lwip-port/n
     lwip-port/offload.c lwip-port/port.c
 
 APP_SRC := apps/chargen.c apps/conn.c apps/discard.c apps/echo.c apps/http.c apps/http_parse.c \
-    apps/http_route.c apps/iperf3_count.c apps/iperf3_door.c apps/iperf3_json.c apps/iperf3_report.c \
+    apps/http_place.c apps/http_route.c apps/iperf3_count.c apps/iperf3_door.c apps/iperf3_json.c apps/iperf3_report.c \
     apps/iperf3_server.c apps/iperf3_session.c apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c \
     apps/pattern.c apps/refused.c apps/services.c apps/small.c apps/stats.c \
     apps/verdict.c

@@ -16,7 +16,7 @@
  */
 #include "app.h"
 #include "conn.h"
-#include "http_route.h"
+#include "http_place.h"
 #include "panic.h"
 #include "string.h"
 #include "time.h"
@@ -24,152 +24,13 @@
 #define PORT      80
 #define LINGER_NS (2 * NS_PER_S)
 
-/* What a client may expect of us before another one's need comes first: that its first request has
- * time to arrive, or that it may read an answer at its own pace. Both take a round trip or a few;
- * and a client that is told to come again (Retry-After: 1) finds room then. */
-#define GRACE_NS (1 * NS_PER_S)
-
-/* A connection on which less moves than this, either way, in this time is slow: 1 KiB/s. In that
- * time a segment that was lost twice in a row has been sent again. */
-#define PACE_NS    (5 * NS_PER_S)
-#define PACE_BYTES 5120
-
 static_assert(CONFIG_HTTP_INPUT >= CONFIG_MTU_MAX, "a window holds a whole segment");
 
-enum phase { READ, REPLY, LINGER };
-
-struct http_conn {
-    struct tcp_pcb *pcb; /* NULL: this place is free */
-    enum phase phase;
-    bool answered;        /* one request at least */
-    uint64_t progress_ns; /* last time a byte went either way, or the phase changed */
-    uint64_t pace_ns;     /* since when pace_bytes have moved */
-    uint32_t pace_bytes;  /* either way */
-    bool slow;            /* and that was little */
-    uint64_t head_ns;     /* when the first byte of this request's head came */
-    bool eof;             /* the peer has sent its FIN */
-
-    /* Reading. */
-    struct http_request request;
-    const struct http_route *route; /* NULL: `reply` says what is wrong */
-    uint32_t in;                    /* bytes taken from the peer; free-running */
-    uint32_t edge;                  /* how far the peer may send, as `in` counts */
-    uint32_t input_len;
-    char *input; /* CONFIG_HTTP_INPUT bytes that belong to this place */
-
-    /* Replying: first the head, then the body. */
-    struct http_reply reply;
-    uint64_t reply_ns; /* when it began */
-    bool close;        /* after this reply; no further request is read */
-    char head[HTTP_REPLY_HEAD_MAX];
-    uint64_t head_len, body_len; /* bytes to send */
-    uint64_t head_out, body_out; /* of them, handed to the stack */
-    uint64_t queued,
-        acked; /* bytes handed to the stack and acknowledged since the connection began */
-};
-
-static struct http_conn conns[CONFIG_HTTP_CONN];
-static char inputs[CONFIG_HTTP_CONN][CONFIG_HTTP_INPUT] __attribute__((section(".noinit")));
-
 static struct {
-    uint32_t open;
-    uint64_t accepted, timed_out, made_way;
+    uint64_t accepted, timed_out;
     uint64_t requests, replies_2xx, replies_4xx, replies_5xx;
     uint64_t rx_body_bytes, tx_bytes; /* absorbed; acknowledged, heads included */
 } n;
-
-/* ---- life of a connection -----------------------------------------------------------------------
- */
-
-static void drop(struct http_conn *c)
-{
-    if (c->reply.text != NULL)
-        http_text_release(c->reply.text);
-    c->pcb = NULL;
-    n.open--;
-}
-
-static err_t drop_close(struct http_conn *c)
-{
-    struct tcp_pcb *pcb = c->pcb;
-
-    drop(c);
-    return conn_close(pcb);
-}
-
-static err_t drop_abort(struct http_conn *c)
-{
-    struct tcp_pcb *pcb = c->pcb;
-
-    drop(c);
-    return conn_abort(pcb);
-}
-
-static bool between_requests(const struct http_conn *c)
-{
-    return c->phase == READ && c->request.first == 0;
-}
-
-/* At each tick of the stack: how fast does it go? Between requests nothing has to move. */
-static void judge_pace(struct http_conn *c, uint64_t now)
-{
-    bool idle = between_requests(c);
-
-    if (!idle && now - c->pace_ns < PACE_NS)
-        return;
-    c->slow = !idle && c->pace_bytes < PACE_BYTES;
-    c->pace_ns = now;
-    c->pace_bytes = 0;
-}
-
-/* How readily a place is given to a new connection. */
-enum claim { AT_WORK, SLOW, IDLE, FREE };
-
-/* Closing a connection between two requests is what both sides have to expect at any time [RFC 9112
- * 9.5]; before the first one it is not, for as long as that may be on its way. One that lingers has
- * nothing to hear any more. */
-static enum claim claim_of(const struct http_conn *c, uint64_t now)
-{
-    if (c->pcb == NULL)
-        return FREE;
-    if (c->phase == LINGER)
-        return IDLE;
-    if (between_requests(c) && (c->answered || now - c->progress_ns >= GRACE_NS))
-        return IDLE;
-    return c->slow ? SLOW : AT_WORK;
-}
-
-/* A place for a new connection, of several the one that has been silent longest. NULL: all are at
- * work. */
-static struct http_conn *take(void)
-{
-    struct http_conn *best = NULL;
-    enum claim claim = AT_WORK;
-    uint64_t now = time_ns();
-
-    for (unsigned i = 0; i < CONFIG_HTTP_CONN && claim != FREE; i++) {
-        struct http_conn *c = &conns[i];
-        enum claim its = claim_of(c, now);
-        if (its < claim || its == AT_WORK || (its == claim && c->progress_ns >= best->progress_ns))
-            continue;
-        best = c;
-        claim = its;
-    }
-    if (best == NULL)
-        return NULL;
-    if (claim != FREE) {
-        n.made_way++;
-        apps_refused("connection", claim == SLOW ? "http: slow, gave way to a new one"
-                                                 : "http: gave way to a new one");
-    }
-    if (claim == IDLE)
-        drop_close(best);
-    if (claim == SLOW)
-        drop_abort(best);
-    memset(best, 0, sizeof(*best));
-    best->input = inputs[best - conns];
-    return best;
-}
 
 /* ---- replying -----------------------------------------------------------------------------------
  */
@@ -202,25 +63,6 @@ static void reply_start(struct http_conn *c)
     c->phase = REPLY;
 }
 
-/* Frees the buffer of the answer that has been read longest, if that is long enough. The client
- * loses its connection, since the rest of the answer can be sent no more. */
-static bool free_a_text(uint64_t now)
-{
-    struct http_conn *slowest = NULL;
-
-    for (unsigned i = 0; i < CONFIG_HTTP_CONN; i++) {
-        struct http_conn *c = &conns[i];
-        if (c->pcb != NULL && c->reply.text != NULL && now - c->reply_ns >= GRACE_NS &&
-            (slowest == NULL || c->reply_ns < slowest->reply_ns))
-            slowest = c;
-    }
-    if (slowest == NULL)
-        return false;
-    apps_refused("reply", "http: read slowly, and another client waits");
-    drop_abort(slowest);
-    return true;
-}
-
 /* The request is complete. */
 static void answer(struct http_conn *c)
 {
@@ -229,7 +71,7 @@ static void answer(struct http_conn *c)
     if (c->route == NULL)
         return; /* c->reply is the answer already */
     http_route_answer(c->route, r, &c->reply);
-    if (c->reply.status == HTTP_NO_TEXT && free_a_text(time_ns()))
+    if (c->reply.status == HTTP_NO_TEXT && http_free_a_text(time_ns()))
         http_route_answer(c->route, r, &c->reply);
     if (c->reply.status == HTTP_NO_TEXT)
         apps_refused("request", "http: all answers are under way");
@@ -395,7 +237,7 @@ static err_t drive(struct http_conn *c)
             read_kept(c);
     }
     if (c->eof && c->phase != REPLY)
-        return drop_close(c);
+        return http_place_close(c);
     conn_window(c->pcb, &c->edge, c->in + room_of(c));
     tcp_output(c->pcb);
     return ERR_OK;
@@ -442,16 +284,16 @@ static err_t on_poll(void *arg, struct tcp_pcb *pcb)
     uint64_t silent_ns = now - c->progress_ns;
 
     (void)pcb;
-    judge_pace(c, now);
+    http_judge_pace(c, now);
     if (c->phase == LINGER && silent_ns >= LINGER_NS)
-        return drop_close(c);
+        return http_place_close(c);
     if (silent_ns >= CONFIG_IDLE_MS * NS_PER_MS) {
         n.timed_out++;
-        return between_requests(c) ? drop_close(c) : drop_abort(c);
+        return http_between_requests(c) ? http_place_close(c) : http_place_abort(c);
     }
     if (c->reply.text != NULL && now - c->reply_ns >= CONFIG_HTTP_TEXT_MS * NS_PER_MS) {
         apps_refused("reply", "http: not read in time");
-        return drop_abort(c);
+        return http_place_abort(c);
     }
     if (c->phase == READ && c->request.first != 0 && !c->request.in_body &&
         now - c->head_ns >= CONFIG_HTTP_HEAD_MS * NS_PER_MS) {
@@ -464,12 +306,12 @@ static err_t on_poll(void *arg, struct tcp_pcb *pcb)
 static void on_err(void *arg, err_t err)
 {
     (void)err;
-    drop(arg);
+    http_place_drop(arg);
 }
 
 static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 {
-    struct http_conn *c = pcb != NULL ? take() : NULL;
+    struct http_conn *c = pcb != NULL ? http_place_take(pcb) : NULL;
 
     (void)arg;
     (void)err;
@@ -477,11 +319,9 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
         apps_refused("connection", "http: all places taken");
         return ERR_MEM; /* the stack resets it */
     }
-    c->pcb = pcb;
     c->progress_ns = c->pace_ns = time_ns();
     http_request_init(&c->request);
     n.accepted++;
-    n.open++;
     /* It answers for the guest's state when everything else is busy. */
     c->edge = conn_accepted(pcb, TCP_PRIO_MAX);
     tcp_arg(pcb, c);
@@ -499,10 +339,10 @@ static bool start(void)
 
 static void stats(struct json *j)
 {
-    json_u64(j, "open", n.open);
+    json_u64(j, "open", http_places_open());
     json_u64(j, "accepted", n.accepted);
     json_u64(j, "timed_out", n.timed_out);
-    json_u64(j, "made_way", n.made_way);
+    json_u64(j, "made_way", http_places_made_way());
     json_u64(j, "requests", n.requests);
     json_u64(j, "replies_2xx", n.replies_2xx);
     json_u64(j, "replies_4xx", n.replies_4xx);

@@ -84,7 +84,7 @@ UNIT_LIBS_test_hostile_lean   := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_hostile_lean  := $(UNIT_NETRIG_NEEDS)
 
 # Every pool of the stack at its bound, in both profiles.
-UNIT_APPS := apps/chargen.c apps/conn.c apps/discard.c apps/echo.c apps/http.c apps/http_parse.c apps/http_route.c \
+UNIT_APPS := apps/chargen.c apps/conn.c apps/discard.c apps/echo.c apps/http.c apps/http_parse.c apps/http_place.c apps/http_route.c \
     apps/iperf3_count.c apps/iperf3_door.c apps/iperf3_json.c apps/iperf3_report.c apps/iperf3_server.c \
     apps/iperf3_session.c apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c apps/pattern.c apps/refused.c \
     apps/services.c apps/small.c apps/stats.c $(LLHTTP)/api.c $(LLHTTP)/http.c $(LLHTTP)/llhttp.c
@@ -140,7 +140,7 @@ UNIT_SRC_test_virtio_pci := tests/unit/test_virtio_pci.c drivers/pci.c drivers/v
                             drivers/virtio_pci_modern.c drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
 
 UNIT_TESTS += test_http
-UNIT_SRC_test_http   := tests/unit/test_http.c apps/conn.c apps/http.c apps/http_parse.c apps/http_route.c \
+UNIT_SRC_test_http   := tests/unit/test_http.c apps/conn.c apps/http.c apps/http_parse.c apps/http_place.c apps/http_route.c \
     apps/pattern.c apps/refused.c $(LLHTTP)/api.c $(LLHTTP)/http.c $(LLHTTP)/llhttp.c $(UNIT_NETRIG)
 UNIT_LIBS_test_http  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_http := $(UNIT_NETRIG_NEEDS)
