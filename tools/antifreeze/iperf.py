@@ -45,7 +45,7 @@ def run(command, timeout, on_interval=None):
     while it runs."""
     result = Result()
     words = ["setpriv", "--pdeathsig", "KILL", *command, "-f", "k", "-i", "1", "--forceflush"]
-    dropped_before = _socket_drops()
+    dropped_before = socket_drops()
     try:
         process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -65,7 +65,7 @@ def run(command, timeout, on_interval=None):
         watchdog.cancel()
         process.kill()
         process.wait()
-    result.lost_here = min(max(result.lost, 0), _socket_drops() - dropped_before)
+    result.lost_here = min(max(result.lost, 0), socket_drops() - dropped_before)
     if result.status < 0:
         result.error = f"iperf3 had not ended after {timeout} s"
     elif result.status:
@@ -73,7 +73,7 @@ def run(command, timeout, on_interval=None):
     return result
 
 
-def _socket_drops():
+def socket_drops():
     """UDP datagrams that this network namespace has dropped because a socket's buffer was full."""
     lines = pathlib.Path("/proc/net/snmp").read_text().splitlines()
     names, values = (line.split() for line in lines if line.startswith("Udp:"))
