@@ -19,6 +19,8 @@
 #define REG_BAR0         0x10
 #define REG_SECONDARY    0x19 /* of a bridge: the number of the bus behind it */
 #define REG_CAP_FIRST    0x34
+#define REG_IRQ_LINE     0x3c
+#define REG_IRQ_PIN      0x3d
 
 #define COMMAND_IO       0x0001u
 #define COMMAND_MEMORY   0x0002u
@@ -246,6 +248,16 @@ void pci_decode(const struct pci_dev *d, const struct pci_bar bars[PCI_BARS])
 void pci_bus_master(const struct pci_dev *d, bool on)
 {
     set_command(d, on ? COMMAND_MASTER : 0, on ? 0 : COMMAND_MASTER);
+}
+
+uint8_t pci_irq_line(const struct pci_dev *d)
+{
+    return pci_read8(d, REG_IRQ_PIN) == 0 ? 0xff : pci_read8(d, REG_IRQ_LINE);
+}
+
+void pci_intx(const struct pci_dev *d, bool on)
+{
+    set_command(d, on ? 0 : COMMAND_INTX_OFF, on ? COMMAND_INTX_OFF : 0);
 }
 
 void pci_msix_find(const struct pci_dev *d, const struct pci_bar bars[PCI_BARS], struct pci_msix *m)

@@ -71,6 +71,12 @@ void pci_decode(const struct pci_dev *d, const struct pci_bar bars[PCI_BARS]);
 /* The function may read and write memory, or not. */
 void pci_bus_master(const struct pci_dev *d, bool on);
 
+/* The interrupt controller's line that the firmware says its pin leads to; 0xff: it has no pin. */
+uint8_t pci_irq_line(const struct pci_dev *d);
+
+/* Its pin may raise that line, or not. */
+void pci_intx(const struct pci_dev *d, bool on);
+
 /* Looks for MSI-X and maps its table. */
 void pci_msix_find(const struct pci_dev *d, const struct pci_bar bars[PCI_BARS],
                    struct pci_msix *m);

@@ -51,6 +51,7 @@
 enum virtio_pci_cfg_type {
     VIRTIO_PCI_CAP_COMMON_CFG = 1,
     VIRTIO_PCI_CAP_NOTIFY_CFG = 2,
+    VIRTIO_PCI_CAP_ISR_CFG = 3,
     VIRTIO_PCI_CAP_DEVICE_CFG = 4,
 };
 

@@ -12,7 +12,6 @@
 #include "virtio_net.h"
 #include <stddef.h>
 #include "fault.h"
-#include "irq.h"
 #include "panic.h"
 #include "time.h"
 #include "virtio_net_state.h"
@@ -287,7 +286,7 @@ void vnet_heartbeat(struct vnet *vn, uint64_t now_ns)
         vnet_recover(vn);
         return;
     }
-    if (vn->config_vector != 0 && irq_count(vn->config_vector) != vn->config_mark)
+    if (vnet_irq_config(vn))
         vnet_refresh(vn);
     if (vn->up == VNET_UP)
         vnet_watch_turn(vn);
@@ -324,6 +323,8 @@ bool vnet_may_sleep(struct vnet *vn)
         return true; /* vnet_sleep_max_ns() bounds it */
     if (vn->vectors == 0)
         return !vq_pending(&vn->rx.vq) && !vq_pending(&vn->tx.vq);
+    if (!vnet_irq_allow(vn))
+        return false;
     /* Any frame received wakes; of those sent, half: enough for a blocked sender, and fewer
      * interrupts. */
     sleep = ask_irq(&vn->rx, 1);
@@ -343,6 +344,7 @@ static void end_sleep(struct vnet *vn, bool slept)
 
 void vnet_awake(struct vnet *vn)
 {
+    vnet_irq_seen(vn);
     end_sleep(vn, true);
 }
 

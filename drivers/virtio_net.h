@@ -53,8 +53,16 @@ static inline const char *vnet_action_name(enum vnet_action action)
     return names[action];
 }
 
+enum vnet_irq {
+    VNET_IRQ_AUTO, /* the best there is */
+    VNET_IRQ_MSIX,
+    VNET_IRQ_INTX,
+    VNET_IRQ_POLL,
+};
+
 struct vnet_options {
     uint64_t features_off; /* virtio feature bits not to accept; VERSION_1: the legacy interface */
+    enum vnet_irq irq;     /* a NIC that has not what this asks for is not used */
     uint32_t mtu_max;      /* 0 = what the device offers, within CONFIG_MTU_MAX */
 };
 

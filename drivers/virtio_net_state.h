@@ -28,6 +28,9 @@ enum vnet_up {
                      */
 };
 
+/* CPU vectors of a NIC at most: receive, transmit, configuration. */
+#define VNET_VECTORS 3
+
 enum vnet_rx_drop { VNET_RX_NO_BUFFER, VNET_RX_RUNT, VNET_RX_HEADER, VNET_RX_DROPS };
 enum vnet_tx_drop { VNET_TX_FULL, VNET_TX_DOWN, VNET_TX_RESET, VNET_TX_DROPS };
 
@@ -67,19 +70,28 @@ struct vnet {
     uint16_t rx_target;        /* of rx_ring: as many as this ring has entries for */
     uint16_t hdr_bytes;        /* the device's header, in front of each frame */
 
-    uint16_t vectors;      /* MSI-X table entries in use: 3, 1, 0 = polling */
+    enum vnet_irq irq;     /* how it interrupts; never AUTO once it is up */
+    uint16_t vectors;      /* CPU vectors of its own in use, or 1 = the line; 0 = polling */
     uint8_t config_vector; /* CPU vector of configuration changes alone, 0 = none */
     uint64_t config_mark;  /* its count when the configuration was last read */
-    bool link;             /* as the device last said */
-    bool rx_due;           /* see vnet_rx_due() */
-    uint64_t now_ns;       /* start of this turn */
-    uint64_t beat_ns;      /* last heartbeat */
-    uint64_t up_ns;        /* last bring-up */
-    uint64_t reset_ns;     /* last reset asked for */
-    uint64_t retry_ns;     /* not before this comes the next bring-up */
-    uint64_t error_ns;     /* last `error` record */
-    bool reclaimed;        /* while RESETTING: the reset is complete, all buffers are ours again */
-    uint64_t resets;       /* since boot, the first one not counted */
+    bool config_changed;   /* as the interrupt status said */
+    uint8_t msix_vector[VNET_VECTORS]; /* CPU vectors of MSI-X table entries, allocated at probe */
+    uint16_t msix_n;                   /* of these: what the device takes */
+    uint8_t line;                      /* of the PIC, where irq is INTX */
+    bool line_lost;                    /* it was given up */
+    uint64_t line_mark;                /* its count when the interrupt status was last read */
+    uint64_t line_done;                /* what had been done by then */
+    uint64_t link_changes;
+    bool link;         /* as the device last said */
+    bool rx_due;       /* see vnet_rx_due() */
+    uint64_t now_ns;   /* start of this turn */
+    uint64_t beat_ns;  /* last heartbeat */
+    uint64_t up_ns;    /* last bring-up */
+    uint64_t reset_ns; /* last reset asked for */
+    uint64_t retry_ns; /* not before this comes the next bring-up */
+    uint64_t error_ns; /* last `error` record */
+    bool reclaimed;    /* while RESETTING: the reset is complete, all buffers are ours again */
+    uint64_t resets;   /* since boot, the first one not counted */
     uint64_t resets_injected; /* of these: because the device was made to */
     struct vnet_watch watch;
     const char *first_why; /* the first of their reasons */
@@ -146,6 +158,27 @@ void vnet_recover(struct vnet *vn);
 
 /* Reads what can change at any time: status, link. Breaks the device if it asks for that. */
 void vnet_refresh(struct vnet *vn);
+
+/* Once, at probe: CPU vectors and the MSI-X table. */
+void vnet_irq_prepare(struct vnet *vn);
+
+/* At each bring-up, with features settled: takes the best way to interrupt that both sides have. A
+ * sentence: what was asked for is not there. */
+const char *vnet_irq_assign(struct vnet *vn);
+
+/* Before sleep: lets the line interrupt, where that is the way. False: it was given up just now,
+ * look again. */
+bool vnet_irq_allow(struct vnet *vn);
+
+/* After sleep: if the line interrupted, asks the device whether it was it, which makes it let go.
+ */
+void vnet_irq_seen(struct vnet *vn);
+
+/* True once after each interrupt that said that the configuration has changed. */
+bool vnet_irq_config(struct vnet *vn);
+
+/* As in `irq=` and in the `nic` record. */
+extern const char *const vnet_irq_names[];
 
 /* Emits the `nic` record. */
 void vnet_record(const struct vnet *vn);

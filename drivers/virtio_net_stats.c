@@ -35,8 +35,8 @@ void vnet_record(const struct vnet *vn)
     json_u64(j, "rx_ring", vn->rx.vq.size);
     json_u64(j, "tx_ring", vn->tx.vq.size);
     json_u64(j, "mtu", vn->mtu);
-    json_str(j, "irq", vn->vectors > 0 ? "msix" : "poll");
-    json_u64(j, "vectors", vn->vectors);
+    json_str(j, "irq", vnet_irq_names[vn->irq]);
+    json_u64(j, "vectors", vn->irq == VNET_IRQ_MSIX ? vn->vectors : 0);
     record_end();
 }
 
@@ -126,6 +126,7 @@ static void json_queue(const struct vnet *vn, const struct vnet_queue *q, const 
     json_u64(j, "posted", vq_outstanding(&q->vq));
     json_u64(j, "posted_min", q->posted_min);
     json_u64(j, "kicks", q->kicks);
+    json_str(j, "irq", vnet_irq_names[vn->irq]);
     json_u64(j, "irqs", q->vector != 0 ? irq_count(q->vector) : 0);
     json_u64(j, "packets", q->packets);
     json_u64(j, "bytes", q->bytes);

@@ -10,7 +10,6 @@
 #include <stddef.h>
 #include "console.h"
 #include "cpu.h"
-#include "irq.h"
 #include "panic.h"
 #include "rand.h"
 #include "record.h"
@@ -111,9 +110,9 @@ static void get_to_know(struct vnet *vn, uint16_t mtu)
 
 void vnet_refresh(struct vnet *vn)
 {
-    if (vn->config_vector != 0)
-        vn->config_mark =
-            irq_count(vn->config_vector); /* before the reads: a later change counts */
+    bool link;
+
+    vnet_irq_config(vn); /* before the reads: a later change counts */
     if (!vpci_alive(&vn->vpci)) {
         uint8_t status = vpci_status(&vn->vpci);
         vnet_break(vn,
@@ -124,60 +123,10 @@ void vnet_refresh(struct vnet *vn)
         return;
     }
     /* Two bytes are read in one access; without the feature the link is up [virtio 5.1.4.2]. */
-    vn->link = !(vn->vpci.features & VIRTIO_NET_F_STATUS) ||
-               (vpci_config16(&vn->vpci, CONFIG_FIELD(status)) & VIRTIO_NET_S_LINK_UP);
-}
-
-/* ---- interrupts -------------------------------------------------------------------------------
- */
-
-/* Allocates CPU vectors and fills the table, once: entry 0 receive, 1 transmit, 2 configuration, or
- * entry 0 for everything. */
-static void prepare_vectors(struct vnet *vn)
-{
-    struct pci_msix *msix = &vn->vpci.msix;
-    uint8_t vector[3] = {0};
-    uint16_t n = msix->cap == 0 ? 0 : msix->n >= 3 ? 3 : 1;
-
-    for (uint16_t i = 0; i < n; i++) {
-        uint64_t addr;
-        uint32_t data;
-
-        vector[i] = irq_vector_alloc();
-        if (vector[i] == 0) {
-            n = i > 0 ? 1 : 0;
-            break;
-        }
-        irq_msi_message(vector[i], &addr, &data);
-        pci_msix_set(msix, i, addr, data);
-    }
-    vn->vectors = n;
-    vn->rx.vector = vector[0];
-    vn->tx.vector = n == 3 ? vector[1] : vector[0];
-    vn->config_vector = n == 3 ? vector[2] : 0;
-}
-
-/* Assigns them to the queues. A device may refuse [virtio 4.1.5.1.2.2]: then one for all, then
- * none. */
-static void assign_vectors(struct vnet *vn)
-{
-    static const uint16_t each[VPCI_QUEUES] = {0, 1}, one[VPCI_QUEUES] = {0, 0};
-    static const uint16_t none[VPCI_QUEUES] = {VIRTIO_MSI_NO_VECTOR, VIRTIO_MSI_NO_VECTOR};
-
-    if (vn->vectors == 0)
-        return;
-    vpci_msix(&vn->vpci, true);
-    if (vn->vectors == 3 && vpci_set_vectors(&vn->vpci, each, 2))
-        return;
-    vn->config_vector = 0;
-    vn->tx.vector = vn->rx.vector;
-    vn->vectors = 1;
-    if (vpci_set_vectors(&vn->vpci, one, 0))
-        return;
-    vn->vectors = 0;
-    vn->rx.vector = vn->tx.vector = 0;
-    vpci_set_vectors(&vn->vpci, none, VIRTIO_MSI_NO_VECTOR);
-    vpci_msix(&vn->vpci, false);
+    link = !(vn->vpci.features & VIRTIO_NET_F_STATUS) ||
+           (vpci_config16(&vn->vpci, CONFIG_FIELD(status)) & VIRTIO_NET_S_LINK_UP);
+    vn->link_changes += link != vn->link;
+    vn->link = link;
 }
 
 /* ---- bring-up ---------------------------------------------------------------------------------
@@ -230,8 +179,10 @@ static const char *bring_up(struct vnet *vn)
     if (why != NULL)
         return why;
     vn->hdr_bytes = vp->ops->legacy ? VIRTIO_NET_HDR_LEGACY : sizeof(struct virtio_net_hdr);
+    why = vnet_irq_assign(vn);
+    if (why != NULL)
+        return why;
     get_to_know(vn, mtu);
-    assign_vectors(vn);
     before = vn->rx_target;
     why = start_queue(vn, &vn->rx, VIRTIO_NET_RXQ, vn->rx_ring);
     /* The promise is about this ring now, whether or not the other one comes up. */
@@ -278,7 +229,7 @@ static bool start(struct vnet *vn, const struct pci_dev *dev)
         why = wait_reset(vn) ? NULL : "it does not complete a reset";
     }
     if (why == NULL) {
-        prepare_vectors(vn);
+        vnet_irq_prepare(vn);
         why = bring_up(vn);
         if (why != NULL)
             vpci_fail(&vn->vpci);

@@ -5,6 +5,7 @@
 #include "virtio_pci.h"
 #include <stddef.h>
 #include "panic.h"
+#include "pci_io.h"
 #include "virtio_pci_legacy.h"
 #include "virtio_pci_modern.h"
 
@@ -126,6 +127,17 @@ void vpci_notify(struct vpci *vp, uint16_t index)
 {
     ASSERT(vp->status & VIRTIO_STATUS_DRIVER_OK); /* [virtio 3.1.1] */
     vp->ops->notify(vp, index);
+}
+
+bool vpci_has_isr(const struct vpci *vp)
+{
+    return vp->isr.bytes != 0;
+}
+
+uint8_t vpci_isr(struct vpci *vp)
+{
+    ASSERT(vpci_has_isr(vp) && !vp->msix_on);
+    return pci_io_read8(&vp->isr, 0);
 }
 
 uint8_t vpci_status(struct vpci *vp)

@@ -60,6 +60,8 @@ struct vpci {
     bool negotiated;       /* features are settled since the last reset */
     bool msix_on;          /* MSI-X is switched on in the function */
 
+    struct pci_io isr; /* interrupt status; may be missing */
+
     /* The legacy interface's registers; or the modern one's structures, and where in `notify` the
      * doorbell of each queue is. */
     struct pci_io common, config, notify;
@@ -108,6 +110,11 @@ void vpci_fail(struct vpci *vp);
 
 /* The doorbell [virtio 4.1.5.2]. */
 void vpci_notify(struct vpci *vp, uint16_t index);
+
+/* Interrupt status, which reading clears: bit 0, a queue; bit 1, the configuration. Not with MSI-X
+ * [virtio 4.1.4.5]. False: the device has no such register. */
+bool vpci_has_isr(const struct vpci *vp);
+uint8_t vpci_isr(struct vpci *vp);
 
 /* Status as the device has it now. */
 uint8_t vpci_status(struct vpci *vp);

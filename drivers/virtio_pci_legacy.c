@@ -22,6 +22,7 @@
 #define REG_QUEUE_SELECT    0x0eu
 #define REG_QUEUE_NOTIFY    0x10u
 #define REG_STATUS          0x12u
+#define REG_ISR             0x13u
 #define REG_CONFIG_VECTOR   0x14u /* with MSI-X only, like the next */
 #define REG_QUEUE_VECTOR    0x16u
 #define CONFIG_WITHOUT_MSIX 0x14u
@@ -133,7 +134,7 @@ const char *vpci_legacy_probe(struct vpci *vp, const struct pci_bar bars[PCI_BAR
 
     /* Modern devices have other numbers, and may have anything in BAR 0 [virtio 4.1.2]. */
     if (vp->pci.device == VIRTIO_PCI_NET || !bar->io || bytes < BAR_MIN ||
-        !pci_map_io(bar, 0, bytes, &vp->common))
+        !pci_map_io(bar, 0, bytes, &vp->common) || !pci_map_io(bar, REG_ISR, 1, &vp->isr))
         return "it has no legacy interface";
     vp->config_bytes = bytes - CONFIG_WITH_MSIX;
     vp->ops = &legacy_ops;

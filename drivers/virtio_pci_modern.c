@@ -2,9 +2,6 @@
 /*
  * The modern interface: common configuration, doorbells and device configuration, each at the width
  * of its field [virtio 4.1.3.1].
- *
- * The interrupt status structure is not used: with MSI-X it must not be, and a driver that polls
- * has no interrupt to ask about.
  */
 #include "virtio_pci_modern.h"
 #include <stddef.h>
@@ -133,6 +130,7 @@ static unsigned map_structure(const struct pci_dev *d, const struct pci_bar bars
                               struct pci_io *io)
 {
     unsigned need = sizeof(struct virtio_pci_cap) + (type == VIRTIO_PCI_CAP_NOTIFY_CFG ? 4 : 0);
+    uint32_t align = type == VIRTIO_PCI_CAP_ISR_CFG ? 1 : 4;
 
     *io = (struct pci_io){0};
     for (unsigned at = pci_cap_next(d, PCI_CAP_VENDOR, 0); at != 0;
@@ -146,7 +144,7 @@ static unsigned map_structure(const struct pci_dev *d, const struct pci_bar bars
         bar = pci_read8(d, at + offsetof(struct virtio_pci_cap, bar));
         offset = pci_read32(d, at + offsetof(struct virtio_pci_cap, offset));
         bytes = pci_read32(d, at + offsetof(struct virtio_pci_cap, length));
-        if (bar >= PCI_BARS || offset % 4 != 0 || bytes < min)
+        if (bar >= PCI_BARS || offset % align != 0 || bytes < min)
             continue; /* values above 5 are reserved and such capabilities ignored */
         if (bytes > max)
             bytes = max;
@@ -175,6 +173,7 @@ const char *vpci_modern_probe(struct vpci *vp, const struct pci_bar bars[PCI_BAR
     /* Optional: a device without it offers no feature that needs it. The capability that opens a
      * window to BARs in configuration space [virtio 4.1.4.9] is of no use to who can map them. */
     map_structure(d, bars, VIRTIO_PCI_CAP_DEVICE_CFG, 1, VPCI_CONFIG_MAX, &vp->config);
+    map_structure(d, bars, VIRTIO_PCI_CAP_ISR_CFG, 1, 1, &vp->isr); /* needed for INTx only */
 
     vp->notify_multiplier = pci_read32(d, notify_cap + VIRTIO_PCI_NOTIFY_MULTIPLIER);
     vp->config_bytes = vp->config.bytes;

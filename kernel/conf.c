@@ -67,6 +67,11 @@ static const struct name panics[] = {
     {"exec", CONF_PANIC_EXEC},     {"stack", CONF_PANIC_STACK}, {"smash", CONF_PANIC_SMASH},
 };
 
+static const struct name irqs[] = {{"auto", CONF_IRQ_AUTO},
+                                   {"msix", CONF_IRQ_MSIX},
+                                   {"intx", CONF_IRQ_INTX},
+                                   {"poll", CONF_IRQ_POLL}};
+
 static const struct name levels[] = {
     {"quiet", LOG_QUIET}, {"info", LOG_INFO}, {"debug", LOG_DEBUG}};
 
@@ -231,6 +236,17 @@ static bool set_mtu(struct conf *c, struct conf_net *net, struct value v)
     return true;
 }
 
+static bool set_irq(struct conf *c, struct conf_net *net, struct value v)
+{
+    uint64_t irq;
+
+    (void)c;
+    if (!lookup(irqs, COUNT(irqs), v, &irq))
+        return false;
+    net->irq = (enum conf_irq)irq;
+    return true;
+}
+
 /* There is no job yet to choose: serving is what the guest does either way, as far as `services`
  * says. */
 static bool set_run(struct conf *c, struct conf_net *net, struct value v)
@@ -359,6 +375,7 @@ static const struct key keys[] = {
     {"ip6", true, set_ip6, "auto, off, or ADDRESS/64: a unicast address that is not link-local"},
     {"mtu", true, set_mtu,
      "device, or a number of bytes from " STR(MTU_MIN) " to " STR(CONFIG_MTU_MAX)},
+    {"irq", true, set_irq, "auto, msix, intx, poll"},
     {"run", false, set_run, "serve, none"},
     {"services", false, set_services,
      "all, off, or a list like http,echo of iperf3 echo discard chargen http"},
@@ -379,8 +396,9 @@ static const struct key keys[] = {
      "stack smash"},
 };
 
-static const char known[] = "ip gw ip6 mtu (for net0; net1.ip and so on for others, below net" STR(
-    CONFIG_NICS) ") run services features seed log interval exit fault";
+static const char known[] =
+    "ip gw ip6 mtu irq (for net0; net1.ip and so on for others, below net" STR(
+        CONFIG_NICS) ") run services features seed log interval exit fault";
 
 /* ---- the whole --------------------------------------------------------------------------------
  */

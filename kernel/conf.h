@@ -22,6 +22,9 @@ enum conf_ip_mode {
     CONF_IP_STATIC
 }; /* AUTO: DHCP for v4, SLAAC for v6 */
 
+/* How a NIC may interrupt; AUTO: the best way there is. */
+enum conf_irq { CONF_IRQ_AUTO, CONF_IRQ_MSIX, CONF_IRQ_INTX, CONF_IRQ_POLL };
+
 enum conf_service { /* bits of struct conf.services */
                     SERVICE_IPERF3 = 1 << 0,
                     SERVICE_ECHO = 1 << 1,
@@ -50,6 +53,7 @@ struct conf_net {
     enum conf_ip_mode ip6_mode;
     uint8_t ip6[16]; /* network byte order; its subnet is a /64 */
     uint32_t mtu;    /* 0 = the device's */
+    enum conf_irq irq;
 };
 
 /* What was said of a NIC last, for an error that has to name it. */

@@ -1,44 +1,45 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Interrupt vectors. The 8259 pair is masked and moved out of the exceptions' way; everything real
- * comes as a message to the local APIC.
+ * Interrupt vectors. What can comes as a message to the local APIC; functions that have only their
+ * INTx pin come through the PIC, which hangs on the local APIC's first pin.
+ *
+ * A level-triggered line interrupts for as long as anybody holds it, and only a driver can make its
+ * device let go. So a line is masked when it interrupts, and open again before the next sleep: one
+ * that is stuck costs a turn of the loop its sleep and nothing else, and is given up when that goes
+ * on for too long.
  */
 #include "irq.h"
-#include "cpu.h"
+#include <assert.h>
 #include "fault.h"
 #include "lapic.h"
 #include "panic.h"
+#include "pic.h"
 
-#define PIC1         0x20
-#define PIC2         0xa0
-
-#define VECTOR_PIC   0x20 /* 16 vectors: only spurious ones can arrive, which want no EOI */
+#define VECTOR_PIC   0x20 /* PIC_LINES of them */
 #define VECTOR_FIRST 0x30
 #define VECTOR_LAST  0xef
 
 #define MSI_ADDRESS  0xfee00000ull /* [Intel SDM 3A 11.11] fixed delivery, edge, physical */
 
+/* Interrupts of a line in a row that nobody claims. A device may raise some for what was found
+ * without them, never so many without anything in between. */
+#define UNCLAIMED_MAX 64
+
+static_assert(VECTOR_PIC + PIC_LINES <= VECTOR_FIRST, "else both would take them");
+
 static uint64_t counts[256];
 static uint8_t vector_next = VECTOR_FIRST;
 static volatile bool woken; /* an interrupt came since irq_begin_sleep() */
 
-static void pic_disable(void)
-{
-    cpu_out8(PIC1, 0x11); /* initialise: four command words follow */
-    cpu_out8(PIC2, 0x11);
-    cpu_out8(PIC1 + 1, VECTOR_PIC);
-    cpu_out8(PIC2 + 1, VECTOR_PIC + 8);
-    cpu_out8(PIC1 + 1, 4);
-    cpu_out8(PIC2 + 1, 2);
-    cpu_out8(PIC1 + 1, 1);
-    cpu_out8(PIC2 + 1, 1);
-    cpu_out8(PIC1 + 1, 0xff);
-    cpu_out8(PIC2 + 1, 0xff);
-}
+/* A line of the PIC that PCI functions interrupt by. */
+static struct line {
+    bool open;
+    unsigned unclaimed; /* interrupts in a row that nobody claimed */
+} lines[PIC_LINES];
 
 bool irq_init(void)
 {
-    pic_disable();
+    pic_init(VECTOR_PIC);
     return lapic_init();
 }
 
@@ -73,13 +74,58 @@ bool irq_ends_sleep(void)
     return woken;
 }
 
+uint8_t irq_line_open(uint8_t line)
+{
+    if (!pic_line_usable(line))
+        return 0;
+    if (!lines[line].open) {
+        lines[line].open = true;
+        pic_line_level(line);
+        lapic_accept_pic();
+    }
+    return (uint8_t)(VECTOR_PIC + line);
+}
+
+bool irq_line_allow(uint8_t line)
+{
+    ASSERT(line < PIC_LINES && lines[line].open);
+    if (lines[line].unclaimed >= UNCLAIMED_MAX)
+        return false;
+    pic_mask(line, false);
+    return true;
+}
+
+void irq_line_claim(uint8_t line)
+{
+    ASSERT(line < PIC_LINES && lines[line].open);
+    if (lines[line].unclaimed < UNCLAIMED_MAX)
+        lines[line].unclaimed = 0;
+}
+
+static bool of_line(uint8_t vector)
+{
+    return vector >= VECTOR_PIC && vector < VECTOR_PIC + PIC_LINES;
+}
+
 static bool of_device(uint8_t vector)
 {
-    return vector >= VECTOR_FIRST && vector < vector_next;
+    return of_line(vector) || (vector >= VECTOR_FIRST && vector < vector_next);
+}
+
+/* False: it was nothing. */
+static bool end_line(uint8_t line)
+{
+    pic_mask(line, true);
+    if (!pic_end(line))
+        return false;
+    lines[line].unclaimed++;
+    return true;
 }
 
 void irq_handle(uint8_t vector)
 {
+    if (of_line(vector) && !end_line((uint8_t)(vector - VECTOR_PIC)))
+        return;
     if (!of_device(vector) || !fault_strike(FAULT_DROP_IRQ)) {
         counts[vector]++;
         woken = true;

@@ -15,6 +15,18 @@ uint8_t irq_vector_alloc(void);
 /* What a device must write, and where, to raise `vector` on this CPU (MSI and MSI-X). */
 void irq_msi_message(uint8_t vector, uint64_t *addr, uint32_t *data);
 
+/* The vector by which a function interrupts whose Interrupt Line register says `line`; 0 where that
+ * is no line a function can have. Level-triggered, and possibly shared with others. Masked until
+ * irq_line_allow(). */
+uint8_t irq_line_open(uint8_t line);
+
+/* Before each sleep: the line may interrupt once. False: it was given up, because too many
+ * interrupts in a row were nobody's; look without being told from now on. */
+bool irq_line_allow(uint8_t line);
+
+/* The last interrupt by this line was somebody's, and had a reason. */
+void irq_line_claim(uint8_t line);
+
 /* How often `vector` was taken. */
 uint64_t irq_count(uint8_t vector);
 
@@ -22,7 +34,7 @@ uint64_t irq_count(uint8_t vector);
 void irq_begin_sleep(void);
 bool irq_ends_sleep(void);
 
-/* Silences the legacy interrupt controllers and takes the local APIC into use. False: no APIC. */
+/* Masks all lines and takes the local APIC into use. False: no APIC. */
 bool irq_init(void);
 
 /* From trap.c: `vector` was taken. */

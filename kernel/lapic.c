@@ -39,6 +39,7 @@
 #define SPURIOUS_ENABLE  (1u << 8)
 #define LVT_MASKED       (1u << 16)
 #define LVT_NMI          0x400u
+#define LVT_EXTINT       0x700u
 #define DIVIDE_BY_16     0x3
 
 static uint8_t *regs; /* NULL in x2APIC mode */
@@ -89,6 +90,11 @@ bool lapic_init(void)
     reg_write(REG_TIMER_INIT, 0);
     reg_write(REG_TPR, 0);
     return true;
+}
+
+void lapic_accept_pic(void)
+{
+    reg_write(REG_LVT_LINT0, LVT_EXTINT);
 }
 
 uint32_t lapic_id(void)

@@ -14,6 +14,10 @@
 /* Enables it with everything masked but the timer. False: this CPU has none. */
 bool lapic_init(void);
 
+/* Lets the PIC interrupt through the pin it hangs on; the vector is the PIC's, and so is the end of
+ * the interrupt. */
+void lapic_accept_pic(void);
+
 /* The id that an MSI address names. */
 uint32_t lapic_id(void);
 

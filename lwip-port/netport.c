@@ -24,6 +24,9 @@
  */
 #define DHCP_PATIENCE_NS (5 * NS_PER_S)
 
+static_assert((int)CONF_IRQ_MSIX == VNET_IRQ_MSIX && (int)CONF_IRQ_POLL == VNET_IRQ_POLL,
+              "the same list");
+
 static struct ethif ethifs[CONFIG_NICS];
 static struct dhcp dhcps[CONFIG_NICS]; /* given to lwIP, so DHCP starts without an allocation */
 static const struct conf *conf;
@@ -93,7 +96,9 @@ unsigned netport_init(const struct conf *c)
     struct vnet_options opt[CONFIG_NICS];
 
     for (unsigned k = 0; k < CONFIG_NICS; k++)
-        opt[k] = (struct vnet_options){.features_off = c->features_off, .mtu_max = c->net[k].mtu};
+        opt[k] = (struct vnet_options){.features_off = c->features_off,
+                                       .irq = (enum vnet_irq)c->net[k].irq,
+                                       .mtu_max = c->net[k].mtu};
     conf = c;
     init_ns = time_ns();
     lwip_init();

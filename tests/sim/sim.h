@@ -68,6 +68,15 @@ extern unsigned sim_pci_accesses; /* accesses to configuration space */
 extern unsigned sim_vectors_left; /* CPU vectors that irq_vector_alloc() still has */
 extern uint64_t sim_irqs[256];    /* taken, by CPU vector */
 extern bool sim_mmio_map_fails;
+extern bool sim_line_given_up; /* irq_line_allow() refuses */
+extern unsigned sim_line_claims;
+
+/* A line of the interrupt controller, as kernel/irq.c has it: it interrupts once while it is
+ * allowed to and any function holds it, then it is closed. To be called when something may have
+ * changed. */
+#define SIM_LINE_VECTOR 0x20
+void sim_lines_settle(void);
+bool sim_line_high(uint8_t line);
 
 /* The driver broke a rule. `clause` as in CONFORMANCE.md. */
 void sim_breach(const char *clause, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -187,6 +196,7 @@ struct sim_nic {
     unsigned config_moves; /* so many reads of the legacy configuration's first byte differ */
     bool gone;             /* all ones from everywhere */
     bool interrupts_lost;
+    uint8_t isr_sticks; /* bits of the interrupt status that reading does not clear */
     bool doorbells_lost;
     uint8_t hdr_junk; /* fills the header of frames it delivers, where it means nothing */
     bool rx_hdr_set;  /* instead the header is this one */
@@ -217,10 +227,14 @@ struct sim_nic {
     uint32_t tx_last_len;
 };
 
+/* Gives the function an INTx pin that leads to this line. */
+void sim_add_line(struct sim_nic *n, uint8_t line);
+
 /* Places of the structures in BAR 4, and of the MSI-X table in BAR 1. */
 enum {
     SIM_COMMON = 0x0000,
     SIM_COMMON_LEN = 0x40,
+    SIM_ISR = 0x0801, /* wherever it likes */
     SIM_CONFIG = 0x1000,
     SIM_NOTIFY = 0x2000,
     SIM_NOTIFY_LEN = 0x4000,
@@ -230,6 +244,7 @@ enum {
 /* The same structures once more in BAR 2, which is ports, where sim_add_ports() was called. */
 enum {
     SIM_IO_COMMON = 0x000,
+    SIM_IO_ISR = 0x041,
     SIM_IO_CONFIG = 0x080,
     SIM_IO_NOTIFY = 0x100,
     SIM_IO_BYTES = 0x200,
@@ -255,6 +270,7 @@ void sim_add_ports(struct sim_nic *n);
 uint8_t sim_cap_common(struct sim_nic *n);
 uint8_t sim_cap_notify(struct sim_nic *n);
 uint8_t sim_cap_config(struct sim_nic *n);
+uint8_t sim_cap_isr(struct sim_nic *n);
 uint8_t sim_cap_msix(struct sim_nic *n);
 /* And with any. */
 uint8_t sim_cap_virtio(struct sim_nic *n, uint8_t type, uint8_t bar, uint32_t offset, uint32_t len);

@@ -29,6 +29,7 @@ static struct {
 static unsigned record_n;
 static struct json writer;
 static uint8_t next_vector;
+static unsigned lines_open; /* bits */
 
 /* kernel/time.h, not included here: the name is libc's as well. */
 uint64_t time_ns(void);
@@ -84,6 +85,35 @@ void irq_msi_message(uint8_t vector, uint64_t *addr, uint32_t *data)
     *data = vector;
 }
 
+uint8_t irq_line_open(uint8_t line)
+{
+    return line >= 3 && line < 16 ? (uint8_t)(SIM_LINE_VECTOR + line) : 0;
+}
+
+bool irq_line_allow(uint8_t line)
+{
+    if (sim_line_given_up)
+        return false;
+    lines_open |= 1u << line;
+    sim_lines_settle();
+    return true;
+}
+
+void irq_line_claim(uint8_t line)
+{
+    (void)line;
+    sim_line_claims++;
+}
+
+void sim_lines_settle(void)
+{
+    for (uint8_t line = 0; line < 16; line++)
+        if (lines_open >> line & 1 && sim_line_high(line)) {
+            lines_open &= ~(1u << line);
+            sim_irqs[SIM_LINE_VECTOR + line]++;
+        }
+}
+
 uint64_t irq_count(uint8_t vector)
 {
     return sim_irqs[vector];
@@ -93,6 +123,7 @@ void sim_forget_records(void)
 {
     record_n = 0;
     next_vector = FIRST_VECTOR;
+    lines_open = 0;
 }
 
 struct json *record_begin(const char *event)

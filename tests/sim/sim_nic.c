@@ -93,6 +93,11 @@ uint8_t sim_cap_config(struct sim_nic *n)
     return sim_cap_virtio(n, 4, 4, SIM_CONFIG, n->config_len);
 }
 
+uint8_t sim_cap_isr(struct sim_nic *n)
+{
+    return sim_cap_virtio(n, 3, 4, SIM_ISR, 1);
+}
+
 uint8_t sim_cap_msix(struct sim_nic *n)
 {
     uint8_t cap[12] = {0x11};
@@ -148,8 +153,15 @@ struct sim_nic *sim_add_nic(uint8_t slot)
     sim_cap_virtio(n, 5, 0, 0, 0); /* the configuration access window, of no use here */
     sim_cap_notify(n);
     sim_cap_config(n);
+    sim_cap_isr(n);
     sim_cap_common(n);
     return n;
+}
+
+void sim_add_line(struct sim_nic *n, uint8_t line)
+{
+    n->fn->cfg[0x3c] = line;
+    n->fn->cfg[0x3d] = 1;
 }
 
 void sim_add_ports(struct sim_nic *n)
@@ -525,6 +537,8 @@ static uint32_t place(unsigned *bar, uint64_t offset)
     *bar = 4;
     if (at >= SIM_IO_NOTIFY)
         return SIM_NOTIFY + at - SIM_IO_NOTIFY;
+    if (at == SIM_IO_ISR)
+        return SIM_ISR;
     return at >= SIM_IO_CONFIG ? SIM_CONFIG + at - SIM_IO_CONFIG : SIM_COMMON + at;
 }
 
@@ -534,6 +548,8 @@ uint32_t sim_nic_read(struct sim_nic *n, unsigned bar, uint64_t offset, unsigned
 
     if (bar == 0)
         return sim_legacy_read(n, at, width);
+    if (bar == 4 && at == SIM_ISR && width == 1)
+        return sim_isr_read(n);
     if (bar == 4 && at < SIM_COMMON + SIM_COMMON_LEN)
         return read_common(n, at - SIM_COMMON, width);
     if (bar == 4 && at >= SIM_CONFIG && at < SIM_NOTIFY)
@@ -570,8 +586,21 @@ uint8_t sim_isr_read(struct sim_nic *n)
 
     if (sim_msix_on(n))
         sim_breach("4.1.4.5.2", "interrupt status read although MSI-X is on");
-    n->isr = 0;
+    n->isr &= n->isr_sticks;
+    sim_lines_settle();
     return v;
+}
+
+/* A function pulls its pin while it has something to say and is allowed to [4.1.4.5]. */
+bool sim_line_high(uint8_t line)
+{
+    for (unsigned i = 0; i < nic_n; i++) {
+        const uint8_t *cfg = nics[i]->fn->cfg;
+        if (cfg[0x3d] != 0 && cfg[0x3c] == line && nics[i]->isr != 0 && !(cfg[0x05] & 0x04) &&
+            !sim_msix_on(nics[i]))
+            return true;
+    }
+    return false;
 }
 
 void sim_interrupt(struct sim_nic *n, unsigned q)
@@ -581,7 +610,14 @@ void sim_interrupt(struct sim_nic *n, unsigned q)
 
     if (q < SIM_QUEUES)
         n->q[q].interrupts++;
-    if (n->interrupts_lost || vector == NO_VECTOR || !sim_msix_on(n))
+    if (n->interrupts_lost)
+        return;
+    if (!sim_msix_on(n)) {
+        n->isr |= q < SIM_QUEUES ? 1 : 2;
+        sim_lines_settle();
+        return;
+    }
+    if (vector == NO_VECTOR)
         return;
     entry = n->msix_table + 16 * vector;
     if (sim_get32(entry) != 0xfee00000 || sim_get32(entry + 4) != 0 || sim_get32(entry + 12) & 1)

@@ -36,6 +36,8 @@ struct mapping {
 
 uint64_t sim_now_ns;
 bool sim_collect, sim_mmio_map_fails;
+bool sim_line_given_up;
+unsigned sim_line_claims;
 char sim_violation[256];
 unsigned sim_pci_accesses, sim_vectors_left;
 uint64_t sim_irqs[256];
@@ -85,7 +87,8 @@ void sim_power_on(void)
     map_n = fn_n = 0;
     address = 0;
     sim_now_ns = 1000000;
-    sim_collect = sim_mmio_map_fails = false;
+    sim_collect = sim_mmio_map_fails = sim_line_given_up = false;
+    sim_line_claims = 0;
     sim_violation[0] = '\0';
     sim_pci_accesses = 0;
     sim_vectors_left = 32;

@@ -117,7 +117,7 @@ def test_device_option(boot, options):
     guest = boot(options=options)
     nic = guest.find("nic")[0]
     if "vectors" in options:
-        assert nic["irq"] == "poll"
+        assert nic["irq"] == "intx"
     if "event_idx" in options:
         assert "event_idx" not in [name.lower() for name in nic["features"]]
     if "rx_queue_size" in options:

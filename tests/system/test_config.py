@@ -42,6 +42,7 @@ REFUSED = [
     ("mtu=-1", "mtu", "68"),
     ("mtu=1e3", "mtu", "68"),
     ("mtu=99999999999999999999", "mtu", "68"),
+    ("irq=msi", "irq", "msix"),
     ("run=client", "run", "serve"),
     ("services=ftp", "services", "http"),
     ("services=http,", "services", "http"),

@@ -101,7 +101,8 @@ static void every_key_sets_its_field(void **state)
     static const uint8_t ip6[16] = {0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5};
 
     (void)state;
-    accept("ip=192.168.7.2/24 gw=192.168.7.1 ip6=fd00::5/64 mtu=1400 run=serve services=http,echo "
+    accept("ip=192.168.7.2/24 gw=192.168.7.1 ip6=fd00::5/64 mtu=1400 irq=intx net1.irq=poll "
+           "run=serve services=http,echo "
            "features=-mtu,-event_idx,-version_1 seed=0xDEADbeef log=debug interval=250ms exit=2m "
            "fault=panic:stack@3s");
     assert_int_equal(c.net[0].ip_mode, CONF_IP_STATIC);
@@ -111,6 +112,8 @@ static void every_key_sets_its_field(void **state)
     assert_int_equal(c.net[0].ip6_mode, CONF_IP_STATIC);
     assert_memory_equal(c.net[0].ip6, ip6, 16);
     assert_int_equal(c.net[0].mtu, 1400);
+    assert_int_equal(c.net[0].irq, CONF_IRQ_INTX);
+    assert_int_equal(c.net[1].irq, CONF_IRQ_POLL);
     assert_int_equal(c.services, SERVICE_HTTP | SERVICE_ECHO);
     assert_int_equal(c.features_off, 1ull << 3 | 1ull << 29 | 1ull << 32);
     assert_int_equal(c.seed, 0xdeadbeef);
@@ -255,6 +258,9 @@ static void values_out_of_range_or_malformed_are_refused(void **state)
         "mtu=1500b",
         "mtu=0x5dc",
         "mtu=1e3",
+        "irq=",
+        "irq=msi",
+        "irq=Poll",
         "mtu=18446744073709553116",
         "run=",
         "run=client",

@@ -113,7 +113,8 @@ UNIT_LIBS_test_small  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_small := $(UNIT_NETRIG_NEEDS)
 
 UNIT_DRIVER := drivers/netbuf.c drivers/pci.c drivers/virtqueue.c drivers/virtqueue_split.c drivers/virtio_pci.c \
-               drivers/virtio_pci_legacy.c drivers/virtio_pci_modern.c drivers/virtio_net.c drivers/virtio_net_up.c drivers/virtio_net_stats.c \
+               drivers/virtio_pci_legacy.c drivers/virtio_pci_modern.c drivers/virtio_net.c drivers/virtio_net_irq.c \
+               drivers/virtio_net_up.c drivers/virtio_net_stats.c \
                drivers/virtio_net_bufs.c drivers/virtio_net_features.c drivers/virtio_net_hdr.c \
                drivers/virtio_net_stall.c drivers/virtio_net_watch.c drivers/virtqueue_packed.c kernel/fault.c
 UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci test_virtio_net test_virtio_net_up test_sim
@@ -125,7 +126,10 @@ UNIT_SRC_test_virtqueue_packed := tests/unit/test_virtqueue_packed.c drivers/vir
 UNIT_SRC_test_virtio_net := tests/unit/test_virtio_net.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_SRC_test_virtio_net_up := tests/unit/test_virtio_net_up.c $(UNIT_DRIVER) $(UNIT_SIM)
 # At low addresses: the legacy interface names a page of memory with 32 bits.
-UNIT_TESTS += test_virtio_net_legacy test_virtio_pci_legacy
+UNIT_TESTS += test_irq test_virtio_irq test_virtio_net_legacy test_virtio_pci_legacy
+UNIT_SRC_test_irq := tests/unit/test_irq.c
+UNIT_SRC_test_virtio_irq  := tests/unit/test_virtio_irq.c $(UNIT_DRIVER) $(UNIT_SIM)
+UNIT_LIBS_test_virtio_irq := -no-pie
 UNIT_SRC_test_virtio_net_legacy  := tests/unit/test_virtio_net_legacy.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_LIBS_test_virtio_net_legacy := -no-pie
 UNIT_SRC_test_virtio_pci_legacy  := tests/unit/test_virtio_pci_legacy.c $(UNIT_DRIVER) $(UNIT_SIM)
