@@ -26,6 +26,7 @@ void apps_json_stats(struct json *j)
     json_u64(j, "tx", totals.tx_gap_max_us);
     json_u64(j, "late", totals.late_max_us);
     json_end_object(j);
+    json_u64(j, "conservation_violations", totals.violations);
     json_u64(j, "stalls", totals.stalls);
     json_u64(j, "recoveries", totals.recoveries);
     json_object(j, "totals");

@@ -36,6 +36,18 @@ void netbuf_pool_init(struct netbuf_pool *p, const char *name, void *arena, uint
     }
 }
 
+void netbuf_pool_renew(struct netbuf_pool *p)
+{
+    for (unsigned s = 0; s < NETBUF_STATES; s++)
+        p->count[s] = 0;
+    p->count[NETBUF_FREE] = p->free_n = p->n;
+    for (uint16_t i = 0; i < p->n; i++) {
+        p->bufs[i].id = i;
+        p->bufs[i].state = NETBUF_FREE;
+        p->free[i] = (uint16_t)(p->n - 1 - i);
+    }
+}
+
 struct netbuf *netbuf_get(struct netbuf_pool *p)
 {
     struct netbuf *nb;

@@ -73,6 +73,9 @@ void netbuf_put(struct netbuf_pool *p, struct netbuf *nb);
 void netbuf_to_device(struct netbuf_pool *p, struct netbuf *nb);
 void netbuf_from_device(struct netbuf_pool *p, struct netbuf *nb);
 
+/* Every buffer is FREE, whoever believes to have one. */
+void netbuf_pool_renew(struct netbuf_pool *p);
+
 /* True if the owners sum to the pool and agree with the states, buffer by buffer. O(n). */
 bool netbuf_check(const struct netbuf_pool *p);
 

@@ -139,6 +139,14 @@ uint64_t vnet_sleep_max_ns(const struct vnet *vn);
 /* True if every buffer has one owner and the ring is as full as promised. */
 bool vnet_check(const struct vnet *vn);
 
+/* The same where the caller has no frame in hand, as between two turns: a buffer that somebody kept
+ * is lost. */
+bool vnet_audit(const struct vnet *vn);
+
+/* After vnet_audit() was false: counts and reports it, resets the device and begins anew with every
+ * buffer free. Nobody may use one that he still has. */
+void vnet_repair(struct vnet *vn);
+
 /* Sum of failures over the NIC's pools that would break the promise. */
 uint64_t vnet_alloc_failures(const struct vnet *vn);
 
@@ -155,6 +163,7 @@ struct vnet_totals {
     uint64_t stalls[VNET_CAUSES], recoveries[VNET_ACTIONS];
     uint64_t stalls_judged; /* of 200 ms or more that neither a fault that was asked for nor
                                somebody beyond the device explains */
+    uint64_t violations;    /* failed audits that were repaired */
     uint64_t late_max_ns;   /* longest time between two turns; 0 below 50 ms */
 };
 void vnet_totals(const struct vnet *vn, struct vnet_totals *t);

@@ -168,11 +168,19 @@ static void spoil(struct vnet *vn)
     vnet_kick(vn, &vn->tx, VIRTIO_NET_TXQ);
 }
 
+/* A frame that is taken and never sent. */
+static void lose_buffer(struct vnet *vn)
+{
+    if (vn->tx_pool.free_n > 0 && fault_due(FAULT_LOSE_BUFFER, vn->index))
+        netbuf_get(&vn->tx_pool);
+}
+
 void vnet_faults(struct vnet *vn)
 {
     if (!fault_any() || vn->up != VNET_UP)
         return;
     spoil(vn);
+    lose_buffer(vn);
     if (fault_due(FAULT_RESET, vn->index))
         vnet_reset(vn);
 }

@@ -82,16 +82,18 @@ struct vnet {
     uint64_t line_mark;                /* its count when the interrupt status was last read */
     uint64_t line_done;                /* what had been done by then */
     uint64_t link_changes;
-    bool link;         /* as the device last said */
-    bool rx_due;       /* see vnet_rx_due() */
-    uint64_t now_ns;   /* start of this turn */
-    uint64_t beat_ns;  /* last heartbeat */
-    uint64_t up_ns;    /* last bring-up */
-    uint64_t reset_ns; /* last reset asked for */
-    uint64_t retry_ns; /* not before this comes the next bring-up */
-    uint64_t error_ns; /* last `error` record */
-    bool reclaimed;    /* while RESETTING: the reset is complete, all buffers are ours again */
-    uint64_t resets;   /* since boot, the first one not counted */
+    bool link;           /* as the device last said */
+    bool rx_due;         /* see vnet_rx_due() */
+    uint64_t now_ns;     /* start of this turn */
+    uint64_t beat_ns;    /* last heartbeat */
+    uint64_t up_ns;      /* last bring-up */
+    uint64_t reset_ns;   /* last reset asked for */
+    uint64_t retry_ns;   /* not before this comes the next bring-up */
+    uint64_t error_ns;   /* last `error` record */
+    bool repair;         /* the bookkeeping is not to be trusted: it begins anew */
+    uint64_t violations; /* how often that was so */
+    bool reclaimed;      /* while RESETTING: the reset is complete, all buffers are ours again */
+    uint64_t resets;     /* since boot, the first one not counted */
     uint64_t resets_injected; /* of these: because the device was made to */
     struct vnet_watch watch;
     const char *first_why; /* the first of their reasons */

@@ -82,6 +82,12 @@ bool vnet_check(const struct vnet *vn)
            vn->rx.posted_min + vn->rx_batch >= vn->rx_target;
 }
 
+bool vnet_audit(const struct vnet *vn)
+{
+    return vn->repair || (vnet_check(vn) && vn->rx_pool.count[NETBUF_STACK] == 0 &&
+                          vn->tx_pool.count[NETBUF_STACK] == 0);
+}
+
 uint64_t vnet_alloc_failures(const struct vnet *vn)
 {
     return vn->rx_pool.failures + vn->tx_pool.failures;
@@ -109,6 +115,7 @@ void vnet_totals(const struct vnet *vn, struct vnet_totals *t)
     for (unsigned i = 0; i < VNET_ACTIONS; i++)
         t->recoveries[i] = vn->watch.recoveries[i];
     t->stalls_judged = vn->watch.stalls_judged;
+    t->violations = vn->violations;
     t->late_max_ns = vn->watch.late_max_ns;
 }
 

@@ -280,12 +280,43 @@ void vnet_break(struct vnet *vn, const char *why, uint32_t evidence)
     }
 }
 
+void vnet_repair(struct vnet *vn)
+{
+    const struct netbuf_pool *rx = &vn->rx_pool, *tx = &vn->tx_pool;
+
+    vn->violations++;
+    vn->repair = true;
+    record_error(
+        "%s: the buffers do not add up: receive %u free, %u held, %u of %u with the device "
+        "(at least %u of %u), transmit %u free, %u held, %u of %u with the device; it is reset",
+        vn->name, rx->count[NETBUF_FREE], rx->count[NETBUF_STACK], rx->count[NETBUF_DEVICE],
+        vq_outstanding(&vn->rx.vq), vn->rx.posted_min, vn->rx.vq.size, tx->count[NETBUF_FREE],
+        tx->count[NETBUF_STACK], tx->count[NETBUF_DEVICE], vq_outstanding(&vn->tx.vq));
+    vnet_reset(vn);
+}
+
+/* Nothing that was counted is believed. */
+static void begin_anew(struct vnet *vn)
+{
+    vn->repair = false;
+    vq_forget(&vn->rx.vq);
+    vq_forget(&vn->tx.vq);
+    netbuf_pool_renew(&vn->rx_pool);
+    netbuf_pool_renew(&vn->tx_pool);
+    vn->rx.posted_min = vn->rx.vq.size;
+}
+
 /* The queues are dead: what the device had is ours again [virtio 3.3.1]. */
 static void reclaim(struct vnet *vn)
 {
     unsigned cursor = 0;
     struct netbuf *nb;
 
+    vn->reclaimed = true;
+    if (vn->repair) {
+        begin_anew(vn);
+        return;
+    }
     while ((nb = vq_reclaim(&vn->rx.vq, &cursor)) != NULL) {
         netbuf_from_device(&vn->rx_pool, nb);
         netbuf_put(&vn->rx_pool, nb);
@@ -296,7 +327,6 @@ static void reclaim(struct vnet *vn)
         netbuf_from_device(&vn->tx_pool, nb);
         netbuf_put(&vn->tx_pool, nb);
     }
-    vn->reclaimed = true;
 }
 
 void vnet_recover(struct vnet *vn)

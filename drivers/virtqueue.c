@@ -103,6 +103,11 @@ void *vq_reclaim(struct vq *vq, unsigned *cursor)
     return NULL;
 }
 
+void vq_forget(struct vq *vq)
+{
+    vq->outstanding = 0; /* the next start forgets the rest */
+}
+
 void vq_break(struct vq *vq, const char *why, uint32_t evidence)
 {
     if (vq->broken != NULL)

@@ -203,6 +203,9 @@ static inline bool vq_irq_on(struct vq *vq, uint16_t after)
  * no more. The caller owns it. *cursor starts at 0. */
 void *vq_reclaim(struct vq *vq, unsigned *cursor);
 
+/* After a reset: every buffer that was still with the device is its caller's, who knows of all. */
+void vq_forget(struct vq *vq);
+
 /* Marks the queue broken unless it is already. */
 void vq_break(struct vq *vq, const char *why, uint32_t evidence);
 

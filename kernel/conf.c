@@ -334,6 +334,15 @@ static bool set_exit(struct conf *c, struct conf_net *net, struct value v)
     return true;
 }
 
+static bool set_check(struct conf *c, struct conf_net *net, struct value v)
+{
+    (void)net;
+    if (!is(v, "repair") && !is(v, "panic"))
+        return false;
+    c->check_panics = is(v, "panic");
+    return true;
+}
+
 /* `v` behind "panic:" */
 static bool read_panic(struct value v, uint64_t *kind, uint64_t *at)
 {
@@ -387,10 +396,12 @@ static const struct key keys[] = {
     {"log", false, set_log, "quiet, info, debug"},
     {"interval", false, set_interval, "0, or a time from 100ms to 1h, with the unit ms, s, m or h"},
     {"exit", false, set_exit, "never, or a time up to 8760h, with the unit ms, s, m or h"},
+    {"check", false, set_check, "repair, panic"},
     {"fault", false, set_fault,
      "none, or a list, each once, of drop_kick:N drop_kick_rx:N drop_kick_tx:N drop_irq:N "
      "pool_limit:N "
-     "no_reap reset:TIME bad_head bad_head:TIME, each also with @TIME or @TIME+TIME behind it (its "
+     "no_reap reset:TIME bad_head bad_head:TIME lose_buffer lose_buffer:TIME, each also with @TIME "
+     "or @TIME+TIME behind it (its "
      "start "
      "and length), panic:KIND or panic:KIND@TIME, clock:N; KIND one of assert null write exec "
      "stack smash"},
@@ -398,7 +409,7 @@ static const struct key keys[] = {
 
 static const char known[] =
     "ip gw ip6 mtu irq (for net0; net1.ip and so on for others, below net" STR(
-        CONFIG_NICS) ") run services features seed log interval exit fault";
+        CONFIG_NICS) ") run services features seed log interval exit check fault";
 
 /* ---- the whole --------------------------------------------------------------------------------
  */

@@ -71,6 +71,7 @@ struct conf {
     uint64_t exit_ns;      /* power off after this time; 0 = never */
     uint64_t interval_ns;  /* period of `interval` records; 0 = none */
     enum log_level log;
+    bool check_panics; /* a buffer that is lost ends the run, instead of being repaired */
     enum conf_panic panic_kind;
     uint64_t panic_at_ns; /* since kernel entry */
     struct fault faults[FAULT_KINDS];

@@ -14,6 +14,7 @@ const struct fault_name fault_names[FAULT_KINDS] = {
     [FAULT_POOL_LIMIT] = {"pool_limit", FAULT_COUNT},
     [FAULT_NO_REAP] = {"no_reap", FAULT_PLAIN},
     [FAULT_BAD_HEAD] = {"bad_head", FAULT_ONCE},
+    [FAULT_LOSE_BUFFER] = {"lose_buffer", FAULT_ONCE},
     [FAULT_RESET] = {"reset", FAULT_PERIOD},
     [FAULT_CLOCK] = {"clock", FAULT_COUNT},
 };

@@ -25,8 +25,9 @@ enum fault_kind {
     FAULT_POOL_LIMIT,   /* the stack has n buffers for received frames */
     FAULT_NO_REAP,      /* completed transmit buffers are not taken back */
     FAULT_BAD_HEAD, /* once or every n ns: the device is given a descriptor that does not exist */
-    FAULT_RESET,    /* every n ns each device is reset */
-    FAULT_CLOCK,    /* the stack's clock starts at n ms */
+    FAULT_LOSE_BUFFER, /* once or every n ns: a transmit buffer has no owner any more */
+    FAULT_RESET,       /* every n ns each device is reset */
+    FAULT_CLOCK,       /* the stack's clock starts at n ms */
     FAULT_KINDS
 };
 

@@ -59,8 +59,10 @@ bool netport_close(struct tcp_pcb *pcb);
 /* Failures summed over every pool of the driver and of lwIP: the promise is 0. */
 uint64_t netport_alloc_failures(void);
 
-/* Conservation over all NICs. */
+/* Conservation over all NICs, between two turns: no buffer is lost. netport_repair() counts and
+ * resets each NIC of which that is not true. */
 bool netport_check(void);
+void netport_repair(void);
 
 /* Sums over all NICs since boot; bytes are frame bytes without FCS. */
 struct netport_totals {
@@ -69,6 +71,7 @@ struct netport_totals {
     uint64_t resets; /* of devices, after something that they did wrong unasked */
     uint64_t stalls, recoveries;
     uint64_t stalls_judged; /* long ones for which the guest or a device answers */
+    uint64_t violations;    /* of conservation, that were repaired */
     uint64_t late_max_us;   /* the longest time that the loop was not run */
 };
 void netport_totals(struct netport_totals *t);

@@ -34,8 +34,15 @@ bool netport_check(void)
     bool good = true;
 
     for (unsigned k = 0; k < netport_nics(); k++)
-        good = vnet_check(netport_ethif(k)->vn) && good;
+        good = vnet_audit(netport_ethif(k)->vn) && good;
     return good;
+}
+
+void netport_repair(void)
+{
+    for (unsigned k = 0; k < netport_nics(); k++)
+        if (!vnet_audit(netport_ethif(k)->vn))
+            vnet_repair(netport_ethif(k)->vn);
 }
 
 void netport_totals(struct netport_totals *t)
@@ -53,6 +60,7 @@ void netport_totals(struct netport_totals *t)
         t->tx_packets += v.tx_packets;
         t->tx_bytes += v.tx_bytes;
         t->resets += v.resets;
+        t->violations += v.violations;
         t->stalls_judged += v.stalls_judged;
         if (t->late_max_us < v.late_max_ns / NS_PER_US)
             t->late_max_us = v.late_max_ns / NS_PER_US;

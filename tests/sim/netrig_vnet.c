@@ -337,7 +337,13 @@ uint64_t vnet_sleep_max_ns(const struct vnet *vn)
     return UINT64_MAX;
 }
 
-bool vnet_check(const struct vnet *vn)
+void vnet_repair(struct vnet *vn)
+{
+    (void)vn;
+    fail_msg("a buffer is lost");
+}
+
+bool vnet_audit(const struct vnet *vn)
 {
     return vn->rx_caller == 0 && vn->tx_caller == 0;
 }

@@ -24,6 +24,7 @@ sys.path.insert(0, str(TOP / "tools"))
 
 from antifreeze import BUILD, Error, net as networks, qemu, world  # noqa: E402
 
+STRICT = "check=panic"  # a lost buffer ends the guest at once, unless the test says otherwise
 BOOT_SECONDS = 120  # the most that a boot may take, firmware included
 LOGS = BUILD / "test"
 
@@ -132,7 +133,7 @@ def boot(request, net, log_dir):
 
     def start(append="", net=net, ready=True, healthy=True, options=None, **machine):
         directory = log_dir / f"guest{len(guests)}" if guests else log_dir
-        guest = networks.NetGuest(net, directory, append, options, **machine)
+        guest = networks.NetGuest(net, directory, f"{STRICT} {append}", options, **machine)
         guests.append(guest)
         if not healthy:
             unhealthy.append(guest)
@@ -161,7 +162,7 @@ class _Shared:
 
     def get(self):
         if self.guest is None:
-            self.guest = networks.NetGuest(self.net, self.directory)
+            self.guest = networks.NetGuest(self.net, self.directory, STRICT)
             self.guest.wait("ready", BOOT_SECONDS)
         return self.guest
 

@@ -132,6 +132,27 @@ def test_an_empty_stack_pool_costs_the_frames_of_that_time_only(boot):
     passes(guest)
 
 
+@pytest.mark.parametrize("times", [2, pytest.param(100, marks=LONG)])
+@pytest.mark.limit(1200)
+def test_a_lost_buffer_is_repaired_and_fails_the_run(boot, times):
+    words = f"check=repair fault=lose_buffer:2s@3s+{2 * times}s exit={2 * times + 8}s"
+    guest = boot(append=words, healthy=False)
+    while guest.stats()["conservation_violations"] < times:
+        download(guest)
+    assert len(guest.find("error")) == times and "do not add up" in guest.find("error")[0]["message"]
+    fault(guest, "lose_buffer", "over")
+    download(guest)
+    assert guest.wait_exit(60) == qemu.STATUS_FAIL
+    [criterion] = [c for c in guest.find("verdict")[0]["criteria"] if not c["ok"]]
+    assert (criterion["name"], criterion["value"]) == ("conservation_violations", times)
+
+
+def test_a_lost_buffer_ends_a_test(boot):
+    guest = boot(append="check=panic fault=lose_buffer@2s", healthy=False)
+    assert guest.wait_exit() == qemu.STATUS_PANIC
+    assert "do not add up" in guest.find("panic")[0]["message"]
+
+
 def test_an_unknown_fault_is_refused(boot):
     guest = boot(append="fault=drop_everything", ready=False, healthy=False)
     assert guest.wait_exit() == qemu.STATUS_FAIL_CONFIG

@@ -94,6 +94,7 @@ static void with_nothing_said_the_defaults_hold(void **state)
     assert_int_equal(c.interval_ns, S);
     assert_int_equal(c.log, LOG_INFO);
     assert_int_equal(c.panic_kind, CONF_PANIC_NONE);
+    assert_false(c.check_panics);
 }
 
 static void every_key_sets_its_field(void **state)
@@ -104,7 +105,7 @@ static void every_key_sets_its_field(void **state)
     accept("ip=192.168.7.2/24 gw=192.168.7.1 ip6=fd00::5/64 mtu=1400 irq=intx net1.irq=poll "
            "run=serve services=http,echo "
            "features=-mtu,-event_idx,-version_1 seed=0xDEADbeef log=debug interval=250ms exit=2m "
-           "fault=panic:stack@3s");
+           "fault=panic:stack@3s check=panic");
     assert_int_equal(c.net[0].ip_mode, CONF_IP_STATIC);
     assert_int_equal(c.net[0].ip, 0xc0a80702);
     assert_int_equal(c.net[0].ip_bits, 24);
@@ -121,6 +122,7 @@ static void every_key_sets_its_field(void **state)
     assert_int_equal(c.interval_ns, S / 4);
     assert_int_equal(c.exit_ns, 120 * S);
     assert_int_equal(c.panic_kind, CONF_PANIC_STACK);
+    assert_true(c.check_panics);
     assert_int_equal(c.panic_at_ns, 3 * S);
 }
 
@@ -319,6 +321,9 @@ static void values_out_of_range_or_malformed_are_refused(void **state)
         "exit=8761h",
         "exit=infinite",
         "exit=99999999999999999h",
+        "check=",
+        "check=on",
+        "check=Panic",
         "fault=",
         "fault=panic",
         "fault=panic:",
@@ -495,8 +500,9 @@ static void others_refuse_the_same_way(void **state)
 /* Each key that a text names, by a reader written apart from the parser's. */
 static bool names_only_known_keys(const char *text)
 {
-    static const char *const names[] = {"ip",       "gw",   "ip6", "mtu",      "run",  "services",
-                                        "features", "seed", "log", "interval", "exit", "fault"};
+    static const char *const names[] = {"ip",       "gw",       "ip6",  "mtu", "run",
+                                        "services", "features", "seed", "log", "interval",
+                                        "exit",     "check",    "fault"};
     char copy[512], *rest = copy;
 
     for (size_t i = 0; i <= strlen(text); i++) { /* comments become blanks first */

@@ -175,11 +175,13 @@ static void stats_have_every_member(void **state)
                                      .tx_gap_max_us = 40,
                                      .late_max_us = 50,
                                      .stalls = 7,
+                                     .violations = 8,
                                      .recoveries = 6};
     apps_stats_record();
     assert_string_equal(
         line, "{\"event\":\"stats\",\"uptime_us\":5000000,\"alloc_failures\":4,\"refusals\":0,"
-              "\"refused\":[],\"gap_max_us\":{\"rx\":30,\"tx\":40,\"late\":50},\"stalls\":7,"
+              "\"refused\":[],\"gap_max_us\":{\"rx\":30,\"tx\":40,\"late\":50},\"conservation_"
+              "violations\":8,\"stalls\":7,"
               "\"recoveries\":6,"
               "\"totals\":{\"rx_packets\":1,\"rx_bytes\":0,\"tx_packets\":0,\"tx_bytes\":2},"
               "\"records_dropped\":3,\"faults\":[],\"pools\":[],"
@@ -211,6 +213,9 @@ static void verdict_fails_on_each_broken_promise_alone(void **state)
     assert_non_null(strstr(line, "\"value\":1,\"ok\":false"));
 
     conserved = true;
+    totals.violations = 1; /* although it was repaired */
+    assert_false(verdict_record());
+    totals.violations = 0;
     totals.tx_gap_max_us = 1000000;
     assert_true(verdict_record());
     totals.tx_gap_max_us = 1000001;

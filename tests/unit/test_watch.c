@@ -589,7 +589,7 @@ static void bad_head_ends_in_one_reset_that_is_not_held_against_the_device(void 
 {
     (void)state;
     run(S);
-    ask(FAULT_BAD_HEAD, 1, 0, UINT64_MAX);
+    ask(FAULT_BAD_HEAD, 0, 0, UINT64_MAX);
     sim_collect = true;
     blocked = true;
     turn(MS);
@@ -630,6 +630,35 @@ static void periodic_resets_are_survived(void **state)
     assert_int_equal(totals().resets, 0);
 }
 
+/* ---- buffers that are lost
+ * -----------------------------------------------------------------------
+ */
+
+static void lost_buffer_is_found_and_the_bookkeeping_begins_anew(void **state)
+{
+    (void)state;
+    ask(FAULT_LOSE_BUFFER, 2 * S, 0, UINT64_MAX);
+    for (unsigned i = 1; i <= 10; i++) {
+        send(5);
+        sim_rx(nic, frame, 60);
+        blocked = i % 2; /* with frames on the way, and without */
+        run(20 * MS);
+        assert_false(vnet_audit(vn));
+        vnet_repair(vn);
+        assert_true(vnet_audit(vn)); /* at work: not to be counted again */
+        blocked = false;
+        run(1900 * MS);
+        assert_true(vnet_audit(vn));
+        assert_int_equal(totals().violations, i);
+        assert_int_equal(sim_records("error"), i);
+        assert_int_equal(vnet_tx_room(vn, false), 256); /* all of them */
+        traffic_flows();
+        run(60 * MS);
+    }
+    assert_int_equal(totals().resets, 0);
+    stalls(VNET_CAUSES, 0, 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -656,6 +685,7 @@ int main(void)
         T(what_is_not_reaped_is_the_guests_doing),
         T(bad_head_ends_in_one_reset_that_is_not_held_against_the_device),
         T(periodic_resets_are_survived),
+        T(lost_buffer_is_found_and_the_bookkeeping_begins_anew),
     };
 
     return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
