@@ -23,6 +23,7 @@
 #include "app.h"
 #include "netport.h"
 #include "netport_priv.h"
+#include "netbuf.h"
 #include "netrig.h"
 
 #define FILL_PORT 77
@@ -262,6 +263,17 @@ static void large_frames(unsigned first, bool v6, unsigned n)
     }
 }
 
+/* The largest frame there is: segments that the device has merged into a packet of 64 KiB. */
+static void merged_frame(void)
+{
+    static uint8_t frame[14 + 65535], rst[65535 - 20] = {0x9c, 0x40, 0x03, 0xe7, [12] = 0x50, 4};
+
+    rig.rx_offload = NETBUF_MERGED;
+    rig_inject(frame, rig_build_ip(frame, false, 6, rst, sizeof(rst)));
+    rig.rx_offload = 0;
+    rig_pump();
+}
+
 static void drive_PBUF_POOL(void)
 {
     struct udp_pcb *udp = udp_new_ip_type(IPADDR_TYPE_ANY);
@@ -272,7 +284,10 @@ static void drive_PBUF_POOL(void)
     out_of_order();
     large_frames(100, true, CONFIG_NEIGHBORS);
     large_frames(100, false, CONFIG_NEIGHBORS);
-    large_frames(200, false, 1);
+    if (CONFIG_RX_BIG > 0)
+        merged_frame();
+    else
+        large_frames(200, false, 1);
 }
 
 static void jumbo(void)

@@ -134,6 +134,11 @@ UNIT_SRC_test_virtio_net_legacy  := tests/unit/test_virtio_net_legacy.c $(UNIT_D
 UNIT_LIBS_test_virtio_net_legacy := -no-pie
 UNIT_SRC_test_virtio_pci_legacy  := tests/unit/test_virtio_pci_legacy.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_LIBS_test_virtio_pci_legacy := -no-pie
+# The driver's pools at their bounds, in both profiles.
+UNIT_TESTS += test_ledger_driver test_ledger_driver_lean
+UNIT_SRC_test_ledger_driver         := tests/unit/test_ledger_driver.c $(UNIT_DRIVER) $(UNIT_SIM)
+UNIT_SRC_test_ledger_driver_lean    := $(UNIT_SRC_test_ledger_driver)
+UNIT_CFLAGS_test_ledger_driver_lean := -DLEAN
 UNIT_TESTS += test_watch
 UNIT_SRC_test_watch      := tests/unit/test_watch.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_TESTS += test_vnet_features
