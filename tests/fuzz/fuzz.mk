@@ -68,4 +68,8 @@ fuzz-test: fuzz-build ## each fuzz target for a fixed number of inputs; JUnit XM
 fuzz: fuzz-build ## each fuzz target for FUZZ=60 seconds, one after the other; TARGET= for one alone
 	$(Q)tests/fuzz/run --seconds $(FUZZ) $(or $(TARGET),$(FUZZ_TARGETS))
 
+.PHONY: model
+model: | deps ## Spin's proof that driver and device wake each other; JUnit XML in build/junit
+	$(Q)tests/model/run
+
 -include $(sort $(foreach t,$(FUZZ_TARGETS),$(patsubst %.o,%.d,$(call fuzz_objs,$(t)))))
