@@ -286,12 +286,14 @@ static bool packed_next(struct sim_nic *n, unsigned qi, uint16_t *id)
 {
     struct sim_queue *q = &n->q[qi];
 
-    if (q->taken_pos == q->driver_pos)
-        return false;
-    if (n->at_odds && q->driver_pos - q->taken_pos > q->size) {
-        sim_needs_reset(n); /* it has been overrun, and says so */
+    if (n->at_odds && (q->driver_pos - q->taken_pos > q->size ||
+                       (q->used_pos != q->taken_pos && q->used_pos - q->taken_pos <= q->size))) {
+        sim_needs_reset(
+            n); /* it has been overrun, or has completed what it never took: it says so */
         return false;
     }
+    if (q->taken_pos == q->driver_pos)
+        return false;
     *id = q->slots[slot_of(q, q->taken_pos)].id;
     q->taken_pos += q->slots[slot_of(q, q->taken_pos)].descs;
     q->last_avail++;
