@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * A reader of ACPI tables: RSDP -> XSDT or RSDT -> FADT, HPET, and the \_S5 object in the DSDT.
+ * A reader of ACPI tables: RSDP -> XSDT or RSDT -> FADT, HPET, and the \_S5 object in the DSDT; the
+ * power button and the power switch that they describe.
  *
  * Everything is input from outside: each table is mapped by its own length, bounded, and its
  * checksum tested before a field is used. There is no AML interpreter: \_S5 is found by its
@@ -20,9 +21,11 @@
 #define TABLES_MAX            128      /* entries of the XSDT looked at */
 
 #define HEADER_BYTES          36
+#define FADT_FLAG_PWR_BUTTON  (1u << 4) /* the button is something else than the registers' bit */
 #define FADT_FLAG_TMR_VAL_EXT (1u << 8)
 #define FADT_FLAG_HW_REDUCED  (1u << 20)
 
+#define PM1_PWRBTN            (1u << 8) /* of status and enable register */
 #define PM1_SCI_EN            (1u << 0)
 #define PM1_SLP_EN            (1u << 13)
 #define SLEEP_EN              (1u << 5) /* of the hardware-reduced sleep control register */
@@ -46,7 +49,8 @@ static struct table dsdt;
 static uint16_t pm_timer_port;
 static bool pm_timer_32bit;
 static uint64_t hpet_base;
-static uint16_t pm1a_cnt, pm1b_cnt, smi_cmd;
+static uint16_t pm1a_evt, pm1a_cnt, pm1b_cnt, smi_cmd;
+static uint8_t pm1_evt_len; /* of status and enable register together; bytes */
 static uint8_t acpi_enable;
 static struct gas sleep_control; /* hardware-reduced machines only */
 
@@ -132,6 +136,9 @@ static void read_fadt(const struct table *fadt)
         sleep_control.address = fadt_field(fadt, 248, 8);
     } else {
         pm_timer_port = fadt_port(fadt, 76, 208);
+        if (!(flags & FADT_FLAG_PWR_BUTTON))
+            pm1a_evt = fadt_port(fadt, 56, 148);
+        pm1_evt_len = (uint8_t)fadt_field(fadt, 88, 1);
         pm1a_cnt = fadt_port(fadt, 64, 172);
         pm1b_cnt = fadt_port(fadt, 68, 184);
         smi_cmd = (uint16_t)fadt_field(fadt, 48, 4);
@@ -231,11 +238,31 @@ static void enable_acpi_mode(void)
 {
     uint64_t give_up = time_ns() + NS_PER_S;
 
-    if (smi_cmd == 0 || acpi_enable == 0 || (cpu_in16(pm1a_cnt) & PM1_SCI_EN))
+    if (smi_cmd == 0 || acpi_enable == 0 || pm1a_cnt == 0 || (cpu_in16(pm1a_cnt) & PM1_SCI_EN))
         return;
     cpu_out8(smi_cmd, acpi_enable);
     while (!(cpu_in16(pm1a_cnt) & PM1_SCI_EN) && time_ns() < give_up)
         cpu_relax();
+}
+
+void acpi_power_button_arm(void)
+{
+    uint16_t enable = (uint16_t)(pm1a_evt + pm1_evt_len / 2);
+
+    if (pm1a_evt == 0 || pm1_evt_len < 4) {
+        pm1a_evt = 0;
+        return;
+    }
+    enable_acpi_mode();
+    cpu_out16(pm1a_evt, PM1_PWRBTN); /* a press before our time: writing 1 clears it */
+    cpu_out16(enable, (uint16_t)(cpu_in16(enable) | PM1_PWRBTN));
+}
+
+bool acpi_power_button(void)
+{
+    uint16_t status = pm1a_evt != 0 ? cpu_in16(pm1a_evt) : 0;
+
+    return status != 0xffff && (status & PM1_PWRBTN);
 }
 
 static void power_off_hw_reduced(uint8_t typ)

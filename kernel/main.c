@@ -204,6 +204,8 @@ static void check_clock(uint64_t now)
     }
     if (now >= next_check_ns) {
         next_check_ns = now + CHECK_PERIOD_NS;
+        if (acpi_power_button())
+            finish();
         if (!netport_check() && conf.check_panics)
             panic("a NIC's buffers do not add up: see the statistics of its pools");
         netport_repair();
@@ -260,5 +262,6 @@ void kernel_main(const struct boot_info *from)
     boot_machine();
     configure();
     boot_services();
+    acpi_power_button_arm();
     loop();
 }

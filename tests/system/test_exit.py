@@ -30,6 +30,14 @@ def test_exit_after_a_time_powers_off_with_verdict_pass(boot):
     assert guest.records[-1] is verdict
 
 
+@pytest.mark.parametrize("machine", ["q35", "pc"])
+def test_power_button_ends_the_run_with_its_verdict(boot, machine):
+    guest = boot(machine=machine)
+    guest.qmp.command("system_powerdown")
+    assert guest.wait_exit(30) == qemu.STATUS_PASS
+    assert [record["event"] for record in guest.records[-2:]] == ["stats", "verdict"]
+
+
 def test_device_that_breaks_the_rules_is_reset_and_the_verdict_is_fail(boot):
     guest = boot(append="exit=10s", healthy=False)
     with Scribble(guest) as memory:

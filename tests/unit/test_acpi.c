@@ -21,12 +21,12 @@ static uint16_t out16_port[4], out16_value[4];
 static unsigned out16_n;
 static uint16_t out8_port;
 static uint8_t out8_value, mmio_value;
+static uint16_t pm1_status, pm1_enable; /* at ports 0x600 and 0x602 */
 static bool sci_en;
 
 static uint16_t cpu_in16(uint16_t port)
 {
-    (void)port;
-    return sci_en;
+    return port == 0x600 ? pm1_status : port == 0x602 ? pm1_enable : sci_en;
 }
 
 static void cpu_out8(uint16_t port, uint8_t v)
@@ -38,6 +38,10 @@ static void cpu_out8(uint16_t port, uint8_t v)
 
 static void cpu_out16(uint16_t port, uint16_t v)
 {
+    if (port == 0x600)
+        pm1_status &= (uint16_t)~v;
+    if (port == 0x602)
+        pm1_enable = v;
     if (out16_n < 4) {
         out16_port[out16_n] = port;
         out16_value[out16_n] = v;
@@ -155,8 +159,10 @@ static void build(void)
     put(FADT + 40, AML, 4);
     put(FADT + 48, 0xb2, 4);
     put(FADT + 52, 0xf1, 1);
+    put(FADT + 56, 0x600, 4);
     put(FADT + 64, 0x604, 4);
     put(FADT + 76, 0x608, 4);
+    put(FADT + 88, 4, 1);
     header(FADT, "FACP", 116);
     put(HPET + 40, SPACE_MEMORY, 1);
     put(HPET + 44, 0xfed00000, 8);
@@ -170,9 +176,10 @@ static void forget(void)
     while (maps_n > 0)
         free(maps[--maps_n]);
     dsdt = (struct table){NULL, 0};
-    pm_timer_port = pm1a_cnt = pm1b_cnt = smi_cmd = 0;
+    pm_timer_port = pm1a_evt = pm1a_cnt = pm1b_cnt = smi_cmd = 0;
+    pm1_status = pm1_enable = 0;
     pm_timer_32bit = sci_en = false;
-    acpi_enable = 0;
+    acpi_enable = pm1_evt_len = 0;
     hpet_base = clock_ns = 0;
     memset(&sleep_control, 0, sizeof(sleep_control));
     out16_n = 0;
@@ -282,6 +289,48 @@ static void acpi_switches_a_hardware_reduced_machine_off(void **state)
     acpi_power_off();
     assert_int_equal(mmio_value, 5 << 2 | 1 << 5);
     assert_int_equal(out16_n, 0);
+}
+
+static void acpi_notices_the_power_button_from_when_it_was_armed(void **state)
+{
+    (void)state;
+    acpi_init(RSDP);
+    pm1_status = 1 << 8 | 1; /* pressed, and the timer's bit */
+    pm1_enable = 1 << 5;
+    acpi_power_button_arm();
+    assert_int_equal(out8_port, 0xb2); /* ACPI mode was off */
+    assert_int_equal(pm1_status, 1);
+    assert_int_equal(pm1_enable, 1 << 8 | 1 << 5);
+    assert_false(acpi_power_button());
+    pm1_status |= 1 << 8;
+    assert_true(acpi_power_button());
+    assert_true(acpi_power_button()); /* still */
+    pm1_status = 0xffff;              /* nothing answers */
+    assert_false(acpi_power_button());
+}
+
+/* The button may be something else, or the registers too short for it. */
+static void acpi_knows_when_there_is_no_power_button(void **state)
+{
+    static const struct {
+        unsigned offset, value, bytes;
+    } changes[] = {
+        {112, FADT_FLAG_PWR_BUTTON, 4}, {112, FADT_FLAG_HW_REDUCED, 4}, {88, 2, 1}, {56, 0, 4}};
+
+    (void)state;
+    acpi_power_button_arm(); /* before any table */
+    for (unsigned i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        forget();
+        build();
+        put(FADT + changes[i].offset, changes[i].value, changes[i].bytes);
+        fix_sum(FADT, 116, 9);
+        acpi_init(RSDP);
+        acpi_power_button_arm();
+        pm1_status = 1 << 8;
+        assert_int_equal(out16_n, 0);
+        assert_int_equal(out8_port, 0);
+        assert_false(acpi_power_button());
+    }
 }
 
 static void acpi_without_tables_finds_nothing(void **state)
@@ -413,6 +462,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(acpi_falls_back_to_the_rsdt, fresh, done),
         cmocka_unit_test_setup_teardown(acpi_reads_a_version_1_rsdp, fresh, done),
         cmocka_unit_test_setup_teardown(acpi_switches_a_hardware_reduced_machine_off, fresh, done),
+        cmocka_unit_test_setup_teardown(acpi_notices_the_power_button_from_when_it_was_armed, fresh,
+                                        done),
+        cmocka_unit_test_setup_teardown(acpi_knows_when_there_is_no_power_button, fresh, done),
         cmocka_unit_test_setup_teardown(acpi_without_tables_finds_nothing, fresh, done),
         cmocka_unit_test_setup_teardown(acpi_refuses_lengths_that_cannot_be, fresh, done),
         cmocka_unit_test_setup_teardown(acpi_takes_fields_beyond_a_short_fadt_for_zero, fresh,
