@@ -171,41 +171,57 @@ static bool packed_publish(struct vq *vq)
 /* ---- used -------------------------------------------------------------------------------------
  */
 
-/* True if the device has been at the place where its next completion comes: both bits are those of
- * the round. They differ while a descriptor is available, and are those of the last round before
- * [virtio 2.8.1]. */
+static const unsigned both = PVIRTQ_DESC_F_AVAIL | PVIRTQ_DESC_F_USED;
+
+/* The two bits of the place where the next completion comes. */
+static unsigned bits_seen(const struct vq *vq)
+{
+    return shm_read16(flags_at(vq, vq->seen.slot)) & both;
+}
+
+/* True if the device has been there: both bits are those of the round. They differ while a
+ * descriptor is available, and are those of the last round before [virtio 2.8.1]. */
+static bool is_used(const struct vq *vq, unsigned bits)
+{
+    return bits == (vq->seen.wrap ? both : 0);
+}
+
 static bool packed_pending(const struct vq *vq)
 {
-    unsigned flags = shm_read16(flags_at(vq, vq->seen.slot));
-    unsigned both = PVIRTQ_DESC_F_AVAIL | PVIRTQ_DESC_F_USED;
+    return is_used(vq, bits_seen(vq));
+}
 
-    return (flags & both) == (vq->seen.wrap ? both : 0);
+/* Where a descriptor was made available the device changes the other bit only. If it is at odds
+ * with us about the round, nothing it completes would ever be seen. */
+static void check_round(struct vq *vq, unsigned bits)
+{
+    if (vq_outstanding(vq) > 0 &&
+        (bits & PVIRTQ_DESC_F_AVAIL) != (vq->seen.wrap ? PVIRTQ_DESC_F_AVAIL : 0))
+        vq_break(vq, "a descriptor taken back that was available", vq->seen.slot);
 }
 
 static unsigned packed_take(struct vq *vq, struct vq_done *done, unsigned max)
 {
-    unsigned n = 0;
+    unsigned n, bits;
+    uint64_t half;
 
     if (vq->broken != NULL)
         return 0;
     expose(vq);
-    while (n < max && packed_pending(vq)) {
-        uint64_t half;
-        uint16_t id;
-
+    for (n = 0; n < max && is_used(vq, bits = bits_seen(vq)); n++) {
         if (vq_outstanding(vq) == 0) {
             vq_break(vq, "more completions than buffers", vq->seen.slot);
-            break;
+            return n;
         }
         /* The flags before what they cover [virtio 2.8.22]. */
         cpu_rmb();
         half = shm_read64(&desc_at(vq, vq->seen.slot)[1]);
-        id = PVIRTQ_DESC_ID(half);
-        if (!vq_complete(vq, id, (uint32_t)half, &done[n]))
-            break;
-        vq->seen = ahead(vq, vq->seen, vq->slots[id].descs);
-        n++;
+        if (!vq_complete(vq, PVIRTQ_DESC_ID(half), (uint32_t)half, &done[n]))
+            return n;
+        vq->seen = ahead(vq, vq->seen, vq->slots[PVIRTQ_DESC_ID(half)].descs);
     }
+    if (n < max)
+        check_round(vq, bits);
     return n;
 }
 

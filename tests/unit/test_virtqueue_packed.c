@@ -555,6 +555,25 @@ static void more_completions_than_buffers_are_rejected(void **state)
     broken_by("more completions", 1);
 }
 
+/* Its wrap counter is not ours: what it completes looks as if it had never been there. */
+static void device_in_another_round_is_noticed(void **state)
+{
+    unsigned descs;
+
+    (void)state;
+    for (uint32_t from = 0; from < 16; from++) {
+        start(8, 0);
+        advance(from);
+        assert_int_equal(take(NULL), -1); /* nothing outstanding: the last round's bits are right */
+        assert_null(vq.broken);
+        add(0);
+        vq_publish(&vq);
+        complete(get(&descs), 0, 1);
+        sim_put16(desc(from) + 14, round_of(from) ? 0 : BOTH);
+        broken_by("taken back", from % 8);
+    }
+}
+
 static void ring_memory_scribbled_over_is_not_believed(void **state)
 {
     uint16_t id[8];
@@ -627,6 +646,7 @@ int main(void)
         T(ids_it_does_not_have_are_rejected),
         T(lengths_beyond_the_buffer_are_rejected),
         T(more_completions_than_buffers_are_rejected),
+        T(device_in_another_round_is_noticed),
         T(ring_memory_scribbled_over_is_not_believed),
         T(reclaim_returns_every_buffer_once),
     };
