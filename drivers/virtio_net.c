@@ -60,12 +60,24 @@ static uint32_t skip(const struct vnet *vn, const struct netbuf *nb)
     return nb->offset - vn->hdr_bytes;
 }
 
+/* The device's header and so many bytes of frame: in one segment, or the header by itself where the
+ * device wants that [virtio 2.7.4.3]. The caller says who may write. */
+static struct vq_buf with_header(const struct vnet *vn, struct netbuf *nb, uint32_t bytes)
+{
+    dma_addr_t header = nb->dma + skip(vn, nb);
+
+    if (vn->segs == 1)
+        return (struct vq_buf){.seg = {{header, vn->hdr_bytes + bytes}}, .token = nb};
+    return (struct vq_buf){.seg = {{header, vn->hdr_bytes}, {nb->dma + nb->offset, bytes}},
+                           .token = nb};
+}
+
 /* There is room: a completion made it, or the caller looked. */
 static void rx_post(struct vnet *vn, struct netbuf *nb)
 {
-    uint32_t unused = skip(vn, nb);
-    struct vq_buf buf = {.seg = {{nb->dma + unused, nb->cap - unused}}, .in_n = 1, .token = nb};
+    struct vq_buf buf = with_header(vn, nb, nb->cap - nb->offset);
 
+    buf.in_n = vn->segs;
     netbuf_to_device(&vn->rx_pool, nb);
     vq_add(&vn->rx.vq, &buf);
 }
@@ -183,7 +195,7 @@ unsigned vnet_tx_reclaim(struct vnet *vn)
  * pool; frames that are being filled have a claim to theirs. */
 static unsigned tx_free(const struct vnet *vn)
 {
-    unsigned filling = vn->tx_pool.count[NETBUF_STACK], room = vq_room(&vn->tx.vq, 1);
+    unsigned filling = vn->tx_pool.count[NETBUF_STACK], room = vq_room(&vn->tx.vq, vn->segs);
 
     room = room > filling ? room - filling : 0;
     return room < vn->tx_pool.free_n ? room : vn->tx_pool.free_n;
@@ -208,20 +220,19 @@ struct netbuf *vnet_tx_get(struct vnet *vn, bool bulk)
 
 bool vnet_tx(struct vnet *vn, struct netbuf *nb)
 {
-    uint32_t unused = skip(vn, nb);
-    struct vq_buf buf = {
-        .seg = {{nb->dma + unused, vn->hdr_bytes + nb->len}}, .out_n = 1, .token = nb};
+    struct vq_buf buf = with_header(vn, nb, nb->len);
 
     ASSERT(nb->len >= ETH_HEADER && nb->len <= vn->mtu + ETH_HEADER + VLAN_TAG);
     if (vn->up != VNET_UP) {
         vn->tx_drops[VNET_TX_DOWN]++;
         return false;
     }
-    if (vq_room(&vn->tx.vq, 1) == 0) {
+    if (vq_room(&vn->tx.vq, vn->segs) == 0) {
         vn->tx_drops[VNET_TX_FULL]++;
         return false;
     }
     vnet_hdr_tx(vn, nb);
+    buf.out_n = vn->segs;
     netbuf_to_device(&vn->tx_pool, nb);
     vq_add(&vn->tx.vq, &buf);
     return true;

@@ -31,6 +31,7 @@ static const struct {
     {VIRTIO_NET_F_GUEST_ECN, "guest_ecn", 0},
     {VIRTIO_NET_F_STATUS, "status", END_OF(status)},
     {VIRTIO_F_ANY_LAYOUT, "any_layout", 0},
+    {VIRTIO_F_INDIRECT_DESC, "indirect_desc", 0},
     {VIRTIO_F_EVENT_IDX, "event_idx", 0},
     {VIRTIO_F_VERSION_1, "version_1", 0},
     {VIRTIO_F_ACCESS_PLATFORM, "access_platform", 0},
@@ -48,18 +49,12 @@ static const struct {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The interface's own mark; of a legacy device, that header and frame may share a buffer
- * [virtio 2.7.4.3]. */
-uint64_t vnet_required(const struct vnet *vn)
-{
-    return vn->vpci.ops->legacy ? VIRTIO_F_ANY_LAYOUT : VIRTIO_F_VERSION_1;
-}
-
 uint64_t vnet_choose(const struct vnet *vn, uint64_t offered)
 {
-    uint64_t masked =
-        (vn->opt.features_off | VIRTIO_F_ANY_LAYOUT) & ~(vnet_required(vn) | PLATFORM);
-    uint64_t chosen = 0;
+    uint64_t masked = vn->opt.features_off & ~(VIRTIO_F_VERSION_1 | PLATFORM), chosen = 0;
+
+    if (!vn->vpci.ops->legacy)
+        masked |= VIRTIO_F_ANY_LAYOUT; /* of no meaning there [virtio 6.3] */
 
     for (unsigned i = 0; i < COUNT(known); i++)
         if (known[i].config_bytes <= vn->vpci.config_bytes)

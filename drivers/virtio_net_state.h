@@ -69,6 +69,7 @@ struct vnet {
     uint16_t rx_ring, tx_ring; /* buffers; a later bring-up does with fewer, never with more */
     uint16_t rx_target;        /* of rx_ring: as many as this ring has entries for */
     uint16_t hdr_bytes;        /* the device's header, in front of each frame */
+    uint16_t segs;             /* of a buffer: 2 where the header has to be apart, else 1 */
 
     enum vnet_irq irq;     /* how it interrupts; never AUTO once it is up */
     uint16_t vectors;      /* CPU vectors of its own in use, or 1 = the line; 0 = polling */
@@ -108,9 +109,6 @@ struct vnet {
 };
 
 /* ---- virtio_net_features.c ---- */
-
-/* What the driver cannot do without. */
-uint64_t vnet_required(const struct vnet *vn);
 
 /* What to accept of an offer. */
 uint64_t vnet_choose(const struct vnet *vn, uint64_t offered);

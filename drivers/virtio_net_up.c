@@ -43,9 +43,13 @@ static unsigned working[CONFIG_NICS], working_n;
 static uint8_t rx_ring[CONFIG_NICS][VQ_SPLIT_BYTES(CONFIG_RING_MAX)] NOINIT;
 static uint8_t tx_ring[CONFIG_NICS][VQ_SPLIT_BYTES(CONFIG_RING_MAX)] NOINIT;
 
+static struct vq_table rx_tables[CONFIG_NICS][CONFIG_RING_MAX] NOINIT;
+static struct vq_table tx_tables[CONFIG_NICS][CONFIG_RING_MAX] NOINIT;
+
 static_assert(VQ_PACKED_BYTES(CONFIG_RX_RING) <= VQ_SPLIT_BYTES(CONFIG_RX_RING) &&
                   VQ_PACKED_BYTES(CONFIG_TX_RING) <= VQ_SPLIT_BYTES(CONFIG_TX_RING),
               "either format has room");
+
 /* ---- what the device says about itself --------------------------------------------------------
  */
 
@@ -148,6 +152,8 @@ static const char *start_queue(struct vnet *vn, struct vnet_queue *q, uint16_t i
                              "memory for, and the legacy interface cannot shorten it";
     vq_start(&q->vq, vn->vpci.features & VIRTIO_F_RING_PACKED ? &vq_packed : &vq_split, size,
              vn->vpci.features);
+    if (vq_capacity(&q->vq, vn->segs) == 0)
+        return "its queue has no room for a header apart from the frame";
     return vpci_queue_set(&vn->vpci, index, &q->vq);
 }
 
@@ -168,9 +174,8 @@ static const char *bring_up(struct vnet *vn)
     const char *why;
     uint16_t mtu, before;
 
-    if (!(offered & vnet_required(vn)))
-        return vp->ops->legacy ? "it does not offer VIRTIO_F_ANY_LAYOUT"
-                               : "it does not offer VIRTIO_F_VERSION_1";
+    if (!vp->ops->legacy && !(offered & VIRTIO_F_VERSION_1))
+        return "it does not offer VIRTIO_F_VERSION_1";
     mtu = device_mtu(vn, features);
     /* Who accepts an MTU must have room for packets of that size [virtio 5.1.4.2]. */
     if ((uint32_t)CONFIG_FRAME_BYTES(mtu) > vnet_buf_bytes(vn, features, limit_mtu(vn, mtu)))
@@ -179,6 +184,7 @@ static const char *bring_up(struct vnet *vn)
     if (why != NULL)
         return why;
     vn->hdr_bytes = vp->ops->legacy ? VIRTIO_NET_HDR_LEGACY : sizeof(struct virtio_net_hdr);
+    vn->segs = features & (VIRTIO_F_VERSION_1 | VIRTIO_F_ANY_LAYOUT) ? 1 : 2;
     why = vnet_irq_assign(vn);
     if (why != NULL)
         return why;
@@ -186,7 +192,7 @@ static const char *bring_up(struct vnet *vn)
     before = vn->rx_target;
     why = start_queue(vn, &vn->rx, VIRTIO_NET_RXQ, vn->rx_ring);
     /* The promise is about this ring now, whether or not the other one comes up. */
-    vn->rx_target = fewer(vn->rx.vq.size, vn->rx_ring);
+    vn->rx_target = fewer((uint16_t)vq_capacity(&vn->rx.vq, vn->segs), vn->rx_ring);
     vn->rx_batch = vn->rx_target > 1 ? fewer(vn->rx_target / 2, VNET_BATCH) : 1;
     if (vn->rx_target != before)
         vn->rx.posted_min = vn->rx_target;
@@ -194,7 +200,7 @@ static const char *bring_up(struct vnet *vn)
         why = start_queue(vn, &vn->tx, VIRTIO_NET_TXQ, vn->tx_ring);
     if (why != NULL)
         return why;
-    vn->tx_reserve = tx_reserve(vn->tx.vq.size);
+    vn->tx_reserve = tx_reserve((uint16_t)vq_capacity(&vn->tx.vq, vn->segs));
 
     vnet_rx_fill(vn);
     vq_publish(&vn->rx.vq);
@@ -223,8 +229,8 @@ static bool start(struct vnet *vn, const struct pci_dev *dev)
     const char *why = vpci_probe(&vn->vpci, dev, legacy);
 
     if (why == NULL) {
-        vq_init(&vn->rx.vq, rx_ring[vn->index], vn->rx_slots, NULL);
-        vq_init(&vn->tx.vq, tx_ring[vn->index], vn->tx_slots, NULL);
+        vq_init(&vn->rx.vq, rx_ring[vn->index], vn->rx_slots, rx_tables[vn->index]);
+        vq_init(&vn->tx.vq, tx_ring[vn->index], vn->tx_slots, tx_tables[vn->index]);
         vpci_reset_begin(&vn->vpci);
         why = wait_reset(vn) ? NULL : "it does not complete a reset";
     }

@@ -127,7 +127,7 @@ struct sim_nic *sim_add_bare_nic(uint8_t slot)
     sim_put32(f->cfg + 0x24, 0x8);
     sim_put16(f->cfg + 0x04, 0x0003); /* decoding on, as firmware leaves it */
 
-    n->offer = SIM_F_VERSION_1 | SIM_F_MAC | SIM_F_STATUS | SIM_F_EVENT_IDX;
+    n->offer = SIM_F_VERSION_1 | SIM_F_MAC | SIM_F_STATUS | SIM_F_INDIRECT_DESC | SIM_F_EVENT_IDX;
     n->num_queues = 3;
     n->notify_multiplier = 4;
     n->msix_n = n->vectors_ok = 3;

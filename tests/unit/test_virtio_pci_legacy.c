@@ -140,7 +140,8 @@ static void modern_interface_wins_unless_it_is_masked(void **state)
     setup_transitional(NULL);
     opt[0].features_off = SIM_F_VERSION_1;
     assert_true(driver_says("legacy"));
-    assert_true(nic->accepted == (SIM_F_MAC | SIM_F_STATUS | SIM_F_EVENT_IDX | SIM_F_ANY_LAYOUT));
+    assert_true(nic->accepted == (SIM_F_MAC | SIM_F_STATUS | SIM_F_EVENT_IDX | SIM_F_ANY_LAYOUT |
+                                  SIM_F_INDIRECT_DESC));
     traffic_flows(2000);
 }
 
@@ -192,22 +193,24 @@ static void bring_up_ends_in_driver_ok(void **state)
     assert_true(driver_says("legacy"));
     assert_int_equal(nic->status, 0x07);
     assert_int_equal(nic->resets, 1);
-    assert_non_null(strstr(sim_record("nic"), "\"features\":[\"mac\",\"status\",\"any_layout\","
-                                              "\"event_idx\"],\"rx_ring\":256,\"tx_ring\":256"));
+    assert_non_null(strstr(sim_record("nic"),
+                           "\"features\":[\"mac\",\"status\",\"any_layout\","
+                           "\"indirect_desc\",\"event_idx\"],\"rx_ring\":256,\"tx_ring\":256"));
     assert_non_null(strstr(sim_record("nic"), "\"irq\":\"msix\",\"vectors\":3"));
     traffic_flows(3000);
 }
 
 static void every_legacy_subset_of_the_offer_is_served(void **state)
 {
-    static const uint64_t bits[] = {SIM_F_MTU, SIM_F_MAC, SIM_F_STATUS, SIM_F_EVENT_IDX};
+    static const uint64_t bits[] = {SIM_F_MTU,        SIM_F_MAC,           SIM_F_STATUS,
+                                    SIM_F_ANY_LAYOUT, SIM_F_INDIRECT_DESC, SIM_F_EVENT_IDX};
 
     (void)state;
-    for (unsigned set = 0; set < 16; set++) {
+    for (unsigned set = 0; set < 64; set++) {
         sim_power_off();
         setup(NULL);
-        nic->offer = SIM_F_ANY_LAYOUT;
-        for (unsigned i = 0; i < 4; i++)
+        nic->offer = 0;
+        for (unsigned i = 0; i < 6; i++)
             nic->offer |= set & 1u << i ? bits[i] : 0;
         assert_true(driver_says("legacy"));
         assert_true(nic->accepted == nic->offer);
@@ -217,18 +220,37 @@ static void every_legacy_subset_of_the_offer_is_served(void **state)
     setup(NULL);
     nic->offer = 0xffffffff;
     assert_true(driver_says("legacy"));
-    assert_true(nic->accepted == (SIM_F_MTU | SIM_F_MAC | SIM_F_STATUS | SIM_F_EVENT_IDX |
-                                  SIM_F_ANY_LAYOUT | SIM_F_CSUM | SIM_F_GUEST_CSUM |
-                                  SIM_F_GUEST_TSO4 | SIM_F_GUEST_TSO6 | SIM_F_GUEST_ECN));
+    assert_true(nic->accepted ==
+                (SIM_F_MTU | SIM_F_MAC | SIM_F_STATUS | SIM_F_EVENT_IDX | SIM_F_ANY_LAYOUT |
+                 SIM_F_INDIRECT_DESC | SIM_F_CSUM | SIM_F_GUEST_CSUM | SIM_F_GUEST_TSO4 |
+                 SIM_F_GUEST_TSO6 | SIM_F_GUEST_ECN));
     traffic_flows(300);
 }
 
-static void device_that_wants_the_header_apart_is_refused(void **state)
+/* One descriptor more for each frame, or a table where the device takes those. */
+static void device_that_wants_the_header_apart_gets_it(void **state)
 {
     (void)state;
-    nic->offer &= ~SIM_F_ANY_LAYOUT;
-    assert_true(driver_says("VIRTIO_F_ANY_LAYOUT"));
-    assert_true(nic->status & 0x80 || nic->resetting);
+    for (unsigned tables = 0; tables < 2; tables++)
+        for (uint16_t max = 2; max <= 256; max = (uint16_t)(max * 2)) {
+            sim_power_off();
+            setup(NULL);
+            nic->offer = SIM_F_MAC | SIM_F_EVENT_IDX | (tables ? SIM_F_INDIRECT_DESC : 0);
+            if (max == 64) { /* or it does not, but we do */
+                nic->offer |= SIM_F_ANY_LAYOUT;
+                opt[0].features_off = SIM_F_ANY_LAYOUT;
+            }
+            nic->q[0].max = nic->q[1].max = max;
+            assert_true(driver_says("legacy"));
+            assert_int_equal(nic->q[0].exposed_n, tables ? max : max / 2);
+            assert_false(nic->accepted & SIM_F_ANY_LAYOUT);
+            traffic_flows(1000);
+        }
+    sim_power_off();
+    setup(NULL);
+    nic->offer = SIM_F_MAC;
+    nic->q[1].max = 1;
+    assert_true(driver_says("no room for a header"));
 }
 
 /* ---- queues -----------------------------------------------------------------------------------
@@ -498,7 +520,7 @@ int main(void)
         L(first_bar_that_is_no_block_of_ports_is_not_used),
         L(bring_up_ends_in_driver_ok),
         L(every_legacy_subset_of_the_offer_is_served),
-        L(device_that_wants_the_header_apart_is_refused),
+        L(device_that_wants_the_header_apart_gets_it),
         L(ring_lies_where_the_device_looks_for_it),
         L(ring_in_memory_without_a_page_number_is_refused),
         L(legacy_queue_sizes_are_taken_or_refused),
