@@ -108,9 +108,10 @@
 /* The longest the loop sleeps, whatever it waits for. */
 #define CONFIG_SLEEP_MAX_MS 10
 
-/* Console: room for 64 KiB of text not yet drained; one record is at most CONFIG_RECORD_MAX. */
+/* Console: room for 64 KiB of text not yet drained; one record is at most CONFIG_RECORD_MAX: the
+ * statistics of all NICs, with every refusal and with counters of 20 digits. */
 #define CONFIG_CONSOLE_RING 65536
-#define CONFIG_RECORD_MAX   16384
+#define CONFIG_RECORD_MAX   (CONFIG_NICS > 1 ? 24576 : 16384)
 
 /* Listeners: iperf3, echo, discard, chargen, http; one each, for IPv4 and IPv6 together. */
 #define CONFIG_LISTENERS 5

@@ -10,9 +10,23 @@
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/sys.h"
 #include "lwip/stats.h"
+#include "lwip/prot/dhcp.h"
+#include "lwip/prot/ip6.h"
 #include "fault.h"
 #include "time.h"
 #include "lwip_hooks.h"
+
+/* The size classes hold what they are for: struct pbuf, room for the headers below, the bytes. */
+#define PBUF_RAM_BYTES(below, bytes)                                                               \
+    (LWIP_MEM_ALIGN_SIZE(sizeof(struct pbuf)) + LWIP_MEM_ALIGN_SIZE(below) +                       \
+     LWIP_MEM_ALIGN_SIZE(bytes))
+static_assert(STACK_SMALL_BYTES >=
+                  PBUF_RAM_BYTES(PBUF_IP, TCP_HLEN + 4 + 8 * LWIP_TCP_MAX_SACK_NUM),
+              "an acknowledgement of everything that is out of order");
+static_assert(STACK_LARGE_BYTES >= PBUF_RAM_BYTES(PBUF_IP, CONFIG_MTU_MAX - IP6_HLEN),
+              "the answer to the largest ICMPv6 echo request");
+static_assert(STACK_LARGE_BYTES >= PBUF_RAM_BYTES(PBUF_TRANSPORT, sizeof(struct dhcp_msg)),
+              "a DHCP message");
 
 /* Milliseconds; wraps after 49.7 days, which lwIP's timers are made for, or sooner if a fault asks
  * for it. */

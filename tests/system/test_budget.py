@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The ledger: `make budget` balances, agrees with the guest, and sees when it does not."""
 
+import json
 import os
 import re
 import shlex
@@ -27,6 +28,38 @@ def command(profile):
 
 def run(words):
     return subprocess.run(words, cwd=TOP, capture_output=True, text=True, check=False)
+
+
+def widest(value):
+    """With every number as long as a counter can become."""
+    if isinstance(value, dict):
+        return {key: widest(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [widest(member) for member in value]
+    return 2**64 - 1 if isinstance(value, int) else value
+
+
+def of_all_nics(members, nics):
+    """What is there once for each NIC, so often."""
+    each = [member for member in members if "nic" in member or member["name"].startswith("net0.")]
+    return [member for member in members if member not in each] + each * nics
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_statistics_fit_a_record_at_their_largest(profile, boot):
+    constants = {k: int(v) for k, v in re.findall(r"^(CONFIG_\w+) +(\d+)", run(command(profile)).stdout, re.M)}
+    nics, kinds = constants["CONFIG_NICS"], constants["CONFIG_REFUSAL_KINDS"] + 1
+    stats = widest(boot(image=qemu.image_path("pvh", PROFILES[profile][0])).stats())
+    stats["pools"] = of_all_nics(stats["pools"], nics)
+    stats["queues"] = of_all_nics(stats["queues"], nics)
+    stats["lwip"]["interfaces"] = of_all_nics(stats["lwip"]["interfaces"], nics)
+    stats["buffers"] = {f"{name}{k}": owners for name, owners in stats["buffers"].items() for k in range(nics)}
+    for queue in stats["queues"]:
+        queue |= {"first_error": "x" * 64, "first_evidence": 2**64 - 1}
+    stats["refused"] = [{"what": "iperf3 connection", "reason": "x" * 40, "count": 2**64 - 1}] * kinds
+    stats["faults"] = [{"fault": "x" * 20, "armed": 2**64 - 1, "count": 2**64 - 1}] * 8
+    size = len(json.dumps(stats, separators=(",", ":")))
+    assert constants["CONFIG_RECORD_MAX"] // 2 < size < constants["CONFIG_RECORD_MAX"] - 64  # event and time
 
 
 @pytest.mark.parametrize("profile", PROFILES)
