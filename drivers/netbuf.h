@@ -13,6 +13,7 @@
 #define DRIVERS_NETBUF_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "dma.h"
 
@@ -30,6 +31,7 @@ struct netbuf {
     uint16_t id;     /* position in the pool */
     uint8_t state;   /* enum netbuf_state; written by netbuf.c only */
     uint8_t offload; /* NETBUF_*; valid like len */
+    struct netbuf *next; /* received: the rest of a frame that did not fit in this one; else NULL */
     uint16_t csum_start, csum_offset; /* with NETBUF_CSUM_PARTIAL */
 };
 
@@ -45,6 +47,16 @@ struct netbuf {
 static inline uint8_t *netbuf_frame(struct netbuf *nb)
 {
     return nb->base + nb->offset;
+}
+
+/* Bytes of a received frame in all its buffers. */
+static inline uint32_t netbuf_frame_bytes(const struct netbuf *nb)
+{
+    uint32_t bytes = 0;
+
+    for (; nb != NULL; nb = nb->next)
+        bytes += nb->len;
+    return bytes;
 }
 
 struct netbuf_pool {

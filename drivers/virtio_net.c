@@ -16,8 +16,7 @@
 #include "time.h"
 #include "virtio_net_state.h"
 
-#define ETH_HEADER 14u
-#define VLAN_TAG   4u
+#define VLAN_TAG 4u
 
 /* Without interrupts the loop comes back this soon: short against a round trip on a real network,
  * long against the cost of one look. */
@@ -73,10 +72,13 @@ static struct vq_buf with_header(const struct vnet *vn, struct netbuf *nb, uint3
 }
 
 /* There is room: a completion made it, or the caller looked. */
-static void rx_post(struct vnet *vn, struct netbuf *nb)
+void vnet_rx_post(struct vnet *vn, struct netbuf *nb)
 {
-    struct vq_buf buf = with_header(vn, nb, nb->cap - nb->offset);
+    struct vq_buf buf;
 
+    nb->offset = NETBUF_HEADROOM;
+    nb->next = NULL;
+    buf = with_header(vn, nb, nb->cap - nb->offset);
     buf.in_n = vn->segs;
     netbuf_to_device(&vn->rx_pool, nb);
     vq_add(&vn->rx.vq, &buf);
@@ -85,7 +87,7 @@ static void rx_post(struct vnet *vn, struct netbuf *nb)
 void vnet_rx_fill(struct vnet *vn)
 {
     while (vq_outstanding(&vn->rx.vq) < vn->rx_target && vn->rx_pool.free_n > 0)
-        rx_post(vn, netbuf_get(&vn->rx_pool));
+        vnet_rx_post(vn, netbuf_get(&vn->rx_pool));
 }
 
 /* Swap or recycle: returns the buffer that takes this one's place in the ring. Either it comes from
@@ -96,7 +98,7 @@ static struct netbuf *swap(struct vnet *vn, const struct vq_done *done, struct n
 
     *up = NULL;
     netbuf_from_device(&vn->rx_pool, nb);
-    if (done->len < vn->hdr_bytes + ETH_HEADER) {
+    if (done->len < vn->hdr_bytes + VNET_ETH_HEADER) {
         vn->rx_drops[VNET_RX_RUNT]++;
         return nb;
     }
@@ -116,22 +118,28 @@ static struct netbuf *swap(struct vnet *vn, const struct vq_done *done, struct n
     return spare;
 }
 
+void vnet_rx_taken(struct vnet *vn, unsigned n)
+{
+    unsigned posted = vq_outstanding(&vn->rx.vq);
+
+    if (posted < vn->rx.posted_min)
+        vn->rx.posted_min = (uint16_t)posted;
+    vn->rx.completions += n;
+}
+
 /* Takes at most `max` completions and puts as many buffers back. Returns completions; *n counts
  * frames. */
 static unsigned rx_batch(struct vnet *vn, struct netbuf **out, unsigned *n, unsigned max)
 {
     struct vq_done done[VNET_BATCH];
     unsigned taken = vq_take(&vn->rx.vq, done, max);
-    unsigned posted = vq_outstanding(&vn->rx.vq);
 
     if (taken == 0)
         return 0;
-    if (posted < vn->rx.posted_min)
-        vn->rx.posted_min = (uint16_t)posted;
-    vn->rx.completions += taken;
+    vnet_rx_taken(vn, taken);
     for (unsigned i = 0; i < taken; i++) {
         struct netbuf *up;
-        rx_post(vn, swap(vn, &done[i], &up));
+        vnet_rx_post(vn, swap(vn, &done[i], &up));
         if (up != NULL)
             out[(*n)++] = up;
     }
@@ -147,6 +155,11 @@ unsigned vnet_rx_poll(struct vnet *vn, struct netbuf **out, unsigned max)
         return 0;
     if (max > vn->rx_spares)
         max = vn->rx_spares;
+    if (vn->vpci.features & VIRTIO_NET_F_MRG_RXBUF) {
+        n = vnet_merge_poll(vn, out, max);
+        publish(vn, &vn->rx, VIRTIO_NET_RXQ);
+        max = 0;
+    }
     while (max > 0) {
         unsigned want = max < vn->rx_batch ? max : vn->rx_batch;
         unsigned taken = rx_batch(vn, out, &n, want);
@@ -161,7 +174,12 @@ unsigned vnet_rx_poll(struct vnet *vn, struct netbuf **out, unsigned max)
 
 void vnet_rx_release(struct vnet *vn, struct netbuf *nb)
 {
-    netbuf_put(&vn->rx_pool, nb);
+    while (nb != NULL) {
+        struct netbuf *next = nb->next;
+
+        netbuf_put(&vn->rx_pool, nb);
+        nb = next;
+    }
 }
 
 /* ---- transmit ---------------------------------------------------------------------------------
@@ -222,7 +240,7 @@ bool vnet_tx(struct vnet *vn, struct netbuf *nb)
 {
     struct vq_buf buf = with_header(vn, nb, nb->len);
 
-    ASSERT(nb->len >= ETH_HEADER && nb->len <= vn->mtu + ETH_HEADER + VLAN_TAG);
+    ASSERT(nb->len >= VNET_ETH_HEADER && nb->len <= vn->mtu + VNET_ETH_HEADER + VLAN_TAG);
     if (vn->up != VNET_UP) {
         vn->tx_drops[VNET_TX_DOWN]++;
         return false;

@@ -63,6 +63,7 @@ enum vnet_irq {
 struct vnet_options {
     uint64_t features_off; /* virtio feature bits not to accept; VERSION_1: the legacy interface */
     enum vnet_irq irq;     /* a NIC that has not what this asks for is not used */
+    bool mergeable;        /* receive buffers that share a frame, where the device offers it */
     uint32_t mtu_max;      /* 0 = what the device offers, within CONFIG_MTU_MAX */
 };
 
@@ -91,8 +92,9 @@ bool vnet_tx_csum(const struct vnet *vn);
 bool vnet_link_up(const struct vnet *vn);
 
 /* Takes up to max received frames (CONFIG_RX_BATCH at most) off the ring; the caller owns them
- * (STACK) until vnet_rx_release(). The ring is full again on return. Frames that the device
- * describes wrongly are dropped and counted. */
+ * (STACK) until vnet_rx_release(). Where buffers are mergeable a frame may be several, linked by
+ * `next`; the first has at least the Ethernet header. The ring is full again on return. Frames that
+ * the device describes wrongly are dropped and counted. */
 unsigned vnet_rx_poll(struct vnet *vn, struct netbuf **out, unsigned max);
 void vnet_rx_release(struct vnet *vn, struct netbuf *nb);
 

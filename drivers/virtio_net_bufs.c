@@ -9,6 +9,9 @@
  *     jumbo   9 KiB      where the MTU is larger
  *     big    64 KiB      where the device may merge TCP segments into one frame
  *
+ * Or buffers are mergeable: then a quarter of the ring holds any frame, which in a ring of 256 or
+ * more takes 2 KiB each.
+ *
  * All NICs share one arena in equal parts, since one alone shall have many big buffers. From a
  * part's bytes follow its buffers, from these the ring: the largest that leaves spares for a
  * quarter of it, at most for a whole batch.
@@ -28,6 +31,8 @@ static_assert(PART_BYTES(CONFIG_NICS) >= VNET_RX_BUFS * CONFIG_BUF_BYTES_STD,
 static_assert(CONFIG_BUF_BYTES_MAX == CONFIG_BUF_BYTES_STD ||
                   PART_BYTES(CONFIG_NICS) >= (256 + CONFIG_RX_BATCH) * CONFIG_BUF_BYTES_MAX,
               "rings of 256 with jumbo frames, for every NIC");
+static_assert(PART_BYTES(CONFIG_NICS) >= 5 * (CONFIG_BUF_BYTES_BIG + 64),
+              "four quarters of mergeable buffers and one of spares, for every NIC, any ring");
 static_assert(CONFIG_RX_BIG == 0 ||
                   PART_BYTES(CONFIG_NICS) / CONFIG_BUF_BYTES_BIG >= CONFIG_RX_BIG_MIN * 5 / 4,
               "a ring of big buffers and its spares, for every NIC");
@@ -49,24 +54,28 @@ static uint16_t ring_of(uint32_t bufs)
     return ring;
 }
 
-bool vnet_holds_merged(const struct vnet *vn)
-{
-    if (vn->known)
-        return vn->rx_bufs[0].cap >= CONFIG_BUF_BYTES_BIG;
-    return CONFIG_RX_BIG > 0;
-}
-
-static uint32_t frame_bytes(uint16_t mtu)
+static uint32_t mtu_bytes(uint16_t mtu)
 {
     return CONFIG_FRAME_BYTES((uint32_t)mtu) > CONFIG_BUF_BYTES_STD ? CONFIG_BUF_BYTES_MAX
                                                                     : CONFIG_BUF_BYTES_STD;
 }
 
-uint32_t vnet_buf_bytes(const struct vnet *vn, uint64_t features, uint16_t mtu)
+uint32_t vnet_frame_room(const struct vnet *vn, uint64_t features, uint16_t mtu)
 {
+    if (features & VIRTIO_NET_F_MRG_RXBUF)
+        return CONFIG_BUF_BYTES_BIG;
     if (vn->known)
         return vn->rx_bufs[0].cap;
-    return features & VIRTIO_NET_F_GUEST_TSO ? CONFIG_BUF_BYTES_BIG : frame_bytes(mtu);
+    return features & VIRTIO_NET_F_GUEST_TSO ? CONFIG_BUF_BYTES_BIG : mtu_bytes(mtu);
+}
+
+/* Of mergeable buffers: a quarter of the ring holds any frame. */
+static uint32_t piece_bytes(uint16_t ring)
+{
+    uint32_t quarter = ring / 4 > 0 ? ring / 4 : 1;
+    uint32_t bytes = ((CONFIG_BUF_BYTES_BIG + quarter - 1) / quarter + 63) / 64 * 64;
+
+    return bytes > CONFIG_BUF_BYTES_STD ? bytes : CONFIG_BUF_BYTES_STD;
 }
 
 /* What the device has of so many entries; a legacy one may have more, which then stay empty. */
@@ -79,14 +88,17 @@ static uint16_t queue_size(struct vnet *vn, uint16_t index, uint16_t max)
 
 void vnet_carve(struct vnet *vn)
 {
-    uint32_t bytes = vnet_buf_bytes(vn, vn->vpci.features, vn->mtu);
-    uint32_t part = PART_BYTES(vn->nics), bufs = part / bytes;
+    bool mergeable = vn->vpci.features & VIRTIO_NET_F_MRG_RXBUF;
+    uint32_t part = PART_BYTES(vn->nics), bytes;
 
-    vn->rx_ring = queue_size(vn, VIRTIO_NET_RXQ, ring_of(bufs));
+    bytes = mergeable ? piece_bytes(queue_size(vn, VIRTIO_NET_RXQ, CONFIG_RX_RING))
+                      : vnet_frame_room(vn, vn->vpci.features, vn->mtu);
+    vn->rx_pieces = (uint16_t)(mergeable ? (CONFIG_BUF_BYTES_BIG + bytes - 1) / bytes : 0);
+    vn->rx_ring = queue_size(vn, VIRTIO_NET_RXQ, ring_of(part / bytes));
     vn->tx_ring = queue_size(vn, VIRTIO_NET_TXQ, CONFIG_TX_RING);
     netbuf_pool_init(&vn->rx_pool, "rx", rx_arena + (size_t)part * vn->index, part, bytes,
                      vn->rx_bufs, vn->rx_buf_ids, (uint16_t)(vn->rx_ring + CONFIG_RX_BATCH));
     netbuf_pool_init(&vn->tx_pool, "tx", tx_arena[vn->index], sizeof(tx_arena[0]),
-                     frame_bytes(vn->mtu), vn->tx_bufs, vn->tx_buf_ids, vn->tx_ring);
+                     mtu_bytes(vn->mtu), vn->tx_bufs, vn->tx_buf_ids, vn->tx_ring);
     vn->rx_spares = (uint16_t)(vn->rx_pool.n - vn->rx_ring);
 }

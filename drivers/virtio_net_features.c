@@ -29,6 +29,7 @@ static const struct {
     {VIRTIO_NET_F_GUEST_TSO4, "guest_tso4", 0},
     {VIRTIO_NET_F_GUEST_TSO6, "guest_tso6", 0},
     {VIRTIO_NET_F_GUEST_ECN, "guest_ecn", 0},
+    {VIRTIO_NET_F_MRG_RXBUF, "mrg", 0},
     {VIRTIO_NET_F_STATUS, "status", END_OF(status)},
     {VIRTIO_F_ANY_LAYOUT, "any_layout", 0},
     {VIRTIO_F_INDIRECT_DESC, "indirect_desc", 0},
@@ -59,7 +60,10 @@ uint64_t vnet_choose(const struct vnet *vn, uint64_t offered)
     for (unsigned i = 0; i < COUNT(known); i++)
         if (known[i].config_bytes <= vn->vpci.config_bytes)
             chosen |= offered & ~masked & known[i].bit;
-    if (!vnet_holds_merged(vn))
+    if (!vn->opt.mergeable || (vn->known && vn->rx_pieces == 0))
+        chosen &= ~VIRTIO_NET_F_MRG_RXBUF;
+    if (CONFIG_RX_BIG == 0 || /* lwIP's pool is not made for it either */
+        vnet_frame_room(vn, chosen, 0) < CONFIG_BUF_BYTES_BIG)
         chosen &= ~VIRTIO_NET_F_GUEST_TSO;
     for (unsigned i = 0; i < COUNT(needs); i++)
         if (!(chosen & needs[i].any))

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * The state of one NIC, shared by the files of the driver: virtio_net.c (data path),
- * virtio_net_hdr.c (the header of each frame), virtio_net_bufs.c (memory behind the rings),
- * virtio_net_up.c (probe, bring-up, recovery), virtio_net_features.c (what is accepted),
- * virtio_net_stats.c (what it says about itself).
+ * virtio_net_hdr.c (the header of each frame), virtio_net_merge.c (frames in several buffers),
+ * virtio_net_bufs.c (memory behind the rings), virtio_net_up.c (probe, bring-up, recovery),
+ * virtio_net_features.c (what is accepted), virtio_net_stats.c (what it says about itself).
  */
 #ifndef DRIVERS_VIRTIO_NET_STATE_H
 #define DRIVERS_VIRTIO_NET_STATE_H
@@ -17,9 +17,12 @@
 #include "virtqueue.h"
 
 /* Frames taken from or given to a ring in one go; bounds the arrays on the stack. */
-#define VNET_BATCH   CONFIG_RX_BATCH
+#define VNET_BATCH CONFIG_RX_BATCH
 
-#define VNET_RX_BUFS (CONFIG_RX_RING + CONFIG_RX_BATCH)
+/* Bytes: no frame is shorter. */
+#define VNET_ETH_HEADER 14u
+
+#define VNET_RX_BUFS    (CONFIG_RX_RING + CONFIG_RX_BATCH)
 
 enum vnet_up {
     VNET_DOWN,      /* not brought up yet, or given up: reset */
@@ -31,7 +34,7 @@ enum vnet_up {
 /* CPU vectors of a NIC at most: receive, transmit, configuration. */
 #define VNET_VECTORS 3
 
-enum vnet_rx_drop { VNET_RX_NO_BUFFER, VNET_RX_RUNT, VNET_RX_HEADER, VNET_RX_DROPS };
+enum vnet_rx_drop { VNET_RX_NO_BUFFER, VNET_RX_RUNT, VNET_RX_HEADER, VNET_RX_MERGE, VNET_RX_DROPS };
 enum vnet_tx_drop { VNET_TX_FULL, VNET_TX_DOWN, VNET_TX_RESET, VNET_TX_DROPS };
 
 struct vnet_queue {
@@ -56,6 +59,7 @@ struct vnet {
     struct netbuf_pool rx_pool, tx_pool;
     uint16_t rx_batch;   /* frames of one batch: the ring never gets emptier than by these */
     uint16_t rx_spares;  /* beyond the buffers in the ring: the most that are taken off at once */
+    uint16_t rx_pieces;  /* buffers that a frame takes at most; 0: they are not mergeable */
     uint16_t tx_reserve; /* buffers that bulk frames leave alone */
 
     struct vnet_options opt;
@@ -118,12 +122,9 @@ void vnet_json_features(uint64_t features, struct json *j);
 
 /* ---- virtio_net_bufs.c ---- */
 
-/* True if receive buffers hold, or can be made to hold, frames of merged TCP segments. */
-bool vnet_holds_merged(const struct vnet *vn);
-
-/* Bytes of a receive buffer where these features are accepted and the device has this MTU, limited
- * to ours. Once there are buffers: theirs. */
-uint32_t vnet_buf_bytes(const struct vnet *vn, uint64_t features, uint16_t mtu);
+/* Bytes of the largest frame, with its header, that receive buffers can be made to hold where these
+ * features are accepted and our MTU is this; once there are buffers: that they do hold. */
+uint32_t vnet_frame_room(const struct vnet *vn, uint64_t features, uint16_t mtu);
 
 /* Makes the pools for the accepted features and vn->mtu, and chooses ring sizes. Once: the stack
  * relies on the MTU. */
@@ -138,10 +139,21 @@ bool vnet_hdr_rx(const struct vnet *vn, struct netbuf *nb, uint32_t frame_bytes)
 /* Writes the header of a frame to be sent. */
 void vnet_hdr_tx(const struct vnet *vn, struct netbuf *nb);
 
+/* ---- virtio_net_merge.c ---- */
+
+/* vnet_rx_poll() where buffers are mergeable, but for the doorbell. */
+unsigned vnet_merge_poll(struct vnet *vn, struct netbuf **out, unsigned max);
+
 /* ---- virtio_net.c, virtio_net_up.c, virtio_net_stats.c ---- */
 
 /* Gives the device buffers until the receive ring is full. */
 void vnet_rx_fill(struct vnet *vn);
+
+/* Puts a buffer of ours on the receive ring, in which there is room for it. */
+void vnet_rx_post(struct vnet *vn, struct netbuf *nb);
+
+/* Counts completions that were just taken off the receive ring, before it is full again. */
+void vnet_rx_taken(struct vnet *vn, unsigned n);
 
 /* Rings a doorbell. */
 void vnet_kick(struct vnet *vn, struct vnet_queue *q, uint16_t index);

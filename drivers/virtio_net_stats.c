@@ -7,7 +7,7 @@
 #include "record.h"
 #include "virtio_net_state.h"
 
-static const char *const rx_drop_names[VNET_RX_DROPS] = {"no_buffer", "runt", "header"};
+static const char *const rx_drop_names[VNET_RX_DROPS] = {"no_buffer", "runt", "header", "merge"};
 static const char *const tx_drop_names[VNET_TX_DROPS] = {"full", "down", "reset"};
 
 static void json_mac(struct json *j, const uint8_t mac[6])

@@ -178,12 +178,14 @@ static const char *bring_up(struct vnet *vn)
         return "it does not offer VIRTIO_F_VERSION_1";
     mtu = device_mtu(vn, features);
     /* Who accepts an MTU must have room for packets of that size [virtio 5.1.4.2]. */
-    if ((uint32_t)CONFIG_FRAME_BYTES(mtu) > vnet_buf_bytes(vn, features, limit_mtu(vn, mtu)))
+    if ((uint32_t)CONFIG_FRAME_BYTES(mtu) > vnet_frame_room(vn, features, limit_mtu(vn, mtu)))
         features &= ~VIRTIO_NET_F_MTU;
     why = vpci_accept(vp, features);
     if (why != NULL)
         return why;
-    vn->hdr_bytes = vp->ops->legacy ? VIRTIO_NET_HDR_LEGACY : sizeof(struct virtio_net_hdr);
+    vn->hdr_bytes = vp->ops->legacy && !(features & VIRTIO_NET_F_MRG_RXBUF)
+                        ? VIRTIO_NET_HDR_LEGACY
+                        : sizeof(struct virtio_net_hdr);
     vn->segs = features & (VIRTIO_F_VERSION_1 | VIRTIO_F_ANY_LAYOUT) ? 1 : 2;
     why = vnet_irq_assign(vn);
     if (why != NULL)
@@ -196,6 +198,8 @@ static const char *bring_up(struct vnet *vn)
     vn->rx_batch = vn->rx_target > 1 ? fewer(vn->rx_target / 2, VNET_BATCH) : 1;
     if (vn->rx_target != before)
         vn->rx.posted_min = vn->rx_target;
+    if (why == NULL && (features & VIRTIO_NET_F_MRG_RXBUF) && vn->rx_pieces > vn->rx_batch)
+        why = "its receive queue has become too short for a frame of mergeable buffers";
     if (why == NULL)
         why = start_queue(vn, &vn->tx, VIRTIO_NET_TXQ, vn->tx_ring);
     if (why != NULL)

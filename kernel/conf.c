@@ -54,19 +54,13 @@ static const struct name services[] = {
 /* The virtio features that the driver accepts and can also do without [virtio 5.1.3, 6]; `tso`
  * stands for several. */
 static const struct name features[] = {
-    {"csum", 1ull << 0},
-    {"guest_csum", 1ull << 1},
-    {"mtu", 1ull << 3},
-    {"mac", 1ull << 5},
-    {"guest_tso4", 1ull << 7},
-    {"guest_tso6", 1ull << 8},
-    {"guest_ecn", 1ull << 9},
-    {"tso", 7ull << 7},
-    {"status", 1ull << 16},
-    {"any_layout", 1ull << 27},
-    {"indirect_desc", 1ull << 28},
-    {"event_idx", 1ull << 29},
-    {"packed", 1ull << 34},
+    {"csum", 1ull << 0},        {"guest_csum", 1ull << 1},
+    {"mtu", 1ull << 3},         {"mac", 1ull << 5},
+    {"guest_tso4", 1ull << 7},  {"guest_tso6", 1ull << 8},
+    {"guest_ecn", 1ull << 9},   {"tso", 7ull << 7},
+    {"mrg", 1ull << 15},        {"status", 1ull << 16},
+    {"any_layout", 1ull << 27}, {"indirect_desc", 1ull << 28},
+    {"event_idx", 1ull << 29},  {"packed", 1ull << 34},
     {"version_1", 1ull << 32}, /* without it: the legacy interface */
 };
 
@@ -244,6 +238,15 @@ static bool set_mtu(struct conf *c, struct conf_net *net, struct value v)
     return true;
 }
 
+static bool set_rx(struct conf *c, struct conf_net *net, struct value v)
+{
+    (void)c;
+    if (!is(v, "big") && !is(v, "mergeable"))
+        return false;
+    net->mergeable = is(v, "mergeable");
+    return true;
+}
+
 static bool set_irq(struct conf *c, struct conf_net *net, struct value v)
 {
     uint64_t irq;
@@ -392,13 +395,14 @@ static const struct key keys[] = {
     {"ip6", true, set_ip6, "auto, off, or ADDRESS/64: a unicast address that is not link-local"},
     {"mtu", true, set_mtu,
      "device, or a number of bytes from " STR(MTU_MIN) " to " STR(CONFIG_MTU_MAX)},
+    {"rx", true, set_rx, "big, mergeable"},
     {"irq", true, set_irq, "auto, msix, intx, poll"},
     {"run", false, set_run, "serve, none"},
     {"services", false, set_services,
      "all, off, or a list like http,echo of iperf3 echo discard chargen http"},
     {"features", false, set_features,
      "all, or a list like -tso,-mac of csum guest_csum guest_tso4 guest_tso6 guest_ecn tso mtu mac "
-     "status any_layout indirect_desc event_idx packed version_1"},
+     "mrg status any_layout indirect_desc event_idx packed version_1"},
     {"seed", false, set_seed,
      "a number below 2^64, decimal or 0x and hexadecimal; 0 = from the hardware"},
     {"log", false, set_log, "quiet, info, debug"},
@@ -416,7 +420,7 @@ static const struct key keys[] = {
 };
 
 static const char known[] =
-    "ip gw ip6 mtu irq (for net0; net1.ip and so on for others, below net" STR(
+    "ip gw ip6 mtu rx irq (for net0; net1.ip and so on for others, below net" STR(
         CONFIG_NICS) ") run services features seed log interval exit check fault";
 
 /* ---- the whole --------------------------------------------------------------------------------

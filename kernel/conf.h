@@ -54,6 +54,7 @@ struct conf_net {
     uint8_t ip6[16]; /* network byte order; its subnet is a /64 */
     uint32_t mtu;    /* 0 = the device's */
     enum conf_irq irq;
+    bool mergeable; /* receive buffers that share a frame, where the device offers it */
 };
 
 /* What was said of a NIC last, for an error that has to name it. */

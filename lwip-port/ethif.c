@@ -65,16 +65,17 @@ static uint32_t header_min(u16_t type)
     }
 }
 
-/* The counter of the reason to drop the frame; NULL if the stack shall see it. */
-static uint64_t *rx_reject(struct ethif *e, const uint8_t *frame, uint32_t len, bool merged)
+/* The counter of the reason to drop the frame of len bytes; NULL if the stack shall see it. */
+static uint64_t *rx_reject(struct ethif *e, struct netbuf *nb, uint32_t len, bool merged)
 {
+    const uint8_t *frame = netbuf_frame(nb);
     const struct eth_hdr *eth = (const void *)frame;
 
     if (len < SIZEOF_ETH_HDR || len < SIZEOF_ETH_HDR + header_min(eth->type))
         return &e->rx_runt;
     if (len > (merged ? MERGED_MAX : frame_max(&e->netif)))
         return &e->rx_oversized;
-    if (merged && !offload_is_tcp(frame, len))
+    if (merged && !offload_is_tcp(frame, nb->len))
         return &e->rx_merged;
     if ((eth->dest.addr[0] & 1) == 0 &&
         memcmp(eth->dest.addr, e->netif.hwaddr, ETH_HWADDR_LEN) != 0)
@@ -102,13 +103,15 @@ static void set_verify(struct ethif *e, bool verify)
 
 /* A copy for the stack; NULL if there is no memory. Of merged segments without the Ethernet header:
  * with it, the length of the largest would not fit where lwIP keeps it. */
-static struct pbuf *rx_copy(const uint8_t *frame, uint32_t len, bool merged)
+static struct pbuf *rx_copy(struct netbuf *nb, uint32_t len, bool merged)
 {
-    const u16_t skip = merged ? SIZEOF_ETH_HDR : 0, bytes = (u16_t)(len - skip);
-    struct pbuf *p = pbuf_alloc(PBUF_RAW, bytes, PBUF_POOL);
+    uint32_t skip = merged ? SIZEOF_ETH_HDR : 0, at = 0;
+    struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)(len - skip), PBUF_POOL);
 
-    if (p != NULL)
-        pbuf_take(p, frame + skip, bytes);
+    for (; p != NULL && nb != NULL; nb = nb->next, skip = 0) {
+        pbuf_take_at(p, netbuf_frame(nb) + skip, (u16_t)(nb->len - skip), (u16_t)at);
+        at += nb->len - skip;
+    }
     return p;
 }
 
@@ -128,13 +131,13 @@ static void rx_input(struct ethif *e, struct pbuf *p, u16_t type, bool merged)
 
 static void rx_frame(struct ethif *e, struct netbuf *nb)
 {
-    const uint8_t *frame = netbuf_frame(nb);
+    const uint32_t len = netbuf_frame_bytes(nb);
     const bool merged = nb->offload & NETBUF_MERGED;
-    uint64_t *reason = rx_reject(e, frame, nb->len, merged);
+    uint64_t *reason = rx_reject(e, nb, len, merged);
     struct pbuf *p = NULL;
 
     if (reason == NULL) {
-        p = starved() ? NULL : rx_copy(frame, nb->len, merged);
+        p = starved() ? NULL : rx_copy(nb, len, merged);
         if (p == NULL)
             reason = &e->rx_no_pbuf;
     }
@@ -145,7 +148,7 @@ static void rx_frame(struct ethif *e, struct netbuf *nb)
     }
     LINK_STATS_INC(link.recv);
     set_verify(e, !(nb->offload & NETBUF_CSUM_VALID));
-    rx_input(e, p, ((const struct eth_hdr *)(const void *)frame)->type, merged);
+    rx_input(e, p, ((const struct eth_hdr *)(const void *)netbuf_frame(nb))->type, merged);
 }
 
 void ethif_follow_link(struct ethif *e)

@@ -98,6 +98,7 @@ unsigned netport_init(const struct conf *c)
     for (unsigned k = 0; k < CONFIG_NICS; k++)
         opt[k] = (struct vnet_options){.features_off = c->features_off,
                                        .irq = (enum vnet_irq)c->net[k].irq,
+                                       .mergeable = c->net[k].mergeable,
                                        .mtu_max = c->net[k].mtu};
     conf = c;
     init_ns = time_ns();

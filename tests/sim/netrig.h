@@ -74,6 +74,7 @@ struct rig {
     unsigned tx_ring;   /* buffers; CONFIG_TX_RING */
     bool rx_due;        /* what the driver was last told */
     bool tx_csum;       /* the device completes checksums */
+    uint32_t rx_piece;  /* bytes of a receive buffer, of which a frame may take several; 0: any */
     uint8_t rx_offload; /* NETBUF_* of the frames that rig_inject() gets */
 };
 extern struct rig rig;

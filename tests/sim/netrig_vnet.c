@@ -112,14 +112,28 @@ void rig_nic_reset(void)
     }
 }
 
+/* A frame in one buffer or, as rig.rx_piece says, in several of so many bytes. */
 void rig_nic_receive(const void *frame, uint32_t len)
 {
-    struct node *node = node_new(len);
+    const uint32_t piece = rig.rx_piece != 0 ? rig.rx_piece : len;
+    const uint8_t *bytes = frame;
+    struct netbuf **link = NULL;
 
-    memcpy(netbuf_frame(&node->nb), frame, len);
-    node->nb.len = len;
-    node->nb.offload = rig.rx_offload;
-    list_push(&nics[rig.nic].rx, node);
+    do {
+        const uint32_t n = len < piece ? len : piece;
+        struct node *node = node_new(n);
+
+        memcpy(netbuf_frame(&node->nb), bytes, n);
+        node->nb.len = n;
+        node->nb.offload = rig.rx_offload;
+        if (link == NULL)
+            list_push(&nics[rig.nic].rx, node);
+        else
+            *link = &node->nb;
+        link = &node->nb.next;
+        bytes += n;
+        len -= n;
+    } while (len > 0);
 }
 
 bool rig_nic_sent(uint8_t **frame, uint32_t *len)
@@ -211,7 +225,7 @@ unsigned vnet_rx_poll(struct vnet *vn, struct netbuf **out, unsigned max)
 
         vn->rx_caller++;
         vn->totals.rx_packets++;
-        vn->totals.rx_bytes += node->nb.len;
+        vn->totals.rx_bytes += netbuf_frame_bytes(&node->nb);
         out[n++] = &node->nb;
     }
     return n;
@@ -221,7 +235,12 @@ void vnet_rx_release(struct vnet *vn, struct netbuf *nb)
 {
     assert_true(vn->rx_caller > 0);
     vn->rx_caller--;
-    node_free((struct node *)(void *)nb);
+    while (nb != NULL) {
+        struct node *node = (struct node *)(void *)nb;
+
+        nb = nb->next;
+        node_free(node);
+    }
 }
 
 static unsigned tx_free(const struct vnet *vn)

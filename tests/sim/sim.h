@@ -100,6 +100,7 @@ enum { SIM_RXQ, SIM_TXQ, SIM_QUEUES };
 #define SIM_F_GUEST_TSO4      (1ull << 7)
 #define SIM_F_GUEST_TSO6      (1ull << 8)
 #define SIM_F_GUEST_ECN       (1ull << 9)
+#define SIM_F_MRG_RXBUF       (1ull << 15)
 #define SIM_F_STATUS          (1ull << 16)
 #define SIM_F_ANY_LAYOUT      (1ull << 27)
 #define SIM_F_INDIRECT_DESC   (1ull << 28)
@@ -201,6 +202,9 @@ struct sim_nic {
     uint8_t hdr_junk; /* fills the header of frames it delivers, where it means nothing */
     bool rx_hdr_set;  /* instead the header is this one */
     uint8_t rx_hdr[12];
+    uint32_t rx_piece;    /* where buffers are mergeable: bytes it uses of each; 0: all */
+    bool num_buffers_set; /* it says that a frame lies in so many, whatever it uses */
+    uint16_t num_buffers;
     uint64_t (*shm_hook)(struct sim_nic *, const volatile void *p, unsigned width, uint64_t v);
     bool at_odds; /* see sim_lie() */
 
@@ -336,7 +340,10 @@ bool sim_msix_on(const struct sim_nic *n);
 uint32_t sim_header(const struct sim_nic *n);
 void sim_check_dependencies(const struct sim_nic *n);
 void sim_check_tx_header(const struct sim_nic *n, const uint8_t *hdr, uint32_t len);
-void sim_rx_header(const struct sim_nic *n, uint8_t *hdr);
+/* The header of a frame of so many bytes, header included, for buffers of *piece bytes; returns how
+ * many these are, of which it uses *piece bytes each. */
+#define SIM_PIECES 1024
+uint32_t sim_rx_header(const struct sim_nic *n, uint8_t *hdr, uint32_t bytes, uint32_t *piece);
 uint32_t sim_rx_min(const struct sim_nic *n);
 void sim_queue_enable(struct sim_nic *n, unsigned q);
 void sim_queue_reset(struct sim_nic *n, unsigned q);

@@ -10,7 +10,15 @@
 #define NEEDS_CSUM 1
 
 /* Byte offsets in the header. */
-enum { H_FLAGS, H_GSO_TYPE, H_HDR_LEN, H_GSO_SIZE = 4, H_CSUM_START = 6, H_CSUM_OFFSET = 8 };
+enum {
+    H_FLAGS,
+    H_GSO_TYPE,
+    H_HDR_LEN,
+    H_GSO_SIZE = 4,
+    H_CSUM_START = 6,
+    H_CSUM_OFFSET = 8,
+    H_NUM_BUFFERS = 10
+};
 
 void sim_check_dependencies(const struct sim_nic *n)
 {
@@ -31,6 +39,8 @@ void sim_check_dependencies(const struct sim_nic *n)
 /* Bytes behind the header. */
 uint32_t sim_rx_min(const struct sim_nic *n)
 {
+    if (n->accepted & SIM_F_MRG_RXBUF)
+        return 0;
     return n->accepted & (SIM_F_GUEST_TSO4 | SIM_F_GUEST_TSO6) ? 65550 : 1514;
 }
 
@@ -50,15 +60,22 @@ void sim_check_tx_header(const struct sim_nic *n, const uint8_t *h, uint32_t len
 }
 
 /* What a correct device writes: its own choice where a field means nothing [5.1.6.4.1]. */
-void sim_rx_header(const struct sim_nic *n, uint8_t *h)
+uint32_t sim_rx_header(const struct sim_nic *n, uint8_t *h, uint32_t bytes, uint32_t *piece)
 {
-    if (n->rx_hdr_set) {
-        memcpy(h, n->rx_hdr, sim_header(n));
-        return;
-    }
+    uint32_t pieces = 1;
+
     memset(h, n->hdr_junk, sim_header(n));
     if (n->accepted & SIM_F_GUEST_CSUM)
         h[H_FLAGS] &= 0xf8; /* bits that nobody has given a meaning */
     if (n->accepted & (SIM_F_GUEST_TSO4 | SIM_F_GUEST_TSO6))
         h[H_GSO_TYPE] = 0;
+    if (n->rx_hdr_set)
+        memcpy(h, n->rx_hdr, sim_header(n));
+    if (n->accepted & SIM_F_MRG_RXBUF) {
+        if (n->rx_piece != 0 && n->rx_piece < *piece)
+            *piece = n->rx_piece;
+        pieces = (bytes + *piece - 1) / *piece;
+        sim_put16(h + H_NUM_BUFFERS, n->num_buffers_set ? n->num_buffers : (uint16_t)pieces);
+    }
+    return pieces;
 }

@@ -28,7 +28,7 @@ const struct sim_format *sim_format(const struct sim_nic *n)
 /* [5.1.6, 5.1.6.1] */
 uint32_t sim_header(const struct sim_nic *n)
 {
-    return n->interface == SIM_LEGACY ? 10 : 12;
+    return n->interface == SIM_LEGACY && !(n->accepted & SIM_F_MRG_RXBUF) ? 10 : 12;
 }
 
 bool sim_event_idx(const struct sim_nic *n)
@@ -423,12 +423,34 @@ uint8_t *sim_used_memory(const struct sim_nic *n, unsigned qi, uint32_t *bytes)
     return (uint8_t *)(uintptr_t)(packed ? q->desc : q->device + 2);
 }
 
+/* Into the buffer that was taken and, where they are mergeable, as many more as the frame needs. A
+ * device may use all it was given. */
+static void rx_deliver(struct sim_nic *n, uint16_t id, const void *frame, uint32_t len)
+{
+    uint32_t header = sim_header(n), total = header + len, room = sim_room(n, SIM_RXQ, id), pieces;
+    uint8_t *bytes = malloc(total + room);
+    uint16_t ids[SIM_PIECES] = {id};
+
+    assert_non_null(bytes);
+    pieces = sim_rx_header(n, bytes, total, &room);
+    assert_true(pieces <= SIM_PIECES && room * pieces >= total);
+    memcpy(bytes + header, frame, len);
+    memset(bytes + total, 0xa5, room);
+    for (unsigned i = 1; i < pieces; i++)
+        assert_true(sim_take(n, SIM_RXQ, &ids[i]));
+    for (uint32_t i = 0, at = 0; i < pieces; i++, at += room) {
+        const struct sim_entry *e = &n->q[SIM_RXQ].entries[ids[i]];
+
+        transfer(e, true, 0, bytes + at, room);
+        sim_use(n, SIM_RXQ, ids[i], total - at < room ? total - at : room);
+    }
+    free(bytes);
+}
+
 bool sim_rx(struct sim_nic *n, const void *frame, uint32_t len)
 {
     const uint32_t header = sim_header(n);
-    const struct sim_entry *e;
     uint32_t room;
-    uint8_t *bytes;
     uint16_t id;
 
     if (!sim_take(n, SIM_RXQ, &id))
@@ -438,16 +460,7 @@ bool sim_rx(struct sim_nic *n, const void *frame, uint32_t len)
         sim_use(n, SIM_RXQ, id, header + len);
         return true;
     }
-    e = &n->q[SIM_RXQ].entries[id];
-    assert_true(header + len <= room);
-    bytes = malloc(room);
-    assert_non_null(bytes);
-    sim_rx_header(n, bytes);
-    memcpy(bytes + header, frame, len);
-    memset(bytes + header + len, 0xa5, room - header - len); /* a device may use all it was given */
-    transfer(e, true, 0, bytes, room);
-    free(bytes);
-    sim_use(n, SIM_RXQ, id, header + len);
+    rx_deliver(n, id, frame, len);
     return true;
 }
 

@@ -9,6 +9,8 @@ import threading
 
 import pytest
 
+from antifreeze import net as networks
+
 OFFLOADS = {"csum", "guest_csum", "guest_tso4", "guest_tso6", "guest_ecn"}
 
 # The command line's words -> what of OFFLOADS is left.
@@ -93,3 +95,40 @@ def test_offloads_are_used_as_far_as_they_are_not_masked(boot, tap, words):
         assert mean > 3000
     else:
         assert mean <= 1514
+
+
+def test_mergeable_buffers(boot, tap):
+    """Masked, or not asked for, they are not used; asked for, frames of many segments lie in several."""
+    guest = boot("rx=mergeable", net=tap, options={"rx_queue_size": 1024})
+    assert "mrg" in nic(guest)["features"]
+    assert nic(guest)["rx_ring"] == 1024  # small buffers again
+    assert check_traffic(guest) > 3000
+    queue = rx_queue(guest)
+    assert queue["posted_min"] >= 1024 - 64
+
+
+@pytest.mark.parametrize("words", ["rx=mergeable features=-tso", "rx=mergeable features=-mrg", "rx=big"])
+def test_mergeable_buffers_masked(boot, tap, words):
+    guest = boot(words, net=tap)
+    assert ("mrg" in nic(guest)["features"]) == (words == "rx=mergeable features=-tso")
+    check_traffic(guest)
+
+
+@pytest.mark.parametrize("words", ["", "rx=mergeable", "features=-tso", "rx=mergeable features=-tso"])
+@pytest.mark.parametrize("mtu", [576, 1500, 9000])
+def test_every_mtu_with_every_kind_of_buffer(boot, log_dir, mtu, words):
+    with networks.Tap(mtu=max(mtu, 1280)) as tap:
+        guest = boot(words, net=tap, options={"host_mtu": mtu})
+        record = nic(guest)
+        assert record["mtu"] == mtu
+        assert "mtu" in record["features"]
+        assert ("mrg" in record["features"]) == ("mergeable" in words)
+        data = os.urandom(300_000)
+        assert echo(tap.guest4, data) == data
+        assert echo_udp(tap.guest4, data[: mtu - 28]) == data[: mtu - 28]
+        iperf3(guest)
+        iperf3(guest, "-R")
+        stats = guest.stats()
+        assert stats["alloc_failures"] == 0
+        drops = rx_queue(guest)["drops"]
+        assert drops == {reason: 0 for reason in drops}

@@ -103,7 +103,7 @@ static void every_key_sets_its_field(void **state)
 
     (void)state;
     accept("ip=192.168.7.2/24 gw=192.168.7.1 ip6=fd00::5/64 mtu=1400 irq=intx net1.irq=poll "
-           "run=serve services=http,echo "
+           "rx=mergeable run=serve services=http,echo "
            "features=-mtu,-event_idx,-version_1 seed=0xDEADbeef log=debug interval=250ms exit=2m "
            "fault=panic:stack@3s check=panic");
     assert_int_equal(c.net[0].ip_mode, CONF_IP_STATIC);
@@ -115,6 +115,7 @@ static void every_key_sets_its_field(void **state)
     assert_int_equal(c.net[0].mtu, 1400);
     assert_int_equal(c.net[0].irq, CONF_IRQ_INTX);
     assert_int_equal(c.net[1].irq, CONF_IRQ_POLL);
+    assert_true(c.net[0].mergeable);
     assert_int_equal(c.services, SERVICE_HTTP | SERVICE_ECHO);
     assert_int_equal(c.features_off, 1ull << 3 | 1ull << 29 | 1ull << 32);
     assert_int_equal(c.seed, 0xdeadbeef);
@@ -132,13 +133,14 @@ static void every_default_can_be_said_and_undoes_what_was_said(void **state)
 
     (void)state;
     memcpy(&before, &c, sizeof(c));
-    accept("mtu=900 features=-mac services=off seed=7 log=quiet interval=0 exit=1ms "
+    accept("mtu=900 rx=mergeable features=-mac services=off seed=7 log=quiet interval=0 exit=1ms "
            "fault=panic:null ip=10.0.0.2/8 gw=10.0.0.1");
     assert_int_equal(c.services, 0);
     assert_int_equal(c.interval_ns, 0);
     assert_int_equal(c.panic_kind, CONF_PANIC_NULL);
     assert_int_equal(c.panic_at_ns, 0);
-    accept("mtu=device features=all services=all seed=0 log=info interval=1s exit=never fault=none "
+    accept("mtu=device rx=big features=all services=all seed=0 log=info interval=1s exit=never "
+           "fault=none "
            "gw=none run=none ip6=auto");
     accept("ip=dhcp");
     before.net[0].ip = c.net[0].ip; /* without meaning when the mode is not static */
@@ -252,6 +254,9 @@ static void values_out_of_range_or_malformed_are_refused(void **state)
         "ip6=fe80::1/64",
         "ip6=10.0.0.1/24",
         "ip6=::ffff:10.0.0.1/96",
+        "rx=",
+        "rx=small",
+        "rx=mergeable,big",
         "mtu=",
         "mtu=0",
         "mtu=67",

@@ -16,6 +16,7 @@
 #include "netport.h"
 #include "netport_priv.h"
 #include "netrig.h"
+#include "offload.h"
 
 #define VOUCHED (NETBUF_CSUM_VALID | NETBUF_MERGED)
 #define SEGMENT 1460u
@@ -111,6 +112,39 @@ static void merged_segments_arrive_whole(void **state)
         }
 }
 
+/* Buffers of any size, headers in several of them. */
+static void frames_in_several_buffers_arrive_whole(void **state)
+{
+    static const uint32_t pieces[] = {14, 15, 33, 34, 53, 54, 100, 1500, 2048, 60000};
+    uint8_t buf[1400];
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++)
+        for (unsigned v6 = 0; v6 < 2; v6++) {
+            struct rig_tcp t;
+
+            rig.rx_piece = pieces[i];
+            got_n = 0;
+            assert_true(v6 ? rig_tcp_connect6(&t, 9) : rig_tcp_connect(&t, 9));
+            segment(&t, 1400);
+            assert_int_equal(got_n, 1400);
+            rig.rx_offload = VOUCHED;
+            segment(&t, 60000);
+            rig.rx_offload = 0;
+            /* What says that it is TCP has to be in the first one. */
+            assert_int_equal(got_n, pieces[i] >= (v6 ? 54 : 34) ? 61400 : 1400);
+            assert_memory_equal(got, data, 1400);
+            if (got_n > 1400)
+                assert_memory_equal(got + 1400, data, 60000);
+            rig_tcp_abort(&t);
+            rig_udp_send(v6, 5000, 7, data, 1400);
+            rig_pump();
+            assert_int_equal(rig_udp_recv(5000, buf, sizeof(buf)), 1400);
+            assert_memory_equal(buf, data, 1400);
+        }
+    rig.rx_piece = 0;
+}
+
 static void single_segments_are_still_acknowledged_in_pairs(void **state)
 {
     struct rig_tcp t;
@@ -181,6 +215,35 @@ static void out_of_order_frames_of_any_size_fit_the_pool(void **state)
     assert_int_equal(netport_alloc_failures(), 0);
     rig.rx_offload = 0;
     for (unsigned i = 0; i < 60; i++)
+        rig_tcp_abort(&t[i]);
+}
+
+/* A connection that gets large frames while it keeps small ones gives up as many pbufs as it gets.
+ */
+static void large_frames_push_out_as_much_as_they_bring(void **state)
+{
+    enum { CONNS = 6, SMALL = 400 };
+    static struct rig_tcp t[CONNS];
+
+    (void)state;
+    for (unsigned i = 0; i < CONNS; i++) {
+        assert_true(rig_tcp_connect(&t[i], 9));
+        for (unsigned k = 0; k < SMALL; k++)
+            rig_tcp_segment(&t[i], RIG_ACK, t[i].snd_nxt + 200000 + 2 * k, t[i].rcv_nxt, "x", 1);
+        rig_pump();
+    }
+    rig.rx_offload = VOUCHED;
+    for (unsigned i = 0; i < CONNS; i++)
+        for (unsigned k = 0; k < 3; k++) {
+            rig_tcp_segment(&t[i], RIG_ACK, t[i].snd_nxt + 1 + 60001 * k, t[i].rcv_nxt, data,
+                            60000);
+            rig_pump();
+        }
+    assert_true(rig_pool_max("PBUF_POOL") >= CONFIG_OOSEQ_SHARED);
+    assert_true(rig_pool_max("PBUF_POOL") <= STACK_OOSEQ + STACK_TCP_PBUFS);
+    assert_true(rig_pool_used("PBUF_POOL") < CONFIG_OOSEQ_SHARED + CONNS * CONFIG_OOSEQ_OWN);
+    rig.rx_offload = 0;
+    for (unsigned i = 0; i < CONNS; i++)
         rig_tcp_abort(&t[i]);
 }
 
@@ -277,12 +340,11 @@ static void other_checksums_always_count(void **state)
  */
 
 /* The rig looks at the checksum of every frame. Datagrams of all small sizes: padded ones, odd
- * ones, and one whose sum comes out as 0. */
+ * ones. */
 static void checksums_of_what_is_sent_are_right(void **state)
 {
-    uint8_t buf[1472], zero[2] = {0};
+    uint8_t buf[1472];
     struct rig_tcp t;
-    uint32_t sum;
 
     (void)state;
     for (unsigned device = 0; device < 2; device++) {
@@ -300,17 +362,49 @@ static void checksums_of_what_is_sent_are_right(void **state)
             rig_tcp_close(&t);
             assert_memory_equal(got, data, 100001);
         }
-        /* The answer to a datagram of these two bytes sums up to nothing. */
-        rig_udp_send(false, 5000, 7, zero, 2);
-        rig_pump();
-        assert_int_equal(rig_udp_recv(5000, buf, sizeof(buf)), 2);
-        sum = rig_sum("\x0a\0\2\2\x0a\0\2\1\0\x11\0\x0a\0\7\x13\x88\0\x0a", 18, 0);
-        zero[0] = (uint8_t)(~sum >> 8);
-        zero[1] = (uint8_t)~sum;
-        rig_udp_send(false, 5000, 7, zero, 2);
-        rig_pump();
-        assert_int_equal(rig_udp_recv(5000, buf, sizeof(buf)), 2);
     }
+}
+
+/* Every value of a datagram's last two bytes: one of them makes a sum of 0, which says something
+ * else and is sent as 0xffff [RFC 768]. */
+static void checksum_of_a_datagram_is_never_0(void **state)
+{
+    unsigned all_ones = 0;
+
+    (void)state;
+    for (unsigned v = 0; v < 0x10000; v++) {
+        uint8_t two[2] = {(uint8_t)(v >> 8), (uint8_t)v}, want[100], *field = frame + 40;
+        uint32_t len = rig_build_udp(frame, false, 5000, 7, two, 2);
+        struct offload_csum c;
+
+        memcpy(want, frame, len);
+        assert_true(offload_csum_begin(frame, len, &c));
+        assert_int_equal(c.start + c.offset, 40);
+        offload_csum_finish(frame, len, &c);
+        assert_memory_equal(frame, want, len);
+        assert_true(field[0] != 0 || field[1] != 0);
+        all_ones += field[0] == 0xff && field[1] == 0xff;
+    }
+    assert_true(all_ones > 0);
+}
+
+static void what_is_neither_tcp_nor_udp_is_left_alone(void **state)
+{
+    static const uint8_t protos[] = {0, 1, 2, 44, 58, 59, 132};
+    struct offload_csum c;
+
+    (void)state;
+    for (unsigned v6 = 0; v6 < 2; v6++) {
+        for (unsigned i = 0; i < sizeof(protos); i++) {
+            uint32_t len = rig_build_ip(frame, v6, protos[i], data, 100);
+            assert_false(offload_csum_begin(frame, len, &c));
+        }
+        /* Too short for the header that would follow. */
+        assert_false(offload_csum_begin(frame, rig_build_ip(frame, v6, 6, data, 19), &c));
+        assert_false(offload_csum_begin(frame, rig_build_ip(frame, v6, 17, data, 7), &c));
+    }
+    for (uint32_t len = 0; len < 34; len++)
+        assert_false(offload_csum_begin(frame, len, &c));
 }
 
 static int teardown(void **state)
@@ -324,14 +418,18 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(merged_segments_arrive_whole),
+        T(frames_in_several_buffers_arrive_whole),
         T(single_segments_are_still_acknowledged_in_pairs),
         T(what_is_too_large_is_dropped_and_counted),
         T(only_tcp_can_be_merged),
         T(out_of_order_frames_of_any_size_fit_the_pool),
+        T(large_frames_push_out_as_much_as_they_bring),
         T(checksum_counts_unless_the_device_vouches_for_it),
         T(tcp_checksum_counts_unless_the_device_vouches_for_it),
         T(other_checksums_always_count),
         T(checksums_of_what_is_sent_are_right),
+        T(checksum_of_a_datagram_is_never_0),
+        T(what_is_neither_tcp_nor_udp_is_left_alone),
     };
     return cmocka_run_group_tests_name("offload", tests, NULL, NULL);
 }

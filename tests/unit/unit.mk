@@ -115,7 +115,7 @@ UNIT_NEEDS_test_small := $(UNIT_NETRIG_NEEDS)
 UNIT_DRIVER := drivers/netbuf.c drivers/pci.c drivers/virtqueue.c drivers/virtqueue_split.c drivers/virtio_pci.c \
                drivers/virtio_pci_legacy.c drivers/virtio_pci_modern.c drivers/virtio_net.c drivers/virtio_net_irq.c \
                drivers/virtio_net_up.c drivers/virtio_net_stats.c \
-               drivers/virtio_net_bufs.c drivers/virtio_net_features.c drivers/virtio_net_hdr.c \
+               drivers/virtio_net_bufs.c drivers/virtio_net_features.c drivers/virtio_net_hdr.c drivers/virtio_net_merge.c \
                drivers/virtio_net_stall.c drivers/virtio_net_watch.c drivers/virtqueue_packed.c kernel/fault.c
 UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci test_virtio_net test_virtio_net_up test_sim
 UNIT_SRC_test_netbuf    := tests/unit/test_netbuf.c drivers/netbuf.c $(UNIT_SIM)
