@@ -44,6 +44,7 @@ static void publish(struct vnet *vn, struct vnet_queue *q, uint16_t index)
 {
     if (!vq_publish(&q->vq))
         return;
+    vnet_watch_wanted(q);
     if (fault_any() && kick_lost(index))
         q->kicks++;
     else

@@ -158,6 +158,13 @@ uint64_t vnet_alloc_failures(const struct vnet *vn);
 uint64_t vnet_gap_max_ns(const struct vnet *vn, bool tx);
 void vnet_rx_due(struct vnet *vn, bool due);
 
+/* True from time to time while nothing is received: then the caller finds out whether somebody
+ * waits for frames of this NIC, and if so asks its network something that has to be answered.
+ * Either way he calls vnet_rx_probed(). Where answers fail to come, the device is reset once, then
+ * the peer is reported to be silent. */
+bool vnet_rx_silent(const struct vnet *vn);
+void vnet_rx_probed(struct vnet *vn, bool asked);
+
 /* Totals since boot. */
 struct vnet_totals {
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes; /* frame bytes without FCS */

@@ -161,7 +161,7 @@ static void spoil(struct vnet *vn)
 {
     struct vq *vq = &vn->tx.vq;
 
-    if (vq->ops->spoil == NULL || vq_room(vq, 1) == 0 || !fault_due(FAULT_BAD_HEAD, vn->index))
+    if (vq_room(vq, 1) == 0 || !fault_due(FAULT_BAD_HEAD, vn->index))
         return;
     vq->ops->spoil(vq);
     vq_publish(vq);

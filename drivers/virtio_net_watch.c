@@ -12,6 +12,8 @@
  *     lost_irq         completions as asked for, the sleep over by the timer, and no interrupt even
  *                      a good while later
  *     backend_blocked  the device lives, but does not move in spite of repeated doorbells
+ *     peer_silent      frames are due, nothing is received, and neither questions to the network
+ * nor a reset change that
  *
  * Time in which the loop was not run is taken out of every measurement, so nobody else is blamed
  * for it. A device that does not move is reset after T2 at first, then at growing intervals: if it
@@ -31,6 +33,16 @@
 #define QUIET_NS   (50 * NS_PER_MS)
 #define AT_ONCE_NS (10 * NS_PER_MS)
 
+/* Nothing received for so long is looked into; an answer comes within the second time; so many
+ * questions have to go unanswered. Later ones come ever less often. */
+#define SILENCE_NS      (3 * NS_PER_S)
+#define PROBE_NS        NS_PER_S
+#define PROBES          3
+#define PROBE_PAUSE_MAX (64 * NS_PER_S)
+
+/* Where frames come this soon after a reset for silence, it was the device's. */
+#define ANSWER_NS (250 * NS_PER_MS)
+
 /* A reset is credited with what moves within this time after it. */
 #define RESET_HELPS_NS NS_PER_S
 
@@ -44,8 +56,8 @@
 
 static void forget_tries(struct vnet_watch_queue *w)
 {
-    w->kicks = w->resets = 0;
-    w->up_ns = 0;
+    w->kicks = w->resets = w->probes = 0;
+    w->up_ns = w->probe_ns = 0;
 }
 
 static void moved(struct vnet *vn, struct vnet_queue *q)
@@ -81,6 +93,11 @@ static void at_rest(struct vnet *vn, struct vnet_queue *q)
     }
     w->moved_ns = vn->now_ns;
     forget_tries(w);
+}
+
+void vnet_watch_wanted(struct vnet_queue *q)
+{
+    q->watch.wanted_mark = q->completions + vq_ahead(q->vq.ops->used_idx(&q->vq), q->vq.seen_idx);
 }
 
 void vnet_watch_repeat(struct vnet *vn, struct vnet_queue *q, uint16_t index)
@@ -134,6 +151,74 @@ static void watch_queue(struct vnet *vn, struct vnet_queue *q, uint16_t index, b
     } else if (vn->now_ns - q->watch.moved_ns >= VNET_STALL_NS) {
         stalled(vn, q, index);
     }
+}
+
+/* ---- reception ---------------------------------------------------------------------------------
+ */
+
+/* A network may be silent with every right, so a doorbell is credited only if the device had wanted
+ * the one that was not heard, and somebody waited for frames. */
+static void received(struct vnet *vn, struct vnet_queue *q)
+{
+    struct vnet_watch_queue *w = &q->watch;
+    const bool starved = w->wanted_mark == w->mark && vn->rx_due;
+    const bool kick_helped = starved && w->kicks == 1 && vn->now_ns - w->kick_ns <= AT_ONCE_NS;
+
+    if (w->stall.open) {
+        vnet_stall_end(vn, q, &w->stall, VNET_DID_NOTHING);
+    } else if (w->resets > 0 && vn->now_ns - w->up_ns <= ANSWER_NS) {
+        vnet_stall(vn, q, &w->stall, VNET_BACKEND_BLOCKED, w->moved_ns);
+        vnet_stall_end(vn, q, &w->stall, VNET_DID_RESET);
+    } else if (kick_helped) {
+        vnet_stall(vn, q, &w->stall, VNET_LOST_KICK, w->moved_ns);
+        vnet_stall_end(vn, q, &w->stall, VNET_DID_KICK);
+    }
+    w->mark = q->completions;
+    w->moved_ns = vn->now_ns;
+    forget_tries(w);
+}
+
+static void watch_reception(struct vnet *vn)
+{
+    if (vn->rx.completions != vn->rx.watch.mark)
+        received(vn, &vn->rx);
+    else if (!vn->link)
+        vnet_rx_probed(vn, false);
+}
+
+bool vnet_rx_silent(const struct vnet *vn)
+{
+    const struct vnet_watch_queue *w = &vn->rx.watch;
+
+    return vn->now_ns - w->moved_ns >= SILENCE_NS && vn->up == VNET_UP && vn->now_ns >= w->probe_ns;
+}
+
+void vnet_rx_probed(struct vnet *vn, bool asked)
+{
+    struct vnet_watch_queue *w = &vn->rx.watch;
+
+    if (!asked) { /* silence is all there should be */
+        if (w->stall.open)
+            vnet_stall_end(vn, &vn->rx, &w->stall, VNET_DID_NOTHING);
+        w->moved_ns = vn->now_ns;
+        forget_tries(w);
+        return;
+    }
+    if (w->probes == 0 && w->resets == 0)
+        w->probe_pause = PROBE_NS;
+    w->probe_ns = vn->now_ns + w->probe_pause;
+    if (w->probes++ < PROBES)
+        return;
+    w->probes = 0;
+    if (w->resets++ == 0) {
+        w->probe_ns = 0; /* as soon as it is up again */
+        vnet_reset(vn);
+        return;
+    }
+    if (!w->stall.open)
+        vnet_stall(vn, &vn->rx, &w->stall, VNET_PEER_SILENT, w->moved_ns);
+    if (w->probe_pause < PROBE_PAUSE_MAX)
+        w->probe_pause *= 2;
 }
 
 /* ---- interrupts ------------------------------------------------------------------------------
@@ -200,7 +285,7 @@ static void queue_up(struct vnet *vn, struct vnet_watch_queue *w)
 {
     w->suspect = false;
     w->asked = 0;
-    if (w->stall.open)
+    if (w->stall.open || w->resets > 0)
         w->up_ns = vn->now_ns;
     else
         w->moved_ns = vn->now_ns;
@@ -263,6 +348,7 @@ uint64_t vnet_watch_late(struct vnet *vn, uint64_t now_ns)
 void vnet_watch_turn(struct vnet *vn)
 {
     watch_link(vn);
+    watch_reception(vn);
     watch_queue(vn, &vn->tx, VIRTIO_NET_TXQ, vq_outstanding(&vn->tx.vq) > 0);
     if (vn->up != VNET_UP)
         return;

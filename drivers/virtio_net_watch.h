@@ -30,7 +30,14 @@ struct vnet_watch_queue {
     unsigned kicks;    /* how often, */
     unsigned resets;   /* how often the device was reset for it, */
     uint64_t up_ns;    /* and when it was up again; 0 = never */
+    uint64_t wanted_mark; /* completions, those not yet taken included, when the device last wanted
+                             the doorbell for new buffers */
     struct vnet_stall stall;
+
+    /* Of receive: questions to the network since frames came. */
+    unsigned probes;      /* since the last reset or report */
+    uint64_t probe_ns;    /* not before this comes the next */
+    uint64_t probe_pause; /* from one to the next, ns */
 
     /* The interrupt asked for before the last sleep. */
     uint16_t asked;      /* after so many completions; 0 = for none */
@@ -60,6 +67,9 @@ uint64_t vnet_watch_late(struct vnet *vn, uint64_t now_ns);
 
 /* Once a turn: looks for progress, repeats, resets, reports. */
 void vnet_watch_turn(struct vnet *vn);
+
+/* The device wants the doorbell for new buffers. */
+void vnet_watch_wanted(struct vnet_queue *q);
 
 /* Rings a doorbell again, if that is of use by now. */
 void vnet_watch_repeat(struct vnet *vn, struct vnet_queue *q, uint16_t index);

@@ -87,8 +87,8 @@ struct vq_ops {
     void (*irq_off)(struct vq *vq);
     bool (*irq_on)(struct vq *vq, uint16_t after);
 
-    /* A fault on demand, where the format has it: adds an entry that names a descriptor beyond the
-     * table. The queue is of no use until it is started anew. */
+    /* A fault on demand: makes an entry available that no device can take for a buffer, for the
+     * next publish. The queue is of no use until it is started anew. */
     void (*spoil)(struct vq *vq);
 };
 

@@ -259,6 +259,16 @@ static bool packed_irq_on(struct vq *vq, uint16_t after)
     return !packed_pending(vq);
 }
 
+/* Ids are any number here, so it is an empty buffer that no device may be given [virtio 2.8.5]. */
+static void packed_spoil(struct vq *vq)
+{
+    expose(vq);
+    shm_write64(&desc_at(vq, vq->next.slot)[0], 0);
+    write_first(vq, vq->next.slot, PVIRTQ_DESC(0, vq->size, available(vq->next)));
+    vq->next = ahead(vq, vq->next, 1);
+    vq->unweighed++;
+}
+
 const struct vq_ops vq_packed = {
     .name = "packed",
     .start = packed_start,
@@ -269,4 +279,5 @@ const struct vq_ops vq_packed = {
     .used_idx = packed_used_idx,
     .irq_off = packed_irq_off,
     .irq_on = packed_irq_on,
+    .spoil = packed_spoil,
 };

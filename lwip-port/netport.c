@@ -132,7 +132,7 @@ uint32_t netport_working(void)
 /* ---- one turn ----------------------------------------------------------------------------------
  */
 
-static bool leaves_by(const struct tcp_pcb *pcb, const struct netif *netif)
+bool netport_leaves_by(const struct tcp_pcb *pcb, const struct netif *netif)
 {
     return nics == 1 || ip_route(&pcb->local_ip, &pcb->remote_ip) == netif;
 }
@@ -150,7 +150,7 @@ static void wake_senders(struct ethif *e)
     if (first == NULL)
         first = tcp_active_pcbs;
     for (struct tcp_pcb *pcb = first; pcb != NULL;) {
-        if ((pcb->flags & (TF_NAGLEMEMERR | TF_ACK_NOW)) != 0 && leaves_by(pcb, &e->netif))
+        if ((pcb->flags & (TF_NAGLEMEMERR | TF_ACK_NOW)) != 0 && netport_leaves_by(pcb, &e->netif))
             tcp_output(pcb);
         if (e->tx_blocked) {
             e->tx_turn = pcb;
@@ -191,8 +191,10 @@ unsigned netport_poll(uint64_t now_ns)
         struct ethif *e = &ethifs[k];
 
         vnet_rx_due(e->vn, e->rx_due);
-        e->rx_due = false;
         vnet_heartbeat(e->vn, now_ns);
+        if (vnet_rx_silent(e->vn))
+            vnet_rx_probed(e->vn, netport_probe(e));
+        e->rx_due = false;
         done += ethif_poll(e, now_ns);
     }
     sys_check_timeouts();

@@ -702,8 +702,9 @@ static unsigned deliver(void)
         n++;
         rig.guest_frames++;
         check_frame(frame, len);
-        if (!(rig.filter != NULL && rig.filter(frame, len)) && !answer_arp(frame) &&
-            !answer_solicitation(frame) && !take_tcp(frame) && !take_udp(frame))
+        if (!(rig.filter != NULL && rig.filter(frame, len)) &&
+            (!(answer_arp(frame) || answer_solicitation(frame)) || rig.watch_questions) &&
+            !take_tcp(frame) && !take_udp(frame))
             push(&others_tail, packet_new(frame, len));
         free(frame);
     }

@@ -55,11 +55,12 @@ struct rig {
     uint64_t now_ns;                   /* the guest's clock */
     unsigned (*poll)(uint64_t now_ns); /* called each turn, e.g. apps_poll; NULL = nothing */
     uint32_t peer_wnd;                 /* what its TCP connections begin with, bytes */
-    bool peer_is_plain; /* its SYNs carry no options: small MSS, windows below 64 KiB */
-    bool arp_silent;    /* the peer does not answer ARP and neighbour solicitations */
-    unsigned hosts;     /* further addresses that the peer answers for, 1 to this */
-    bool impersonated;  /* the test forges segments of the peer's connections: numbers prove nothing
-                         */
+    bool peer_is_plain;   /* its SYNs carry no options: small MSS, windows below 64 KiB */
+    bool watch_questions; /* ARP and neighbour solicitations are answered, and kept all the same */
+    bool arp_silent;      /* the peer does not answer ARP and neighbour solicitations */
+    unsigned hosts;       /* further addresses that the peer answers for, 1 to this */
+    bool impersonated; /* the test forges segments of the peer's connections: numbers prove nothing
+                        */
     bool (*filter)(const uint8_t *frame, uint32_t len); /* true: the frame from the guest is lost */
     uint64_t guest_frames;                              /* frames the guest sent */
 
@@ -73,6 +74,8 @@ struct rig {
     bool tx_stuck;      /* the device completes nothing: the ring fills up */
     unsigned tx_ring;   /* buffers; CONFIG_TX_RING */
     bool rx_due;        /* what the driver was last told */
+    bool silent;        /* the driver wants to know, once, whether somebody waits for frames, */
+    bool asked;         /* and was told this */
     bool tx_csum;       /* the device completes checksums */
     uint32_t rx_piece;  /* bytes of a receive buffer, of which a frame may take several; 0: any */
     uint8_t rx_offload; /* NETBUF_* of the frames that rig_inject() gets */

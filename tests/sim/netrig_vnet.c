@@ -386,6 +386,18 @@ void vnet_rx_due(struct vnet *vn, bool due)
         rig.rx_due = due;
 }
 
+bool vnet_rx_silent(const struct vnet *vn)
+{
+    return vn == &nics[0] && rig.silent;
+}
+
+void vnet_rx_probed(struct vnet *vn, bool asked)
+{
+    assert_ptr_equal(vn, &nics[0]);
+    rig.silent = false;
+    rig.asked = asked;
+}
+
 void vnet_totals(const struct vnet *vn, struct vnet_totals *t)
 {
     *t = vn->totals;

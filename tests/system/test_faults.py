@@ -97,10 +97,11 @@ def test_the_stacks_clock_may_wrap(boot, start):
     assert stats["lwip"]["tcp_retransmits"] == 0
 
 
+@pytest.mark.parametrize("packed", ["off", "on"])
 @pytest.mark.parametrize("times", [3, pytest.param(100, marks=LONG)])
 @pytest.mark.limit(1200)
-def test_a_bad_descriptor_head_costs_a_reset_each(boot, times):
-    guest = boot(append=f"fault=bad_head:2s@3s exit={8 + 2 * times}s")
+def test_a_bad_descriptor_head_costs_a_reset_each(boot, times, packed):
+    guest = boot(append=f"fault=bad_head:2s@3s exit={8 + 2 * times}s", options={"packed": packed})
     fault(guest, "bad_head", "struck")
     stats = until(guest, lambda s: queue(s, "rx")["resets"] >= times)
     assert queue(stats, "rx")["first_error"] == "it asks for a reset"

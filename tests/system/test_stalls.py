@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The watchdog in QEMU: a back-end that blocks, links that go, guests that are stopped, and silence."""
 
+import socket
 import time
 
 import pytest
@@ -79,6 +80,24 @@ def test_traffic_goes_on_within_a_second_after_a_block(boot, times):
         stats = guest.stats()
         assert stats["alloc_failures"] == 0
         assert stats["stalls_by_cause"]["backend_blocked"] == times
+
+
+def test_silent_peer_is_told_from_a_stall(boot, tap):
+    guest = boot(net=tap)
+    with socket.create_connection(guest.address("http"), timeout=30) as client:
+        client.sendall(b"GET /data?bytes=4000000000 HTTP/1.1\r\nHost: guest\r\n\r\n")
+        client.recv(65536)
+        tap.set_up(False)  # whatever the guest sends now is lost, and it is owed acknowledgements
+        stall = guest.wait("stall", 60, lambda r: r["cause"] == "peer_silent")
+        assert (stall["queue"], stall["dir"], stall["judged"]) == ("rx", "rx", False)
+        assert 8_000_000 < stall["stalled_us"] < 15_000_000
+        tap.set_up(True)
+        back = guest.wait("recovered", 120, lambda r: r["cause"] == "peer_silent")
+        assert back["action"] == "none"
+    assert len(guest.get("/data?bytes=100000", timeout=60)) == 100000
+    stats = guest.stats()
+    assert stats["recoveries_by_action"]["reset"] == 0  # it was tried, and did not help
+    assert [q["resets"] for q in stats["queues"]] == [0, 0]  # which is no fault of the device
 
 
 @pytest.mark.parametrize("seconds", [8, pytest.param(600, marks=pytest.mark.long)])

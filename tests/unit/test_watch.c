@@ -496,6 +496,132 @@ static void device_that_a_reset_helps_is_credited_to_it(void **state)
     traffic_flows();
 }
 
+/* ---- reception ---------------------------------------------------------------------------------
+ */
+
+static bool waits; /* somebody waits for frames, and asks the network when he is told to */
+static unsigned asked;
+static bool answers;
+
+/* A turn each 5 ms, with what the stack does. */
+static void run_asking(uint64_t ns)
+{
+    for (uint64_t end = sim_now_ns + ns; sim_now_ns < end;) {
+        turn(5 * MS);
+        if (vnet_rx_silent(vn)) {
+            asked += waits;
+            vnet_rx_probed(vn, waits);
+            if (waits && answers)
+                sim_rx(nic, frame, 60);
+        }
+    }
+}
+
+static int setup_reception(void **state)
+{
+    waits = answers = false;
+    asked = 0;
+    return setup(state);
+}
+
+static void silence_that_nobody_minds_is_none(void **state)
+{
+    (void)state;
+    run_asking(10 * MIN);
+    assert_int_equal(asked, 0);
+    nothing_was_said();
+}
+
+static void network_that_answers_is_asked_now_and_then(void **state)
+{
+    (void)state;
+    waits = answers = true;
+    run_asking(10 * MIN);
+    assert_in_range(asked, 180, 200); /* every 3 s */
+    nothing_was_said();
+}
+
+static void link_that_is_down_is_not_asked(void **state)
+{
+    (void)state;
+    waits = true;
+    nic->link_status = 0;
+    sim_interrupt(nic, SIM_QUEUES);
+    run_asking(10 * MIN);
+    assert_int_equal(asked, 0);
+    stalls(VNET_LINK_DOWN, 1, 0);
+    assert_int_equal(nic->resets, 1);
+}
+
+static void silent_peer_costs_one_reset_and_is_named(void **state)
+{
+    (void)state;
+    waits = true;
+    run_asking(5900 * MS); /* asked at 3, 4 and 5 s */
+    assert_int_equal(asked, 3);
+    assert_int_equal(nic->resets, 1);
+    run_asking(200 * MS);
+    assert_int_equal(nic->resets, 2);
+    stalls(VNET_CAUSES, 0, 0);
+    run_asking(4 * S);
+    stalls(VNET_PEER_SILENT, 1, 0);
+    said("stall", "\"queue\":\"rx\",\"dir\":\"rx\",\"cause\":\"peer_silent\"");
+    assert_in_range(number("stall", "stalled_us"), 9000000, 10000000);
+    asked = 0;
+    run_asking(10 * MIN);
+    assert_in_range(asked, 10, 60); /* ever less often */
+    assert_int_equal(nic->resets, 2);
+    assert_int_equal(sim_records("stall"), 1);
+    sim_rx(nic, frame, 60);
+    run_asking(50 * MS);
+    recoveries(VNET_DID_NOTHING, 1);
+    said("recovered", "\"cause\":\"peer_silent\",\"action\":\"none\"");
+    asked = 0;
+    run_asking(20 * S); /* and if it is silent again, the same again */
+    assert_int_equal(nic->resets, 3);
+    stalls(VNET_PEER_SILENT, 2, 0);
+    waits = false;
+    run_asking(2 * MIN);
+    recoveries(VNET_DID_NOTHING, 2);
+    assert_int_equal(nic->resets, 3);
+}
+
+static void reception_that_a_reset_helps_was_the_devices_fault(void **state)
+{
+    (void)state;
+    waits = true;
+    run_asking(6 * S);
+    answers = true;
+    run_asking(S);
+    assert_int_equal(nic->resets, 2);
+    stalls(VNET_BACKEND_BLOCKED, 1, 1);
+    recoveries(VNET_DID_RESET, 1);
+    said("stall", "\"queue\":\"rx\"");
+    assert_in_range(number("recovered", "after_us"), 6000000, 7000000);
+}
+
+/* The device has used all buffers and does not hear of new ones. */
+static void lost_kick_of_receive_is_named(void **state)
+{
+    (void)state;
+    rx_due = true;
+    for (unsigned i = 0; i < 10; i++) {
+        run(300 * MS);
+        while (sim_rx(nic, frame, 60))
+            ;
+        nic->doorbells_lost = true;
+        run(20 * MS);
+        nic->doorbells_lost = false;
+        for (unsigned k = 0; k < 60 && !sim_rx(nic, frame, 60); k++)
+            turn(5 * MS);
+        run(2 * MS);
+        turn(MS);
+        stalls(VNET_LOST_KICK, i + 1, 0);
+        recoveries(VNET_DID_KICK, i + 1);
+    }
+    said("stall", "\"queue\":\"rx\",\"dir\":\"rx\",\"cause\":\"lost_kick\"");
+}
+
 /* ---- a device that breaks
  * ------------------------------------------------------------------------
  */
@@ -660,6 +786,7 @@ static void lost_buffer_is_found_and_the_bookkeeping_begins_anew(void **state)
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define R(name) cmocka_unit_test_setup_teardown(name, setup_reception, teardown)
 
 int main(void)
 {
@@ -679,6 +806,12 @@ int main(void)
         T(blocked_backend_is_named_within_250_ms),
         T(blocked_backend_is_reset_less_and_less_often),
         T(device_that_a_reset_helps_is_credited_to_it),
+        R(silence_that_nobody_minds_is_none),
+        R(network_that_answers_is_asked_now_and_then),
+        R(link_that_is_down_is_not_asked),
+        R(silent_peer_costs_one_reset_and_is_named),
+        R(reception_that_a_reset_helps_was_the_devices_fault),
+        R(lost_kick_of_receive_is_named),
         T(broken_device_is_named_with_its_reason),
         T(records_are_few_and_counts_exact),
         T(dropped_kick_is_our_own_doing),

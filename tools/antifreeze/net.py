@@ -116,6 +116,10 @@ class Tap:
     def address(self, port):
         return self.guest4, port
 
+    def set_up(self, up):
+        """Switches the host's end off or on; the guest's link stays up."""
+        _ip(f"link set dev {self.name} {'up' if up else 'down'}")
+
     def know_guest(self):
         """Enters the guest's hardware address by hand, so that the first packet needs no question."""
         _ip(f"neigh replace {self.guest4} lladdr {self.mac} dev {self.name} nud permanent")
