@@ -78,6 +78,39 @@ def test_lean_build_drives_a_legacy_device(boot):
     assert_carries(guest)
 
 
+@pytest.mark.parametrize("kind", ["user", "tap"])
+@pytest.mark.parametrize("append", ["", "features=-version_1"], ids=["modern", "legacy"])
+def test_classic_command_line(boot, request, kind, append):
+    """-net nic,model=virtio -net user or tap, on machine pc: the line of the first reports of a freeze."""
+    net = request.getfixturevalue("tap") if kind == "tap" else networks.UserNet()
+    guest = boot(net=net, machine="pc", append=append, options={"classic": True})
+    assert nic_of(guest)["transport"] == ("legacy" if append else "modern")
+    assert_carries(guest)
+
+
+# ---- modern -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"disable-legacy": "on"},
+        {"modern-pio-notify": "on"},
+        {"page-per-vq": "on"},
+        {"iommu_platform": "on", "disable-legacy": "on"},
+        {"modern-pio-notify": "on", "page-per-vq": "on", "vectors": 0},
+    ],
+    ids=lambda options: ",".join(f"{k}={v}" for k, v in options.items()),
+)
+@pytest.mark.parametrize("machine", MACHINES)
+def test_modern_device(boot, machine, options):
+    guest = boot(machine=machine, options=options)
+    nic = nic_of(guest)
+    assert nic["transport"] == "modern"
+    assert ("access_platform" in nic["features"]) == ("iommu_platform" in options)
+    assert_carries(guest)
+
+
 # ---- interrupts ---------------------------------------------------------------------------------
 
 

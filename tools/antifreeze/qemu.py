@@ -75,25 +75,28 @@ def program():
 
 @dataclasses.dataclass
 class Nic:
-    """One virtio NIC: where its frames go, and the options of the device."""
+    """One virtio NIC: where its frames go, and the options of the device. Its id is nic0, nic1, …
+
+    A classic one is asked for as in QEMU's first years, -net nic,model=virtio -net …, and has no options."""
 
     netdev: str  # the -netdev text without its id
     mac: str = ""
     options: dict = dataclasses.field(default_factory=dict)  # e.g. {"vectors": 0, "host_mtu": 9000}
     fds: tuple = ()  # descriptors that QEMU inherits
+    classic: bool = False
 
     @classmethod
-    def tap(cls, ifname, mac="", **options):
+    def tap(cls, ifname, mac="", classic=False, **options):
         """A tap interface that exists already."""
-        return cls(f"tap,ifname={ifname},script=no,downscript=no", mac, options)
+        return cls(f"tap,ifname={ifname},script=no,downscript=no", mac, options, classic=classic)
 
     @classmethod
-    def user(cls, forwards=(), mac="", **options):
+    def user(cls, forwards=(), mac="", classic=False, **options):
         """QEMU's user network; forwards are (protocol, host port, guest port)."""
         text = "".join(
             f",hostfwd={protocol}:127.0.0.1:{host}-:{guest}" for protocol, host, guest in forwards
         )
-        return cls("user" + text, mac, options)
+        return cls("user" + text, mac, options, classic=classic)
 
     @classmethod
     def socket(cls, sock, mac="", **options):
@@ -115,6 +118,10 @@ class Machine:
     nics: list = dataclasses.field(default_factory=list)
     debug_exit: bool = True  # isa-debug-exit is there
     reboot: bool = False  # a reset starts over instead of ending QEMU
+    devices: tuple = ()  # more devices, in front of the NICs: "pcie-root-port,id=port0"
+    settings: tuple = ()  # -global texts
+    state: object = None  # a qcow2 file that snapshots are saved to
+    incoming: object = None  # a file with the state of a machine that goes on here
 
     def command(self, console_fd, qmp_fd):
         """The whole command line, as a list of words: console and QMP are sockets that QEMU inherits."""
@@ -151,17 +158,34 @@ class Machine:
                 words += ["-append", self.append]
         if self.fw_cfg is not None:
             words += ["-fw_cfg", f"name=opt/antifreeze/config,string={_escaped(self.fw_cfg)}"]
+        for setting in self.settings:
+            words += ["-global", setting]
+        for device in self.devices:
+            words += ["-device", device]
+        if self.state:
+            words += ["-drive", f"if=none,id=state,format=qcow2,file={_escaped(self.state)}"]
+        if self.incoming:
+            words += ["-incoming", f"exec:cat {shlex.quote(str(self.incoming))}"]
         for k, nic in enumerate(self.nics):
-            words += ["-netdev", f"{nic.netdev},id=n{k}"]
-            # No boot ROM: the firmware would spend time on an offer to boot from the network.
-            device = {"netdev": f"n{k}", "romfile": ""} | nic.options
-            if nic.mac:
-                device["mac"] = nic.mac
-            words += ["-device", "virtio-net-pci" + "".join(f",{k}={v}" for k, v in device.items())]
+            words += _classic_nic(nic) if nic.classic else _nic(k, nic)
         return words
 
     def inherited(self):
         return tuple(fd for nic in self.nics for fd in nic.fds)
+
+
+def _nic(k, nic):
+    # No boot ROM: the firmware would spend time on an offer to boot from the network.
+    device = {"netdev": f"n{k}", "id": f"nic{k}", "romfile": ""} | nic.options
+    if nic.mac:
+        device["mac"] = nic.mac
+    text = "".join(f",{key}={value}" for key, value in device.items())
+    return ["-netdev", f"{nic.netdev},id=n{k}", "-device", "virtio-net-pci" + text]
+
+
+def _classic_nic(nic):
+    mac = f",macaddr={nic.mac}" if nic.mac else ""
+    return ["-net", "nic,model=virtio" + mac, "-net", nic.netdev]
 
 
 def _escaped(text):
@@ -242,6 +266,13 @@ class Guest:
         if status == 0 and shutdown.get("reason") == "guest-reset":
             raise self.error("the guest reset itself (a triple fault?) instead of powering off")
         return status
+
+    def wait_running(self, timeout=60):
+        """Until a machine that came from elsewhere (Machine.incoming) runs here."""
+        deadline = time.monotonic() + timeout
+        while (status := self.qmp.command("query-status")["status"]) != "running":
+            if time.monotonic() > deadline:
+                raise self.error(f"the machine is still {status} after {timeout} s")
 
     def error(self, sentence):
         """A GuestError: the sentence, what QEMU said, and the guest's last lines."""
