@@ -190,6 +190,8 @@ static void out_of_order(void)
             hole(i, n);
     }
     hole(N - 1, CONFIG_OOSEQ_OWN);
+    for (unsigned n = 0; n < 100; n++) /* nor does the first get any more */
+        hole(0, CONFIG_OOSEQ_SHARED + n);
 }
 
 static void drive_TCP_SEG(void)
@@ -274,12 +276,17 @@ static void merged_frame(void)
     rig_pump();
 }
 
-static void drive_PBUF_POOL(void)
+static void listen_echo(void)
 {
     struct udp_pcb *udp = udp_new_ip_type(IPADDR_TYPE_ANY);
 
     udp_bind(udp, IP_ANY_TYPE, 7);
     udp_recv(udp, udp_echo, NULL);
+}
+
+static void drive_PBUF_POOL(void)
+{
+    listen_echo();
     open_all();
     out_of_order();
     large_frames(100, true, CONFIG_NEIGHBORS);
@@ -607,12 +614,128 @@ static void fragments_take_no_memory(void **state)
     assert_int_equal(netport_alloc_failures(), 0);
 }
 
+/* ---- at the edge ------------------------------------------------------------------------------
+ */
+
+static uint64_t seed = 0x9e3779b97f4a7c15ull;
+
+static uint32_t rnd(uint32_t below)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return (uint32_t)(seed >> 20) % below;
+}
+
+/* A new client in the place of one that is gone, with its queue full in one way or the other. */
+static void replace(unsigned i)
+{
+    rig_tcp_segment(&conns[i], RIG_RST | RIG_ACK, conns[i].snd_nxt, first_ack[i], NULL, 0);
+    rig_pump();
+    filling = rnd(2) != 0 ? SEGMENTS : PIECES;
+    rig.peer_wnd = rnd(2) != 0 ? 2 * SEG_BYTES : 0;
+    rig_tcp_syn_from(&conns[i], rnd(2) != 0 ? rnd(CONFIG_NEIGHBORS) : 0, rnd(2), FILL_PORT);
+    conns[i].wnd = 0;
+    conns[i].manual_ack = true;
+    rig_pump();
+    first_ack[i] = conns[i].rcv_nxt;
+    if (conns[i].established && tcp_active_pcbs != NULL && tcp_active_pcbs->state == ESTABLISHED) {
+        fill(tcp_active_pcbs);
+        tcp_output(tcp_active_pcbs);
+    }
+}
+
+/* Anything that a peer, its network or time can do to a stack whose pools are as good as empty. */
+static void something(void)
+{
+    static const uint32_t windows[] = {0, 1, 2, 5, 16, 31, 64, 1000, 60000};
+    const unsigned i = rnd(N);
+
+    switch (rnd(16)) {
+    case 0:
+    case 1:
+        replace(i);
+        break;
+    case 2: /* what was received is acknowledged */
+        first_ack[i] = conns[i].rcv_nxt;
+        window(i, windows[rnd(9)], 0);
+        break;
+    case 3: /* the window shrinks, which needs a byte to be believed */
+        conns[i].wnd = windows[rnd(9)] + (uint32_t)conns[i].rx_len;
+        rig_tcp_segment(&conns[i], RIG_ACK, conns[i].snd_nxt++, first_ack[i], "x", 1);
+        break;
+    case 4:
+    case 5:
+    case 6:
+        hole(i, rnd(rnd(2) != 0 ? 8 : 3000));
+        break;
+    case 7: /* the application is done */
+        for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
+            if (rnd(20) == 0 && pcb->state == ESTABLISHED) {
+                netport_close(pcb);
+                break;
+            }
+        }
+        break;
+    case 8:
+        strangers(100 + rnd(100), rnd(2), 1 + rnd(CONFIG_NEIGHBORS));
+        break;
+    case 9:
+        echo_requests(100 + rnd(100), 1 + rnd(CONFIG_NEIGHBORS));
+        break;
+    case 10:
+        large_frames(100 + rnd(100), rnd(2), 1 + rnd(CONFIG_NEIGHBORS));
+        break;
+    case 11:
+        rig.arp_silent = rnd(2);
+        break;
+    case 12:
+        rig.link_up = rnd(4) != 0;
+        break;
+    case 13:
+        rig.tx_stuck = rnd(4) == 0;
+        break;
+    case 14:
+        rig_advance_ms(rnd(8) == 0 ? 2000 : rnd(400));
+        break;
+    default:
+        window(i, windows[rnd(9)], 0);
+        break;
+    }
+    rig_pump();
+    rig_drop_frames();
+}
+
 static int end(void **state)
 {
     for (unsigned i = 0; i < N; i++)
         rig_tcp_forget(&conns[i]);
+    rig.tx_stuck = false;
     rig.link_up = true;
     return rig_teardown(state);
+}
+
+/* From each of the worst states on, again and again: what comes next finds no pool empty either. */
+static void nothing_fails_whatever_comes_at_the_edge(void **state)
+{
+    static void (*const worst[])(void) = {drive_TCP_SEG, drive_PBUF, drive_PBUF_POOL, drive_small};
+    static const struct proof large = {.prepare = jumbo};
+    const char *turns = getenv("LEDGER_TURNS");
+    const unsigned n = turns != NULL ? (unsigned)atoi(turns) : 8;
+
+    for (unsigned episode = 0; episode < n; episode++) {
+        begin(&large);
+        worst[episode % 4]();
+        if (worst[episode % 4] != drive_PBUF_POOL)
+            listen_echo();
+        rig.hosts = CONFIG_NEIGHBORS;
+        for (unsigned i = 0; i < 300; i++) {
+            something();
+            assert_int_equal(netport_alloc_failures(), 0);
+        }
+        if (episode < n - 1)
+            assert_int_equal(end(state), 0);
+    }
 }
 
 #define AT_BOUND(f) cmocka_unit_test_teardown(f, end)
@@ -633,8 +756,11 @@ int main(void)
         AT_BOUND(shrinking_windows_split_one_segment),
         AT_BOUND(small_window_empties_a_full_queue),
         AT_BOUND(fragments_take_no_memory),
+        AT_BOUND(nothing_fails_whatever_comes_at_the_edge),
     };
 
+    if (getenv("LEDGER_SEED") != NULL)
+        seed = strtoull(getenv("LEDGER_SEED"), NULL, 0);
     if (getenv("CMOCKA_FILTER") != NULL)
         cmocka_set_test_filter(getenv("CMOCKA_FILTER"));
     for (unsigned i = 0; i < PROOFS; i++)
