@@ -3,6 +3,7 @@
 # Everything that is made lies in build/. `make help` lists the targets. Variables:
 #   V=1        show the commands             LEAN=1     the small profile, in build/lean
 #   LWIP_DIR=  an unpacked lwIP 2.2.1        QEMU= ACCEL=  what run, test and debug use
+#   LONG=      which of the long tests
 
 BUILD := build
 B     := $(BUILD)$(if $(LEAN),/lean)
@@ -82,7 +83,7 @@ LWIP_OBJ   := $(patsubst %,$(B)/obj/lwip/%.o,$(LWIP_SRC))
 LLHTTP_OBJ := $(patsubst %,$(B)/obj/llhttp/%.o,$(LLHTTP_SRC))
 OBJ        := $(KERNEL_OBJ) $(STACK_OBJ) $(LWIP_OBJ) $(LLHTTP_OBJ)
 
-.PHONY: all deps run test bench-boot lean budget check check-layers debug help clean
+.PHONY: all deps run test test-long bench-boot lean budget check check-layers debug help clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -183,6 +184,9 @@ run: all ## boot the guest and drive it with iperf3, both ways: table and verdic
 
 test: all lean ## unit tests, fuzz targets, then system tests in QEMU; JUnit XML in build/junit
 	$(Q)tests/run-tests
+
+test-long: all lean ## what takes longer, table in build/test-long; LONG="-k pvh-pc" chooses, LONG=--resume goes on
+	$(Q)tests/run-tests -m long -v $(LONG)
 
 bench-boot: all lean ## time from QEMU's start to the first ping reply; least memory that serves
 	$(Q)tools/bench-boot

@@ -6,6 +6,9 @@
     net       the network of the test's own guests: a tap where possible, else QEMU's user network
     tap       the same, but the test is skipped where there are no taps
     log_dir   build/test/<test>/, kept: console.log, qemu.log, command of each guest
+    figures   a dictionary for what a test has measured: columns of the long run's table
+
+Those marked `long` are chosen by -m long. Their logs and their table (summary.py) are in build/test-long/.
 
 Nothing here or in a test sleeps: guest.wait(event, seconds) returns with the record, and seconds is only
 the limit after which the test fails, generous enough for an emulated guest on a busy machine.
@@ -23,18 +26,33 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tools"))
 
 from antifreeze import BUILD, Error, net as networks, qemu, world  # noqa: E402
+from summary import Summary  # noqa: E402
 
 STRICT = "check=panic"  # a lost buffer ends the guest at once, unless the test says otherwise
 BOOT_SECONDS = 120  # the most that a boot may take, firmware included
 LOGS = BUILD / "test"
+LONG_LOGS = BUILD / "test-long"
 
 
 # ---- every test ---------------------------------------------------------------------------------
 
 
-def pytest_sessionstart(session):
-    if not hasattr(session.config, "workerinput"):
-        shutil.rmtree(LOGS, ignore_errors=True)
+def pytest_addoption(parser):
+    parser.addoption("--resume", action="store_true", help="leave out what passed in the long run before")
+
+
+def is_long(config):
+    return config.getoption("markexpr") == "long"
+
+
+def pytest_configure(config):
+    """A new run starts with an empty folder; one of chosen tests of the long run joins what is there."""
+    option = config.option
+    fresh = not is_long(config) or not (option.keyword or option.resume or option.file_or_dir)
+    if fresh:
+        shutil.rmtree(LONG_LOGS if is_long(config) else LOGS, ignore_errors=True)
+    if is_long(config):
+        config.pluginmanager.register(Summary(LONG_LOGS, fresh, option.resume), "summary")
 
 
 def pytest_report_header():
@@ -80,6 +98,9 @@ def pytest_runtest_makereport(item):
     """A failed test shows the last lines of every guest it had."""
     outcome = yield
     report = outcome.get_result()
+    summary = item.config.pluginmanager.get_plugin("summary")
+    if summary:
+        summary.take(item, report)
     if report.failed:
         item.failed = True
         for guest in getattr(item, "guests", []):
@@ -88,12 +109,18 @@ def pytest_runtest_makereport(item):
 
 def log_directory(node):
     name = re.sub(r"[^\w.\[\]=-]+", "_", node.nodeid.split("/")[-1])
-    return LOGS / name
+    return (LONG_LOGS if is_long(node.config) else LOGS) / name
 
 
 @pytest.fixture
 def log_dir(request):
     return log_directory(request.node)
+
+
+@pytest.fixture
+def figures(request):
+    request.node.figures = {}
+    return request.node.figures
 
 
 # ---- guests -------------------------------------------------------------------------------------

@@ -108,10 +108,10 @@ class Tap:
     def nic(self, **options):
         return qemu.Nic.tap(self.name, self.mac, **options)
 
-    def config(self):
+    def config(self, nic="net0"):
         """The fixed addresses."""
-        words = f"ip={self.guest4}/{self.prefix4} gw={self.host4}"
-        return words + (f" ip6={self.guest6}/{self.prefix6}" if self.has_ipv6 else " ip6=off")
+        ip6 = f"{self.guest6}/{self.prefix6}" if self.has_ipv6 else "off"
+        return f"{nic}.ip={self.guest4}/{self.prefix4} {nic}.gw={self.host4} {nic}.ip6={ip6}"
 
     def address(self, port):
         return self.guest4, port

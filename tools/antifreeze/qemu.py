@@ -112,6 +112,7 @@ class Machine:
     image: object = None  # None: the artifact under build/
     machine: str = "q35"  # q35, pc
     memory_mib: int = 64
+    cpus: int = 1  # the guest uses the first
     accel: str = ""  # "": the best one that works
     append: str = ""  # the command line; load options under UEFI
     fw_cfg: object = None  # text of opt/antifreeze/config
@@ -141,7 +142,7 @@ class Machine:
         words = program() + [
             "-nodefaults", "-display", "none", "-no-user-config",
             "-machine", f"{self.machine},accel={accel}",
-            "-cpu", CPU_MODEL, "-smp", "1", "-m", f"{self.memory_mib}M",
+            "-cpu", CPU_MODEL, "-smp", str(self.cpus), "-m", f"{self.memory_mib}M",
             *console,
         ]  # fmt: skip
         if not self.reboot:
