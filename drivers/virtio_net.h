@@ -65,6 +65,8 @@ struct vnet_options {
     enum vnet_irq irq;     /* a NIC that has not what this asks for is not used */
     bool mergeable;        /* receive buffers that share a frame, where the device offers it */
     uint32_t mtu_max;      /* 0 = what the device offers, within CONFIG_MTU_MAX */
+    uint16_t rx_ring,
+        tx_ring; /* most frames in the rings; 0 = as many as device and memory allow */
 };
 
 /* Finds, resets and brings up every virtio-net function on the bus, at most CONFIG_NICS; the k-th

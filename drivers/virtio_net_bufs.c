@@ -86,16 +86,23 @@ static uint16_t queue_size(struct vnet *vn, uint16_t index, uint16_t max)
     return size < max ? size : max;
 }
 
+/* What was asked for, 0 for nothing, within what there is memory for. */
+static uint16_t at_most(uint16_t asked, uint16_t most)
+{
+    return asked != 0 && asked < most ? asked : most;
+}
+
 void vnet_carve(struct vnet *vn)
 {
     bool mergeable = vn->vpci.features & VIRTIO_NET_F_MRG_RXBUF;
     uint32_t part = PART_BYTES(vn->nics), bytes;
+    uint16_t most = at_most(vn->opt.rx_ring, CONFIG_RX_RING);
 
-    bytes = mergeable ? piece_bytes(queue_size(vn, VIRTIO_NET_RXQ, CONFIG_RX_RING))
+    bytes = mergeable ? piece_bytes(queue_size(vn, VIRTIO_NET_RXQ, most))
                       : vnet_frame_room(vn, vn->vpci.features, vn->mtu);
     vn->rx_pieces = (uint16_t)(mergeable ? (CONFIG_BUF_BYTES_BIG + bytes - 1) / bytes : 0);
-    vn->rx_ring = queue_size(vn, VIRTIO_NET_RXQ, ring_of(part / bytes));
-    vn->tx_ring = queue_size(vn, VIRTIO_NET_TXQ, CONFIG_TX_RING);
+    vn->rx_ring = queue_size(vn, VIRTIO_NET_RXQ, at_most(most, ring_of(part / bytes)));
+    vn->tx_ring = queue_size(vn, VIRTIO_NET_TXQ, at_most(vn->opt.tx_ring, CONFIG_TX_RING));
     netbuf_pool_init(&vn->rx_pool, "rx", rx_arena + (size_t)part * vn->index, part, bytes,
                      vn->rx_bufs, vn->rx_buf_ids, (uint16_t)(vn->rx_ring + CONFIG_RX_BATCH));
     netbuf_pool_init(&vn->tx_pool, "tx", tx_arena[vn->index], sizeof(tx_arena[0]),

@@ -204,7 +204,7 @@ static const char *bring_up(struct vnet *vn)
         why = start_queue(vn, &vn->tx, VIRTIO_NET_TXQ, vn->tx_ring);
     if (why != NULL)
         return why;
-    vn->tx_reserve = tx_reserve((uint16_t)vq_capacity(&vn->tx.vq, vn->segs));
+    vn->tx_reserve = tx_reserve(fewer((uint16_t)vq_capacity(&vn->tx.vq, vn->segs), vn->tx_ring));
 
     vnet_rx_fill(vn);
     vq_publish(&vn->rx.vq);

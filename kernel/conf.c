@@ -247,6 +247,29 @@ static bool set_rx(struct conf *c, struct conf_net *net, struct value v)
     return true;
 }
 
+/* A ring of one would be empty whenever its only frame is looked at. */
+static bool read_ring(struct value v, uint32_t max, uint16_t *ring)
+{
+    uint64_t n = 0;
+
+    if (!is(v, "device") && (!read_digits(v, 10, &n) || n < 2 || n > max))
+        return false;
+    *ring = (uint16_t)n;
+    return true;
+}
+
+static bool set_rx_ring(struct conf *c, struct conf_net *net, struct value v)
+{
+    (void)c;
+    return read_ring(v, CONFIG_RX_RING, &net->rx_ring);
+}
+
+static bool set_tx_ring(struct conf *c, struct conf_net *net, struct value v)
+{
+    (void)c;
+    return read_ring(v, CONFIG_TX_RING, &net->tx_ring);
+}
+
 static bool set_irq(struct conf *c, struct conf_net *net, struct value v)
 {
     uint64_t irq;
@@ -396,6 +419,8 @@ static const struct key keys[] = {
     {"mtu", true, set_mtu,
      "device, or a number of bytes from " STR(MTU_MIN) " to " STR(CONFIG_MTU_MAX)},
     {"rx", true, set_rx, "big, mergeable"},
+    {"rx_ring", true, set_rx_ring, "device, or a number of frames from 2 to " STR(CONFIG_RX_RING)},
+    {"tx_ring", true, set_tx_ring, "device, or a number of frames from 2 to " STR(CONFIG_TX_RING)},
     {"irq", true, set_irq, "auto, msix, intx, poll"},
     {"run", false, set_run, "serve, none"},
     {"services", false, set_services,
@@ -420,7 +445,7 @@ static const struct key keys[] = {
 };
 
 static const char known[] =
-    "ip gw ip6 mtu rx irq (for net0; net1.ip and so on for others, below net" STR(
+    "ip gw ip6 mtu rx rx_ring tx_ring irq (for net0; net1.ip and so on for others, below net" STR(
         CONFIG_NICS) ") run services features seed log interval exit check fault";
 
 /* ---- the whole --------------------------------------------------------------------------------

@@ -51,8 +51,9 @@ struct conf_net {
     uint8_t ip_bits; /* prefix length */
     uint32_t gw;     /* host byte order, 0 = none */
     enum conf_ip_mode ip6_mode;
-    uint8_t ip6[16]; /* network byte order; its subnet is a /64 */
-    uint32_t mtu;    /* 0 = the device's */
+    uint8_t ip6[16];           /* network byte order; its subnet is a /64 */
+    uint32_t mtu;              /* 0 = the device's */
+    uint16_t rx_ring, tx_ring; /* frames; likewise */
     enum conf_irq irq;
     bool mergeable; /* receive buffers that share a frame, where the device offers it */
 };

@@ -99,7 +99,9 @@ unsigned netport_init(const struct conf *c)
         opt[k] = (struct vnet_options){.features_off = c->features_off,
                                        .irq = (enum vnet_irq)c->net[k].irq,
                                        .mergeable = c->net[k].mergeable,
-                                       .mtu_max = c->net[k].mtu};
+                                       .mtu_max = c->net[k].mtu,
+                                       .rx_ring = c->net[k].rx_ring,
+                                       .tx_ring = c->net[k].tx_ring};
     conf = c;
     init_ns = time_ns();
     lwip_init();

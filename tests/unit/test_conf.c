@@ -86,6 +86,8 @@ static void with_nothing_said_the_defaults_hold(void **state)
         assert_int_equal(c.net[i].ip6_mode, CONF_IP_AUTO);
         assert_int_equal(c.net[i].gw, 0);
         assert_int_equal(c.net[i].mtu, 0);
+        assert_int_equal(c.net[i].rx_ring, 0);
+        assert_int_equal(c.net[i].tx_ring, 0);
     }
     assert_int_equal(c.services, SERVICE_ALL);
     assert_int_equal(c.features_off, 0);
@@ -152,6 +154,15 @@ static void every_default_can_be_said_and_undoes_what_was_said(void **state)
 static void a_later_source_and_a_later_token_win(void **state)
 {
     (void)state;
+    accept("rx_ring=1024 tx_ring=256 net1.rx_ring=2 net1.tx_ring=100");
+    assert_int_equal(c.net[0].rx_ring, 1024);
+    assert_int_equal(c.net[0].tx_ring, 256);
+    assert_int_equal(c.net[1].rx_ring, 2);
+    assert_int_equal(c.net[1].tx_ring, 100);
+    accept("rx_ring=4 tx_ring=2 net1.rx_ring=device");
+    assert_int_equal(c.net[0].tx_ring, 2);
+    assert_int_equal(c.net[1].rx_ring, 0);
+    accept("rx_ring=device tx_ring=device");
     accept("mtu=1000 features=-mac mtu=1100");
     accept("mtu=1200 features=-status");
     assert_int_equal(c.net[0].mtu, 1200);
@@ -265,6 +276,16 @@ static void values_out_of_range_or_malformed_are_refused(void **state)
         "mtu=1500b",
         "mtu=0x5dc",
         "mtu=1e3",
+        "rx_ring=",
+        "rx_ring=0",
+        "rx_ring=1",
+        "rx_ring=1025",
+        "rx_ring=0x10",
+        "rx_ring=65538",
+        "rx_ring=all",
+        "tx_ring=1",
+        "tx_ring=257",
+        "tx_ring=2.",
         "irq=",
         "irq=msi",
         "irq=Poll",

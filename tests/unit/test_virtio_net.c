@@ -316,6 +316,36 @@ static void queue_sizes_of_all_kinds_work(void **state)
         }
 }
 
+static void rings_are_no_longer_than_asked_for(void **state)
+{
+    static const uint16_t sizes[] = {2, 3, 4, 8, 16, 100, 256, 1000};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        for (unsigned q = 0; q < SIM_QUEUES; q++) {
+            uint16_t most = q == SIM_RXQ ? 256 : CONFIG_TX_RING;
+            unsigned want = sizes[i] < most ? sizes[i] : most, frames_n = want;
+            again();
+            *(q == SIM_RXQ ? &opt[0].rx_ring : &opt[0].tx_ring) = sizes[i];
+            up();
+            while (!packed && (frames_n & (frames_n - 1)) != 0)
+                frames_n &= frames_n - 1;
+            if (OVER_LEGACY) { /* whose ring has one size only, of which so many are used */
+                assert_int_equal(nic->q[q].size, 256);
+                frames_n = want;
+            } else {
+                assert_int_equal(nic->q[q].size, frames_n);
+            }
+            if (q == SIM_RXQ)
+                assert_int_equal(nic->q[q].exposed_n, frames_n);
+            else
+                assert_int_equal(vnet_tx_room(vn, false), frames_n);
+            assert_true(vnet_tx_room(vn, true) > 0);
+            for (unsigned k = 0; k < 1000; k++)
+                traffic_flows();
+        }
+}
+
 static void device_without_a_queue_is_refused(void **state)
 {
     (void)state;
@@ -1483,6 +1513,7 @@ int main(void)
         T(configuration_that_never_settles_is_given_up),
         T(ring_and_identity_stay_what_they_were_after_a_reset),
 #endif
+        T(rings_are_no_longer_than_asked_for),
         T(device_without_a_queue_is_refused),
         T(slow_reset_is_waited_for),
         T(reset_that_never_completes_is_given_up_after_a_second),
