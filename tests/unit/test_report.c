@@ -226,6 +226,13 @@ static void verdict_fails_on_each_broken_promise_alone(void **state)
     assert_false(verdict_record());
     assert_non_null(
         strstr(line, "{\"name\":\"device_resets\",\"limit\":0,\"value\":1,\"ok\":false}"));
+
+    totals.resets = 0;
+    totals.stalls = 100; /* short, or explained */
+    assert_true(verdict_record());
+    totals.stalls_judged = 1;
+    assert_false(verdict_record());
+    assert_non_null(strstr(line, "{\"name\":\"stalls\",\"limit\":0,\"value\":1,\"ok\":false}"));
 }
 
 static void pattern_repeats_with_its_seed_only(void **state)

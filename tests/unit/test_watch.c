@@ -600,6 +600,22 @@ static void reception_that_a_reset_helps_was_the_devices_fault(void **state)
     assert_in_range(number("recovered", "after_us"), 6000000, 7000000);
 }
 
+/* The sender just pauses, and begins again right behind a repeated doorbell. */
+static void doorbell_that_was_not_wanted_is_not_credited(void **state)
+{
+    (void)state;
+    rx_due = true;
+    for (unsigned i = 0; i < 100; i++) {
+        unsigned rung;
+
+        sim_rx(nic, frame, 60);
+        run(60 * MS);
+        for (rung = nic->q[SIM_RXQ].doorbells; nic->q[SIM_RXQ].doorbells == rung;)
+            turn(MS);
+    }
+    stalls(VNET_CAUSES, 0, 0);
+}
+
 /* The device has used all buffers and does not hear of new ones. */
 static void lost_kick_of_receive_is_named(void **state)
 {
@@ -811,6 +827,7 @@ int main(void)
         R(link_that_is_down_is_not_asked),
         R(silent_peer_costs_one_reset_and_is_named),
         R(reception_that_a_reset_helps_was_the_devices_fault),
+        R(doorbell_that_was_not_wanted_is_not_credited),
         R(lost_kick_of_receive_is_named),
         T(broken_device_is_named_with_its_reason),
         T(records_are_few_and_counts_exact),
