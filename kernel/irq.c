@@ -116,10 +116,7 @@ static bool of_device(uint8_t vector)
 static bool end_line(uint8_t line)
 {
     pic_mask(line, true);
-    if (!pic_end(line))
-        return false;
-    lines[line].unclaimed++;
-    return true;
+    return pic_end(line);
 }
 
 void irq_handle(uint8_t vector)
@@ -129,6 +126,8 @@ void irq_handle(uint8_t vector)
     if (!of_device(vector) || !fault_strike(FAULT_DROP_IRQ)) {
         counts[vector]++;
         woken = true;
+        if (of_line(vector))
+            lines[vector - VECTOR_PIC].unclaimed++;
     }
     if (vector >= VECTOR_FIRST && vector != LAPIC_VECTOR_SPURIOUS)
         lapic_eoi();

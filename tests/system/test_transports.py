@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Every transport that QEMU's virtio-net has: each boots, says what it uses, and carries traffic."""
 
+import re
+
 import pytest
 
 from antifreeze import BUILD, iperf, net as networks, qemu, world
@@ -39,6 +41,14 @@ def test_legacy_device(boot, machine, vectors):
     assert nic["transport"] == "legacy"
     assert "version_1" not in nic["features"] and "any_layout" in nic["features"]
     assert (nic["rx_ring"], nic["tx_ring"]) == (256, 256)
+    assert_carries(guest)
+
+
+@pytest.mark.parametrize("vectors", [3, 0])
+def test_legacy_device_that_wants_the_header_apart(boot, vectors):
+    guest = boot(options={"disable-modern": "on", "any_layout": "off", "vectors": vectors})
+    nic = nic_of(guest)
+    assert nic["transport"] == "legacy" and "any_layout" not in nic["features"]
     assert_carries(guest)
 
 
@@ -111,6 +121,18 @@ def test_modern_device(boot, machine, options):
     assert_carries(guest)
 
 
+@pytest.mark.limit(240)
+def test_bar_above_4_gib(boot):
+    """OVMF places 64-bit BARs behind a PCI Express port there."""
+    port = "pcie-root-port,id=port0,chassis=1,slot=1"
+    guest = boot(boot="efi", memory_mib=256, devices=(port,), options={"bus": "port0"})
+    bars = guest.qmp.command("human-monitor-command", command_line="info pci")
+    places = [int(at, 16) for at in re.findall(r"BAR4: 64 bit prefetchable memory at (0x[0-9a-f]+)", bars)]
+    assert places and places[0] >= 1 << 32, bars
+    assert nic_of(guest)["transport"] == "modern"
+    assert_carries(guest)
+
+
 # ---- interrupts ---------------------------------------------------------------------------------
 
 
@@ -171,3 +193,16 @@ def test_two_devices_share_a_line(boot):
         counts = {queue["irqs"] for queue in guest.stats()["queues"]}
         assert len(counts) == 1, f"not one line: {counts}"
         assert {queue["irq"] for queue in guest.stats()["queues"]} == {"intx"}
+
+
+def test_line_whose_interrupts_were_lost_is_used_again(boot):
+    """Dropped on purpose, they are nobody's fault: when they come again, so does everything else."""
+    guest = boot(append="irq=intx fault=drop_irq:1@1s+3s")
+    result = iperf.run(guest.iperf3("-t", "5"), 60)
+    assert result.ok, guest.error(result.output)
+    over = guest.wait("fault", 60, lambda record: record.get("state") == "over")
+    assert over["count"] > 10
+    before = interrupts(guest)
+    assert_carries(guest)
+    assert interrupts(guest) > before
+    assert {queue["irq"] for queue in guest.stats()["queues"]} == {"intx"}
