@@ -31,6 +31,7 @@ struct ethif {
     uint64_t rx_no_pbuf;   /* the pool was empty, which its size rules out */
     uint64_t tx_busy;      /* no buffer or no ring slot: refused, not lost */
     uint64_t tx_oversized;
+    uint64_t dhcp_unusable; /* leases offered that no host can have */
 };
 
 /* Adds the interface of vn to lwIP, without addresses and down. */

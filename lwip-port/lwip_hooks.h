@@ -18,4 +18,9 @@ struct pbuf;
 struct tcp_pcb;
 err_t netport_tcp_in(struct tcp_pcb *pcb, const struct pbuf *p);
 
+/* A DHCP server offers or grants the address, both in host order; mask 0: it did not say. 1: one
+ * host can have it; 0: it is counted, and the first one of a NIC reported. */
+struct netif;
+int netport_dhcp_lease(const struct netif *netif, u32_t ip, u32_t mask);
+
 #endif

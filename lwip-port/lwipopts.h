@@ -137,6 +137,9 @@ unsigned short netport_ooseq_limit(const struct tcp_pcb *pcb);
 /* A frame of merged segments counts as the several it is: it is acknowledged at once. */
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, optlen, opt1len, opt2, p) netport_tcp_in((pcb), (p))
 
+/* An address that no host can have is not taken, whoever offers it. */
+#define LWIP_HOOK_DHCP_LEASE netport_dhcp_lease
+
 /* ---- pools -------------------------------------------------------------------------------------
  */
 

@@ -619,20 +619,25 @@ static int dhcp_message(struct rig_frame *f)
     return -1;
 }
 
+/* What the server offers. */
+static struct {
+    uint8_t ip[4], mask[4];
+} lease = {{10, 0, 2, 15}, {255, 255, 255, 0}};
+
 static void dhcp_reply(const struct rig_frame *request, uint8_t type)
 {
-    static const uint8_t options[] = {99,  130, 83, 99, 53, 1,  0,  54, 4, 10, 0,
-                                      2,   1,   51, 4,  0,  0,  14, 16, 1, 4,  255,
-                                      255, 255, 0,  3,  4,  10, 0,  2,  1, 255};
+    static const uint8_t options[] = {99, 130, 83, 99, 53, 1,  0, 54, 4, 10, 0, 2, 1, 51, 4, 0,
+                                      0,  14,  16, 3,  4,  10, 0, 2,  1, 1,  4, 0, 0, 0,  0, 255};
     uint8_t m[300] = {2, 1, 6, 0}, frame[RIG_FRAME_MAX];
 
     memcpy(m + 4, request->data + 42 + 4, 4); /* xid */
-    memcpy(m + 16, "\x0a\x00\x02\x0f", 4);
+    memcpy(m + 16, lease.ip, 4);
     memcpy(m + 28, rig_guest_mac, 6);
     memcpy(m + 236, options, sizeof(options));
     m[236 + 6] = type;
+    memcpy(m + 236 + sizeof(options) - 5, lease.mask, 4);
     const uint32_t len = rig_build_udp(frame, false, 67, 68, m, sizeof(m));
-    memcpy(frame + 30, "\x0a\x00\x02\x0f", 4);
+    memcpy(frame + 30, "\xff\xff\xff\xff", 4);
     rig_fix_ip(frame);
     rig_fix_l4(frame, len);
     rig_inject(frame, len);
@@ -672,8 +677,51 @@ static void dhcp_asks_again(void **state)
     assert_int_equal(dhcp_message(&f), 3);
     dhcp_reply(&f, 6); /* refused: from the beginning, after a while */
     rig_pump();
-    rig_advance_ms(11000);
+    rig_advance_ms(400);
+    assert_int_equal(dhcp_message(&f), -1);
+    rig_advance_ms(800);
     assert_int_equal(dhcp_message(&f), 1);
+}
+
+static void dhcp_lease_that_no_host_can_have_is_not_taken(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t ip[4], mask[4];
+    } wrong[] = {
+        {{0, 0, 0, 0}, {255, 255, 255, 0}},   {{255, 255, 255, 255}, {255, 255, 255, 0}},
+        {{224, 0, 0, 1}, {255, 255, 255, 0}}, {{127, 0, 0, 1}, {255, 0, 0, 0}},
+        {{10, 0, 2, 0}, {255, 255, 255, 0}},  {{10, 0, 2, 255}, {255, 255, 255, 0}},
+        {{10, 0, 2, 15}, {255, 0, 255, 0}},
+    };
+    struct rig_frame f;
+
+    rig.conf.net[0].ip_mode = CONF_IP_AUTO;
+    rig_start();
+    assert_int_equal(dhcp_message(&f), 1);
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        memcpy(&lease, &wrong[i], sizeof(lease));
+        dhcp_reply(&f, 2);
+        rig_pump();
+        assert_int_equal(dhcp_message(&f), -1);
+    }
+    assert_int_equal(netport_ethif(0)->dhcp_unusable, sizeof(wrong) / sizeof(wrong[0]));
+    assert_int_equal(rig_record_count("error"), 1); /* the first says it */
+
+    rig_advance_ms(2600); /* another server's is as good as ever, but its grant is looked at, too */
+    assert_int_equal(dhcp_message(&f), 1);
+    memcpy(&lease, "\x0a\x00\x02\x0f\xff\xff\xff\x00", sizeof(lease));
+    dhcp_reply(&f, 2);
+    rig_pump();
+    assert_int_equal(dhcp_message(&f), 3);
+    lease.ip[3] = 255;
+    dhcp_reply(&f, 5);
+    rig_pump();
+    assert_string_equal(netport_ip(0), "");
+    lease.ip[3] = 15;
+    dhcp_reply(&f, 5);
+    rig_pump();
+    assert_string_equal(netport_ip(0), "10.0.2.15/24");
 }
 
 static void ipv6_is_enough_when_no_dhcp_server_answers(void **state)
@@ -817,6 +865,7 @@ int main(void)
         ON_OWN(no_address_at_all_is_never_ready),
         ON_OWN(dhcp_takes_four_messages_and_no_time),
         ON_OWN(dhcp_asks_again),
+        ON_OWN(dhcp_lease_that_no_host_can_have_is_not_taken),
         ON_OWN(ipv6_is_enough_when_no_dhcp_server_answers),
         ON_OWN(dhcp_on_a_tiny_mtu_is_an_error),
         ON_DEFAULT(sleep_ends_with_the_next_timer),
