@@ -374,6 +374,7 @@ static void end_sleep(struct vnet *vn, bool slept)
 
 void vnet_awake(struct vnet *vn)
 {
+    vn->watch.woke_ns = time_ns();
     vnet_irq_seen(vn);
     end_sleep(vn, true);
 }

@@ -136,6 +136,18 @@ void vnet_stall_why(struct vnet *vn, struct vnet_stall *s, const char *why, uint
     record_end();
 }
 
+void vnet_stall_late(struct vnet *vn, uint64_t since_ns, uint64_t asleep_ns)
+{
+    struct vnet_stall s;
+    struct json *j = open_stall(vn, NULL, &s, VNET_GUEST_LATE, since_ns);
+
+    if (j != NULL) {
+        json_u64(j, "asleep_us", asleep_ns / NS_PER_US);
+        record_end();
+    }
+    vnet_stall_end(vn, NULL, &s, VNET_DID_NOTHING);
+}
+
 void vnet_stall_end(struct vnet *vn, const struct vnet_queue *q, struct vnet_stall *s,
                     enum vnet_action action)
 {

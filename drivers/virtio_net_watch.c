@@ -323,7 +323,6 @@ static void put_off(struct vnet_watch_queue *w, uint64_t late_ns, uint64_t now_n
 uint64_t vnet_watch_late(struct vnet *vn, uint64_t now_ns)
 {
     struct vnet_watch *w = &vn->watch;
-    struct vnet_stall s;
     const uint64_t last_ns = vn->now_ns;
 
     if (!w->turned) { /* what came before was the boot */
@@ -339,8 +338,7 @@ uint64_t vnet_watch_late(struct vnet *vn, uint64_t now_ns)
     put_off(&vn->tx.watch, now_ns - last_ns, now_ns);
     if (now_ns - last_ns >= VNET_STALL_NS && vn->speaks) {
         vn->now_ns = now_ns;
-        vnet_stall(vn, NULL, &s, VNET_GUEST_LATE, last_ns);
-        vnet_stall_end(vn, NULL, &s, VNET_DID_NOTHING);
+        vnet_stall_late(vn, last_ns, w->woke_ns > last_ns ? w->woke_ns - last_ns : 0);
     }
     return now_ns - last_ns;
 }

@@ -53,6 +53,7 @@ struct vnet_watch {
     uint64_t
         stalls_judged;    /* long ones that neither a fault asked for nor somebody else explains */
     uint64_t late_max_ns; /* longest time that the loop was not run */
+    uint64_t woke_ns;     /* last end of a sleep */
     bool turned;          /* there was a turn before this one */
     unsigned records;     /* written lately, */
     uint64_t records_ns;  /* and when one of them was last forgotten */
@@ -93,6 +94,7 @@ bool vnet_watch_woke(struct vnet_queue *q);
 /* A stall of this queue (NULL: of the NIC) began at since_ns, and is noticed now. */
 void vnet_stall(struct vnet *vn, const struct vnet_queue *q, struct vnet_stall *s,
                 enum vnet_cause cause, uint64_t since_ns);
+void vnet_stall_late(struct vnet *vn, uint64_t since_ns, uint64_t asleep_ns); /* and is over */
 void vnet_stall_why(struct vnet *vn, struct vnet_stall *s, const char *why, uint32_t evidence);
 
 /* It is over, and this did it. */

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The watchdog in QEMU: a back-end that blocks, links that go, guests that are stopped, and silence."""
 
+import os
+import signal
 import socket
 import time
 
@@ -80,6 +82,25 @@ def test_traffic_goes_on_within_a_second_after_a_block(boot, times):
         stats = guest.stats()
         assert stats["alloc_failures"] == 0
         assert stats["stalls_by_cause"]["backend_blocked"] == times
+
+
+def test_host_that_does_not_run_the_guest_is_named(boot):
+    guest = boot(append="exit=12s")
+    with socket.create_connection(guest.address("http"), timeout=60) as client:
+        client.sendall(b"GET /data?bytes=300000000 HTTP/1.1\r\nHost: guest\r\n\r\n")
+        assert client.recv(65536)
+        os.kill(guest.process.pid, signal.SIGSTOP)
+        time.sleep(2)  # which is measured below
+        os.kill(guest.process.pid, signal.SIGCONT)
+        assert client.recv(65536)
+    late = guest.wait("stall", 30, lambda r: r["cause"] == "guest_late" and r["stalled_us"] > 1_900_000)
+    assert (late["nic"], late["queue"], late["dir"], late["judged"]) == ("net0", "all", "both", False)
+    assert 0 <= late["asleep_us"] <= late["stalled_us"]
+    assert len(guest.get("/data?bytes=100000", timeout=60)) == 100000
+    stats = guest.stats()
+    assert stats["gap_max_us"]["late"] > 1_900_000
+    assert stats["gap_max_us"]["tx"] < 1_000_000
+    assert guest.wait_exit() == qemu.STATUS_PASS, guest.find("verdict")
 
 
 def test_silent_peer_is_told_from_a_stall(boot, tap):

@@ -263,6 +263,23 @@ static void time_in_which_we_did_not_run_is_nobodys_stall(void **state)
     traffic_flows();
 }
 
+/* A sleep is 10 ms at most: what is longer is not our doing. What is awake may be. */
+static void late_record_says_how_much_of_it_was_sleep(void **state)
+{
+    (void)state;
+    turn(MS);
+    assert_true(vnet_may_sleep(vn));
+    sim_now_ns += 700 * MS;
+    vnet_awake(vn);
+    turn(300 * MS);
+    stalls(VNET_GUEST_LATE, 1, 0);
+    assert_in_range(number("stall", "stalled_us"), 1000000, 1000010);
+    assert_in_range(number("stall", "asleep_us"), 700000, 700010);
+    turn(MS);
+    turn(S);
+    assert_int_equal(number("stall", "asleep_us"), 0);
+}
+
 static void short_pauses_of_the_guest_are_measured_only(void **state)
 {
     (void)state;
@@ -812,6 +829,7 @@ int main(void)
         T(traffic_without_a_pause_is_no_stall),
         T(link_down_is_said_once_and_left_alone),
         T(time_in_which_we_did_not_run_is_nobodys_stall),
+        T(late_record_says_how_much_of_it_was_sleep),
         T(short_pauses_of_the_guest_are_measured_only),
         T(lost_kick_is_named_and_repaired),
         T(slow_device_does_not_pass_for_a_lost_kick),
