@@ -197,7 +197,7 @@ lean: ## the small profile, in build/lean
 budget: $(B)/antifreeze.sym.elf ## the ledger: each pool's unit, count, formula, bytes; total static memory
 	$(Q)tools/budget $< $(CC) $(CFLAGS) $(LWIP_INC)
 
-check: all ## format, layers, static analysis, scripts, documents, machine code
+check: all ## format, layers, static analysis, scripts, documents, machine code, ledger
 	$(Q)tools/check
 
 check-layers: ## who may include whom
