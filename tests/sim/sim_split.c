@@ -239,12 +239,14 @@ static bool split_next(struct sim_nic *n, unsigned qi, uint16_t *id)
 {
     struct sim_queue *q = &n->q[qi];
 
-    if (q->last_avail == q->avail_idx)
-        return false;
-    if (n->at_odds && (uint16_t)(q->avail_idx - q->last_avail) > q->size) {
-        sim_needs_reset(n); /* it has been overrun, and says so */
+    if (n->at_odds && ((uint16_t)(q->avail_idx - q->last_avail) > q->size ||
+                       (uint16_t)(q->used_idx - q->last_avail - 1) < 0x8000)) {
+        sim_needs_reset(
+            n); /* it has been overrun, or has completed what it never took: it says so */
         return false;
     }
+    if (q->last_avail == q->avail_idx)
+        return false;
     *id = sim_get16(avail_at(q, 4 + 2u * (q->last_avail % q->size)));
     q->last_avail++;
     return true;
