@@ -41,7 +41,7 @@ define fuzz_program
 build/fuzz/fuzz_$(1): $(call fuzz_objs,$(1)) tests/fuzz/fuzz.mk
 	$(Q)echo "  LD    $$@"
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer $(call fuzz_objs,$(1)) -lcmocka $(FUZZ_LIBS_$(1)) -o $$@
-$(call fuzz_objs,$(1)): | deps $(FUZZ_NEEDS_$(1))
+$(call fuzz_objs,$(1)): $(FUZZ_NEEDS_$(1)) | deps
 endef
 
 define fuzz_compile
@@ -67,6 +67,21 @@ fuzz-test: fuzz-build ## each fuzz target for a fixed number of inputs; JUnit XM
 	$(Q)tests/fuzz/run $(foreach t,$(FUZZ_TARGETS),$(t):$(FUZZ_RUNS_$(t)))
 fuzz: fuzz-build ## each fuzz target for FUZZ=60 seconds, one after the other; TARGET= for one alone
 	$(Q)tests/fuzz/run --seconds $(FUZZ) $(or $(TARGET),$(FUZZ_TARGETS))
+
+# What `make coverage` runs beside the unit tests: the targets' functions on their corpora, without
+# libFuzzer.
+define fuzz_replay
+UNIT_SRC_replay_$(1)   := tests/fuzz/replay.c $(FUZZ_SRC_$(1))
+UNIT_LIBS_replay_$(1)  := $(FUZZ_LIBS_$(1))
+UNIT_NEEDS_replay_$(1) := $(FUZZ_NEEDS_$(1))
+endef
+$(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_replay,$(t)))$(eval $(call unit_program,replay_$(t))))
+
+.PHONY: coverage coverage-programs
+coverage-programs:
+	@echo $(UNIT_TESTS) $(FUZZ_TARGETS:%=replay_%)
+coverage: | deps ## lines of our code that unit tests and fuzz corpora reach; fails under 95 % of drivers/
+	$(Q)tools/coverage
 
 .PHONY: model
 model: | deps ## Spin's proof that driver and device wake each other; JUnit XML in build/junit

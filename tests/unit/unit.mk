@@ -16,9 +16,10 @@
 
 UNIT_TESTS :=
 
+UNIT_DIR    ?= build/unit
 UNIT_CC     ?= gcc
 UNIT_CFLAGS := -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
-               -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Wconversion -Werror
+               -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Wconversion -Werror $(UNIT_COVERAGE)
 UNIT_INC    := -iquote tests/sim -iquote kernel -iquote drivers -iquote lwip-port -iquote apps \
                -isystem /usr/share/include/llhttp
 # The real stack between a NIC of memory and a scripted peer: tests/sim/netrig.h.
@@ -175,12 +176,12 @@ UNIT_SRC_test_report := tests/unit/test_report.c apps/pattern.c apps/refused.c a
 
 # ---- rules --------------------------------------------------------------------------------------
 
-unit_obj_dir = build/unit/$(if $(UNIT_CFLAGS_$(1)),$(1).o,obj)
+unit_obj_dir = $(UNIT_DIR)/$(if $(UNIT_CFLAGS_$(1)),$(1).o,obj)
 unit_objs    = $(patsubst %.c,$(call unit_obj_dir,$(1))/%.o,$(UNIT_SRC_$(1)))
 
 # One program: its objects, its link. Shared objects come from the pattern rule below.
 define unit_program
-build/unit/$(1): $(call unit_objs,$(1)) tests/unit/unit.mk
+$(UNIT_DIR)/$(1): $(call unit_objs,$(1)) tests/unit/unit.mk
 	$(UNIT_Q)echo "  LD    $$@"
 	$(UNIT_Q)$(UNIT_CC) $(UNIT_CFLAGS) $(call unit_objs,$(1)) -lcmocka $(UNIT_LIBS_$(1)) -o $$@
 $(call unit_objs,$(1)): $(UNIT_NEEDS_$(1))
@@ -193,21 +194,21 @@ $(UNIT_Q)$(UNIT_CC) $(UNIT_CFLAGS) $(1) $(UNIT_INC) -MD -MP -c $< -o $@
 endef
 
 define unit_own_objects
-build/unit/$(1).o/%.o: %.c tests/unit/unit.mk
+$(UNIT_DIR)/$(1).o/%.o: %.c tests/unit/unit.mk
 	$$(call unit_compile,$(UNIT_CFLAGS_$(1)))
 endef
 
 UNIT_Q := $(if $(V),,@)
 
-build/unit/obj/%.o: %.c tests/unit/unit.mk
+$(UNIT_DIR)/obj/%.o: %.c tests/unit/unit.mk
 	$(call unit_compile,)
 
 # llhttp is not ours: sanitizers yes, our warnings no.
-build/unit/obj/$(LLHTTP)/%.o: $(LLHTTP)/%.c tests/unit/unit.mk
+$(UNIT_DIR)/obj/$(LLHTTP)/%.o: $(LLHTTP)/%.c tests/unit/unit.mk
 	$(call unit_compile,-DLLHTTP_STRICT_MODE=1 -Dabort=http_parse_unreachable -w)
 
 # Nor is lwIP; it reads headers at odd addresses, which x86 allows.
-build/unit/obj/build/lwip/%.o: build/lwip/%.c tests/unit/unit.mk
+$(UNIT_DIR)/obj/build/lwip/%.o: build/lwip/%.c tests/unit/unit.mk
 	$(call unit_compile,-w -fno-sanitize=alignment)
 ifndef LWIP_SRC # the top Makefile, which includes this file, has its own rules
 $(UNIT_LWIP): | build/lwip/.stamp ;
@@ -221,8 +222,8 @@ $(foreach t,$(UNIT_TESTS),$(eval $(call unit_program,$(t))))
 $(foreach t,$(UNIT_TESTS),$(if $(UNIT_CFLAGS_$(t)),$(eval $(call unit_own_objects,$(t)))))
 
 .PHONY: unit unit-build
-unit-build: $(UNIT_TESTS:%=build/unit/%)
+unit-build: $(UNIT_TESTS:%=$(UNIT_DIR)/%)
 unit: unit-build ## unit tests on the host, sanitizers on; JUnit XML in build/junit
-	$(UNIT_Q)tests/unit/run $(UNIT_TESTS:%=build/unit/%)
+	$(UNIT_Q)tests/unit/run $(UNIT_TESTS:%=$(UNIT_DIR)/%)
 
 -include $(sort $(foreach t,$(UNIT_TESTS),$(patsubst %.o,%.d,$(call unit_objs,$(t)))))
