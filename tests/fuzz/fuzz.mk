@@ -83,8 +83,25 @@ coverage-programs:
 coverage: | deps ## lines of our code that unit tests and fuzz corpora reach; fails under 95 % of drivers/
 	$(Q)tools/coverage
 
+# lwIP's own unit tests with our options; tests/lwip/main.c says how.
+LWIP_CHECK := build/lwip/test/unit
+UNIT_SRC_lwip_check    := tests/lwip/main.c lwip-port/chksum.c lwip-port/port.c $(UNIT_LWIP) \
+    $(addprefix build/lwip/src/core/,ipv4/ip4_frag.c ipv6/ip6_frag.c) \
+    $(addprefix $(LWIP_CHECK)/,core/test_def.c core/test_mem.c core/test_netif.c core/test_pbuf.c \
+    core/test_timers.c dhcp/test_dhcp.c etharp/test_etharp.c ip4/test_ip4.c ip6/test_ip6.c tcp/tcp_helper.c \
+    tcp/test_tcp.c tcp/test_tcp_oos.c tcp/test_tcp_state.c udp/test_udp.c)
+UNIT_CFLAGS_lwip_check := -std=gnu11 -iquote tests/lwip -isystem tests/lwip/check -isystem $(LWIP_CHECK) -w -fno-sanitize=alignment
+UNIT_LIBS_lwip_check   := -lcheck -lsubunit -lm -lrt -pthread
+UNIT_NEEDS_lwip_check  := $(UNIT_NETRIG_NEEDS)
+$(eval $(call unit_program,lwip_check))$(eval $(call unit_own_objects,lwip_check))
+
+.PHONY: lwip-check
+lwip-check: $(UNIT_DIR)/lwip_check ## lwIP's own unit tests with our options; JUnit XML in build/junit
+	$(Q)mkdir -p build/junit && $< build/junit/lwip.xml
+
 .PHONY: model
 model: | deps ## Spin's proof that driver and device wake each other; JUnit XML in build/junit
 	$(Q)tests/model/run
 
--include $(sort $(foreach t,$(FUZZ_TARGETS),$(patsubst %.o,%.d,$(call fuzz_objs,$(t)))))
+-include $(sort $(foreach t,$(FUZZ_TARGETS),$(patsubst %.o,%.d,$(call fuzz_objs,$(t)))) \
+    $(foreach t,lwip_check $(FUZZ_TARGETS:%=replay_%),$(patsubst %.o,%.d,$(call unit_objs,$(t)))))

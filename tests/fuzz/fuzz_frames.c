@@ -92,6 +92,12 @@ static void dhcp(uint8_t *frame, const uint8_t *options, size_t n)
     inject(frame, rig_build_udp(frame, false, 67, 68, m, (uint32_t)(240 + n)));
 }
 
+/* 16 bits around a number of 32. */
+static uint32_t near_to(uint32_t base, uint16_t by)
+{
+    return by < 0x8000 ? base + by : base - (0x10000u - by);
+}
+
 static void tcp_deed(struct input *in, uint16_t n)
 {
     uint8_t flags = in_u8(in);
@@ -101,8 +107,8 @@ static void tcp_deed(struct input *in, uint16_t n)
 
     if (!conn_used)
         return;
-    rig_tcp_segment(&conn, flags, conn.snd_nxt + (uint32_t)(int16_t)seq,
-                    conn.rcv_nxt + (uint32_t)(int16_t)ack, p, (uint32_t)len);
+    rig_tcp_segment(&conn, flags, near_to(conn.snd_nxt, seq), near_to(conn.rcv_nxt, ack), p,
+                    (uint32_t)len);
     rig_pump();
 }
 
