@@ -44,7 +44,8 @@ enum deed {
     JUMP,        /* to: moves the used index */
     NEED_RESET,  /* */
     INTERRUPT,   /* queue: raises one for nothing */
-    KNOBS,       /* bits: loses interrupts, doorbells; vanishes; settles never; resets never */
+    KNOBS, /* bits: loses interrupts, doorbells; settles never; resets never; vanishes; holds its
+              line for ever; the line is given up */
     RESET_READS, /* n: the next reset takes so long */
     CONFIG,      /* bits: other link, MTU, MAC, with or without an interrupt */
     WISH,        /* queue, value: garbage as avail_event and flags */
@@ -314,6 +315,8 @@ static void knobs(uint8_t bits)
     nic->generation_moves = bits & 4;
     nic->reset_never = bits & 8;
     nic->gone = bits & 16;
+    nic->isr_sticks = bits & 32 ? 3 : 0;
+    sim_line_given_up = bits & 64;
 }
 
 /* ---- the driver's user ------------------------------------------------------------------------
@@ -539,6 +542,7 @@ static void traffic_must_resume(void)
 static void set_up(struct input *in)
 {
     uint8_t v = in_u8(in), interface;
+    bool line;
 
     nic = sim_add_bare_nic(3);
     nic->offer = SIM_F_VERSION_1 | (v & 1 ? 0 : SIM_F_MAC) | (v & 2 ? 0 : SIM_F_STATUS) |
@@ -550,6 +554,7 @@ static void set_up(struct input *in)
     nic->msix_n = in_u8(in) & 3 ? 3 : 1;
     v = in_u8(in);
     interface = v >> 4 & 3;
+    line = v & 64;
     nic->vectors_ok = v & 3;
     if (nic->vectors_ok == 0)
         nic->vectors_ok = 3;
@@ -559,7 +564,13 @@ static void set_up(struct input *in)
     if (nic->config_len == 0 || interface == 1) /* the legacy interface does not say how much */
         nic->config_len = 12;
     nic->hdr_junk = in_u8(in);
-    sim_cap_msix(nic);
+    if (line) {
+        sim_add_line(nic, 11);
+        if (interface != 1)
+            sim_cap_isr(nic);
+    } else {
+        sim_cap_msix(nic);
+    }
     if (interface != 1) {
         sim_cap_notify(nic);
         sim_cap_config(nic);
