@@ -31,17 +31,20 @@
 #define VIRTIO_F_ORDER_PLATFORM  (1ull << 36)
 
 /* Network device feature bits [virtio 5.1.3] */
-#define VIRTIO_NET_F_CSUM       (1ull << 0)
-#define VIRTIO_NET_F_GUEST_CSUM (1ull << 1)
-#define VIRTIO_NET_F_MTU        (1ull << 3)
-#define VIRTIO_NET_F_MAC        (1ull << 5)
-#define VIRTIO_NET_F_GUEST_TSO4 (1ull << 7)
-#define VIRTIO_NET_F_GUEST_TSO6 (1ull << 8)
-#define VIRTIO_NET_F_GUEST_ECN  (1ull << 9)
-#define VIRTIO_NET_F_MRG_RXBUF  (1ull << 15)
-#define VIRTIO_NET_F_STATUS     (1ull << 16)
+#define VIRTIO_NET_F_CSUM           (1ull << 0)
+#define VIRTIO_NET_F_GUEST_CSUM     (1ull << 1)
+#define VIRTIO_NET_F_MTU            (1ull << 3)
+#define VIRTIO_NET_F_MAC            (1ull << 5)
+#define VIRTIO_NET_F_GUEST_TSO4     (1ull << 7)
+#define VIRTIO_NET_F_GUEST_TSO6     (1ull << 8)
+#define VIRTIO_NET_F_GUEST_ECN      (1ull << 9)
+#define VIRTIO_NET_F_MRG_RXBUF      (1ull << 15)
+#define VIRTIO_NET_F_STATUS         (1ull << 16)
+#define VIRTIO_NET_F_CTRL_VQ        (1ull << 17)
+#define VIRTIO_NET_F_GUEST_ANNOUNCE (1ull << 21)
+#define VIRTIO_NET_F_MQ             (1ull << 22)
 
-#define VIRTIO_NET_F_GUEST_TSO  (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)
+#define VIRTIO_NET_F_GUEST_TSO      (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)
 
 /* PCI identity [virtio 4.1.2] */
 #define VIRTIO_PCI_VENDOR           0x1af4u
@@ -106,9 +109,18 @@ struct virtio_net_config {
 };
 static_assert(sizeof(struct virtio_net_config) == 12, "[virtio 5.1.4]");
 
-#define VIRTIO_NET_S_LINK_UP 1u
+#define VIRTIO_NET_S_LINK_UP    1u
+#define VIRTIO_NET_S_ANNOUNCE   2u
 
-/* Network queues of a device without VIRTIO_NET_F_MQ [virtio 5.1.2] */
+#define VIRTIO_NET_MQ_PAIRS_MAX 0x8000u /* [virtio 5.1.4.1] */
+
+/* Control commands and their answers [virtio 5.1.6.5] */
+#define VIRTIO_NET_CTRL_ERR          1u
+#define VIRTIO_NET_CTRL_ANNOUNCE     3u
+#define VIRTIO_NET_CTRL_ANNOUNCE_ACK 0u
+
+/* Network queues, the first pair [virtio 5.1.2]. The control queue is behind all pairs there are
+ * with VIRTIO_NET_F_MQ, behind the first one without. */
 enum { VIRTIO_NET_RXQ = 0, VIRTIO_NET_TXQ = 1 };
 
 /* In front of every frame [virtio 5.1.6]. num_buffers is there with VERSION_1 even without

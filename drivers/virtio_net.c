@@ -320,6 +320,8 @@ void vnet_heartbeat(struct vnet *vn, uint64_t now_ns)
         vnet_refresh(vn);
     if (vn->up == VNET_UP)
         vnet_watch_turn(vn);
+    if (vn->up == VNET_UP)
+        vnet_ctrl_turn(vn);
     if (vn->up != VNET_UP || now_ns - vn->beat_ns < CONFIG_HEARTBEAT_MS * NS_PER_MS)
         return;
     vn->beat_ns = now_ns;

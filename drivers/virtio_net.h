@@ -90,6 +90,11 @@ uint32_t vnet_mtu(const struct vnet *vn);
  * used. A recovery may change it. */
 bool vnet_tx_csum(const struct vnet *vn);
 
+/* True if the device asks to have the station's addresses announced on the network. Whoever did so
+ * says vnet_announced(), and the device is told. */
+bool vnet_announce_due(const struct vnet *vn);
+void vnet_announced(struct vnet *vn);
+
 /* As the device last said; true where it cannot say [virtio 5.1.4.2]. */
 bool vnet_link_up(const struct vnet *vn);
 
@@ -179,8 +184,8 @@ struct vnet_totals {
 };
 void vnet_totals(const struct vnet *vn, struct vnet_totals *t);
 
-/* One element each of `queues` (two), `pools` and `buffers` of the stats record; inside open
- * arrays/objects. */
+/* One element each of `queues` (two, and one for a control queue), `pools` and `buffers` of the
+ * stats record; inside open arrays/objects. */
 void vnet_json_queues(const struct vnet *vn, struct json *j);
 void vnet_json_pools(const struct vnet *vn, struct json *j);
 void vnet_json_buffers(const struct vnet *vn, struct json *j);

@@ -31,6 +31,9 @@ static const struct {
     {VIRTIO_NET_F_GUEST_ECN, "guest_ecn", 0},
     {VIRTIO_NET_F_MRG_RXBUF, "mrg", 0},
     {VIRTIO_NET_F_STATUS, "status", END_OF(status)},
+    {VIRTIO_NET_F_CTRL_VQ, "ctrl_vq", 0},
+    {VIRTIO_NET_F_GUEST_ANNOUNCE, "guest_announce", 0},
+    {VIRTIO_NET_F_MQ, "mq", END_OF(max_virtqueue_pairs)},
     {VIRTIO_F_ANY_LAYOUT, "any_layout", 0},
     {VIRTIO_F_INDIRECT_DESC, "indirect_desc", 0},
     {VIRTIO_F_EVENT_IDX, "event_idx", 0},
@@ -46,6 +49,8 @@ static const struct {
 } needs[] = {
     {VIRTIO_NET_F_GUEST_TSO, VIRTIO_NET_F_GUEST_CSUM},
     {VIRTIO_NET_F_GUEST_ECN, VIRTIO_NET_F_GUEST_TSO},
+    {VIRTIO_NET_F_GUEST_ANNOUNCE | VIRTIO_NET_F_MQ, VIRTIO_NET_F_CTRL_VQ},
+    {VIRTIO_NET_F_GUEST_ANNOUNCE, VIRTIO_NET_F_STATUS}, /* where the device asks for it */
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

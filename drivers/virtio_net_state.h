@@ -34,6 +34,13 @@ enum vnet_up {
 /* CPU vectors of a NIC at most: receive, transmit, configuration. */
 #define VNET_VECTORS 3
 
+/* Whether the device wants to have this station announced. */
+enum vnet_announce {
+    VNET_ANNOUNCE_NO,
+    VNET_ANNOUNCE_DUE,  /* it does */
+    VNET_ANNOUNCE_TOLD, /* it was done; the device is being told so */
+};
+
 enum vnet_rx_drop { VNET_RX_NO_BUFFER, VNET_RX_RUNT, VNET_RX_HEADER, VNET_RX_MERGE, VNET_RX_DROPS };
 enum vnet_tx_drop { VNET_TX_FULL, VNET_TX_DOWN, VNET_TX_RESET, VNET_TX_DROPS };
 
@@ -55,7 +62,7 @@ struct vnet_queue {
 struct vnet {
     struct vpci vpci;
     enum vnet_up up;
-    struct vnet_queue rx, tx;
+    struct vnet_queue rx, tx, ctrl;
     struct netbuf_pool rx_pool, tx_pool;
     uint16_t rx_batch;   /* frames of one batch: the ring never gets emptier than by these */
     uint16_t rx_spares;  /* beyond the buffers in the ring: the most that are taken off at once */
@@ -75,7 +82,15 @@ struct vnet {
     uint16_t hdr_bytes;        /* the device's header, in front of each frame */
     uint16_t segs;             /* of a buffer: 2 where the header has to be apart, else 1 */
 
-    enum vnet_irq irq;     /* how it interrupts; never AUTO once it is up */
+    enum vnet_irq irq;      /* how it interrupts; never AUTO once it is up */
+    uint16_t ctrl_index;    /* of the control queue, as the device counts */
+    bool ctrl_up;           /* it may be used */
+    bool ctrl_busy;         /* a command is with the device */
+    uint64_t ctrl_ns;       /* when it was sent */
+    uint64_t ctrl_kick_ns;  /* its last doorbell */
+    uint64_t ctrl_timeouts; /* commands never answered */
+    enum vnet_announce announce;
+
     uint16_t vectors;      /* CPU vectors of its own in use, or 1 = the line; 0 = polling */
     uint8_t config_vector; /* CPU vector of configuration changes alone, 0 = none */
     uint64_t config_mark;  /* its count when the configuration was last read */
@@ -108,6 +123,7 @@ struct vnet {
     uint64_t tx_drops[VNET_TX_DROPS];
 
     struct vq_slot rx_slots[CONFIG_RING_MAX], tx_slots[CONFIG_RING_MAX];
+    struct vq_slot ctrl_slots[CONFIG_CTRL_RING];
     struct netbuf rx_bufs[VNET_RX_BUFS], tx_bufs[CONFIG_TX_BUFS];
     uint16_t rx_buf_ids[VNET_RX_BUFS], tx_buf_ids[CONFIG_TX_BUFS];
 };
@@ -138,6 +154,21 @@ bool vnet_hdr_rx(const struct vnet *vn, struct netbuf *nb, uint32_t frame_bytes)
 
 /* Writes the header of a frame to be sent. */
 void vnet_hdr_tx(const struct vnet *vn, struct netbuf *nb);
+
+/* ---- virtio_net_ctrl.c ---- */
+
+/* Once: its memory. */
+void vnet_ctrl_init(struct vnet *vn);
+
+/* At bring-up, after the features were accepted: the control queue of a device with so many queue
+ * pairs. Where there is none that works the NIC does without. */
+void vnet_ctrl_start(struct vnet *vn, uint16_t pairs);
+
+/* Each turn while up: answers, time-outs. */
+void vnet_ctrl_turn(struct vnet *vn);
+
+/* What the device's configuration says under `status`. */
+void vnet_ctrl_status(struct vnet *vn, uint16_t status);
 
 /* ---- virtio_net_merge.c ---- */
 

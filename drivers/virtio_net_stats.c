@@ -8,6 +8,7 @@
 #include "virtio_net_state.h"
 
 static const char *const rx_drop_names[VNET_RX_DROPS] = {"no_buffer", "runt", "header", "merge"};
+static const char *const ctrl_drop_names[] = {"timeout"};
 static const char *const tx_drop_names[VNET_TX_DROPS] = {"full", "down", "reset"};
 
 static void json_mac(struct json *j, const uint8_t mac[6])
@@ -153,6 +154,8 @@ void vnet_json_queues(const struct vnet *vn, struct json *j)
 {
     json_queue(vn, &vn->rx, "rx", vn->rx_drops, rx_drop_names, VNET_RX_DROPS, j);
     json_queue(vn, &vn->tx, "tx", vn->tx_drops, tx_drop_names, VNET_TX_DROPS, j);
+    if (vn->vpci.features & VIRTIO_NET_F_CTRL_VQ && vn->ctrl.vq.ops != NULL)
+        json_queue(vn, &vn->ctrl, "ctrl", &vn->ctrl_timeouts, ctrl_drop_names, 1, j);
 }
 
 /* "net0.rx": names are built here because there are two for each NIC and they must differ. */

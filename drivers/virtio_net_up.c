@@ -87,6 +87,18 @@ static uint16_t device_mtu(struct vnet *vn, uint64_t features)
     return mtu < MTU_MIN ? ETH_MTU : mtu;
 }
 
+/* Queue pairs, of which the first is used and the others stay disabled; 0: what it says cannot be.
+ */
+static uint16_t device_pairs(struct vnet *vn, uint64_t features)
+{
+    uint16_t pairs;
+
+    if (!(features & VIRTIO_NET_F_MQ))
+        return 0;
+    pairs = vpci_config16(&vn->vpci, CONFIG_FIELD(max_virtqueue_pairs));
+    return pairs < VIRTIO_NET_MQ_PAIRS_MAX ? pairs : 0; /* else no number is left for controlq */
+}
+
 /* Our MTU where the device has this one, and the buffers it takes. */
 static uint16_t limit_mtu(const struct vnet *vn, uint16_t mtu)
 {
@@ -114,6 +126,7 @@ static void get_to_know(struct vnet *vn, uint16_t mtu)
 
 void vnet_refresh(struct vnet *vn)
 {
+    uint16_t said = VIRTIO_NET_S_LINK_UP;
     bool link;
 
     vnet_irq_config(vn); /* before the reads: a later change counts */
@@ -127,8 +140,10 @@ void vnet_refresh(struct vnet *vn)
         return;
     }
     /* Two bytes are read in one access; without the feature the link is up [virtio 5.1.4.2]. */
-    link = !(vn->vpci.features & VIRTIO_NET_F_STATUS) ||
-           (vpci_config16(&vn->vpci, CONFIG_FIELD(status)) & VIRTIO_NET_S_LINK_UP);
+    if (vn->vpci.features & VIRTIO_NET_F_STATUS)
+        said = vpci_config16(&vn->vpci, CONFIG_FIELD(status));
+    vnet_ctrl_status(vn, said);
+    link = said & VIRTIO_NET_S_LINK_UP;
     vn->link_changes += link != vn->link;
     vn->link = link;
 }
@@ -172,10 +187,13 @@ static const char *bring_up(struct vnet *vn)
     struct vpci *vp = &vn->vpci;
     uint64_t offered = vpci_offer(vp), features = vnet_choose(vn, offered);
     const char *why;
-    uint16_t mtu, before;
+    uint16_t mtu, before, pairs;
 
     if (!vp->ops->legacy && !(offered & VIRTIO_F_VERSION_1))
         return "it does not offer VIRTIO_F_VERSION_1";
+    pairs = device_pairs(vn, features);
+    if (pairs == 0)
+        features &= ~VIRTIO_NET_F_MQ;
     mtu = device_mtu(vn, features);
     /* Who accepts an MTU must have room for packets of that size [virtio 5.1.4.2]. */
     if ((uint32_t)CONFIG_FRAME_BYTES(mtu) > vnet_frame_room(vn, features, limit_mtu(vn, mtu)))
@@ -205,6 +223,7 @@ static const char *bring_up(struct vnet *vn)
     if (why != NULL)
         return why;
     vn->tx_reserve = tx_reserve(fewer((uint16_t)vq_capacity(&vn->tx.vq, vn->segs), vn->tx_ring));
+    vnet_ctrl_start(vn, pairs);
 
     vnet_rx_fill(vn);
     vq_publish(&vn->rx.vq);
@@ -235,6 +254,7 @@ static bool start(struct vnet *vn, const struct pci_dev *dev)
     if (why == NULL) {
         vq_init(&vn->rx.vq, rx_ring[vn->index], vn->rx_slots, rx_tables[vn->index]);
         vq_init(&vn->tx.vq, tx_ring[vn->index], vn->tx_slots, tx_tables[vn->index]);
+        vnet_ctrl_init(vn);
         vpci_reset_begin(&vn->vpci);
         why = wait_reset(vn) ? NULL : "it does not complete a reset";
     }

@@ -108,7 +108,7 @@ bool vpci_set_vectors(struct vpci *vp, const uint16_t queue[VPCI_QUEUES], uint16
 
 const char *vpci_queue_set(struct vpci *vp, uint16_t index, const struct vq *vq)
 {
-    ASSERT(index < VPCI_QUEUES && vp->negotiated && !(vp->status & VIRTIO_STATUS_DRIVER_OK));
+    ASSERT(vp->negotiated && !(vp->status & VIRTIO_STATUS_DRIVER_OK));
     return vp->ops->queue_enable(vp, index, vq);
 }
 

@@ -20,6 +20,8 @@
 #include "virtio.h"
 #include "virtqueue.h"
 
+/* Queues of frames: numbers 0 and 1, with an interrupt each. And one more, of any number, without.
+ */
 #define VPCI_QUEUES 2
 
 /* Bytes of device-specific configuration looked at. Smaller ones exist; a device that announces a
@@ -66,7 +68,7 @@ struct vpci {
      * doorbell of each queue is. */
     struct pci_io common, config, notify;
     uint32_t notify_multiplier;
-    uint32_t doorbell[VPCI_QUEUES];
+    uint32_t doorbell[VPCI_QUEUES + 1];
 };
 
 /* Finds and maps the device's registers; switches decoding on and MSI-X off. Changes nothing in the

@@ -67,6 +67,11 @@ static void write_address(const struct pci_io *common, uint32_t field, dma_addr_
     pci_io_write32(common, field + 4, (uint32_t)(addr >> 32));
 }
 
+static uint32_t *doorbell(struct vpci *vp, uint16_t index)
+{
+    return &vp->doorbell[index < VPCI_QUEUES ? index : VPCI_QUEUES];
+}
+
 static const char *modern_queue_enable(struct vpci *vp, uint16_t index, const struct vq *vq)
 {
     const struct pci_io *common = &vp->common;
@@ -76,7 +81,7 @@ static const char *modern_queue_enable(struct vpci *vp, uint16_t index, const st
     offset = (uint64_t)pci_io_read16(common, COMMON(queue_notify_off)) * vp->notify_multiplier;
     if (offset % 2 != 0 || offset + 2 > vp->notify.bytes)
         return "the device's doorbell lies outside its notification structure";
-    vp->doorbell[index] = (uint32_t)offset;
+    *doorbell(vp, index) = (uint32_t)offset;
 
     pci_io_write16(common, COMMON(queue_size), vq->size);
     write_address(common, COMMON(queue_desc), vq->desc);
@@ -88,7 +93,7 @@ static const char *modern_queue_enable(struct vpci *vp, uint16_t index, const st
 
 static void modern_notify(struct vpci *vp, uint16_t index)
 {
-    pci_io_write16(&vp->notify, vp->doorbell[index], index); /* [virtio 4.1.5.2.1] */
+    pci_io_write16(&vp->notify, *doorbell(vp, index), index); /* [virtio 4.1.5.2.1] */
 }
 
 static uint8_t modern_generation(struct vpci *vp)

@@ -84,6 +84,10 @@
 /* Out-of-order frames that a connection can keep whatever the others do. */
 #define CONFIG_OOSEQ_OWN 4
 
+/* Entries of a control queue, of which one command at a time takes two; a legacy device says how
+ * many there are. */
+#define CONFIG_CTRL_RING 64
+
 /* Frames handled per direction in one turn of the main loop: large enough to spread one doorbell
  * over many frames, small enough that timers, control and log get their turn within 1 ms. */
 #define CONFIG_RX_BATCH 64

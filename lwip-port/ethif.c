@@ -19,6 +19,7 @@
 #include "lwip/snmp.h"
 #include "lwip/stats.h"
 #include "netif/ethernet.h"
+#include "announce.h"
 #include "config.h"
 #include "fault.h"
 #include "offload.h"
@@ -161,6 +162,16 @@ void ethif_follow_link(struct ethif *e)
         netif_set_link_down(&e->netif);
 }
 
+/* Once there is room for all of it, so that it is not done in vain. */
+static void follow_announcement(struct ethif *e)
+{
+    if (!vnet_announce_due(e->vn) || !netif_is_link_up(&e->netif) ||
+        vnet_tx_room(e->vn, false) < ANNOUNCE_FRAMES)
+        return;
+    announce(&e->netif);
+    vnet_announced(e->vn);
+}
+
 /* A frame received may call for one to be sent. While the device gives transmit buffers back,
  * receive waits for them instead of losing answers, and the ring keeps the frames meanwhile; a
  * device that gives none back for TX_PATIENCE_NS does not stop what needs no answer. */
@@ -180,6 +191,7 @@ unsigned ethif_poll(struct ethif *e, uint64_t now_ns)
     struct netbuf *frames[CONFIG_RX_BATCH];
 
     ethif_follow_link(e);
+    follow_announcement(e);
     const unsigned n = vnet_rx_poll(e->vn, frames, rx_budget(e, now_ns));
     for (unsigned i = 0; i < n; i++) {
         rx_frame(e, frames[i]);

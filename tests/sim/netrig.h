@@ -77,6 +77,7 @@ struct rig {
     bool silent;        /* the driver wants to know, once, whether somebody waits for frames, */
     bool asked;         /* and was told this */
     bool tx_csum;       /* the device completes checksums */
+    bool announce_due;  /* the device asks for an announcement */
     uint32_t rx_piece;  /* bytes of a receive buffer, of which a frame may take several; 0: any */
     uint8_t rx_offload; /* NETBUF_* of the frames that rig_inject() gets */
 };

@@ -210,6 +210,18 @@ bool vnet_tx_csum(const struct vnet *vn)
     return rig.tx_csum;
 }
 
+bool vnet_announce_due(const struct vnet *vn)
+{
+    (void)vn;
+    return rig.announce_due;
+}
+
+void vnet_announced(struct vnet *vn)
+{
+    (void)vn;
+    rig.announce_due = false;
+}
+
 bool vnet_link_up(const struct vnet *vn)
 {
     (void)vn;

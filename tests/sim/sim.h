@@ -91,7 +91,9 @@ unsigned sim_records(const char *event);
 /* ---- a virtio network device ------------------------------------------------------------------
  */
 
-enum { SIM_RXQ, SIM_TXQ, SIM_QUEUES };
+/* Queues of frames, and the control queue, which has no interrupt: SIM_QUEUES as an interrupt is
+ * the configuration's. */
+enum { SIM_RXQ, SIM_TXQ, SIM_QUEUES, SIM_CTLQ = SIM_QUEUES, SIM_SLOTS };
 
 #define SIM_F_CSUM            (1ull << 0)
 #define SIM_F_GUEST_CSUM      (1ull << 1)
@@ -102,6 +104,9 @@ enum { SIM_RXQ, SIM_TXQ, SIM_QUEUES };
 #define SIM_F_GUEST_ECN       (1ull << 9)
 #define SIM_F_MRG_RXBUF       (1ull << 15)
 #define SIM_F_STATUS          (1ull << 16)
+#define SIM_F_CTRL_VQ         (1ull << 17)
+#define SIM_F_GUEST_ANNOUNCE  (1ull << 21)
+#define SIM_F_MQ              (1ull << 22)
 #define SIM_F_ANY_LAYOUT      (1ull << 27)
 #define SIM_F_INDIRECT_DESC   (1ull << 28)
 #define SIM_F_EVENT_IDX       (1ull << 29)
@@ -187,7 +192,7 @@ struct sim_nic {
     uint16_t msix_n;     /* entries of the table; 0: no MSI-X */
     uint16_t vectors_ok; /* so many vectors can be assigned at a time; more: NO_VECTOR */
     uint8_t mac[6];
-    uint16_t link_status, mtu;
+    uint16_t link_status, mtu, max_pairs;
     uint32_t config_len; /* bytes of device configuration it announces */
 
     /* How it misbehaves */
@@ -222,7 +227,7 @@ struct sim_nic {
     bool config_vector_unread;
     unsigned vectors_used;
     unsigned resets; /* completed */
-    struct sim_queue q[SIM_QUEUES];
+    struct sim_queue q[SIM_SLOTS];
     uint8_t msix_table[2048 * 16];
 
     /* What it sent */
@@ -313,6 +318,16 @@ bool sim_rx(struct sim_nic *n, const void *frame, uint32_t len);
 
 /* Sends at most max frames and completes them; returns how many. */
 unsigned sim_tx(struct sim_nic *n, unsigned max);
+
+/* Which of q[] the device's queue of this number is; SIM_SLOTS: none that a driver may use. The
+ * control queue is behind all pairs with MQ, else behind the first [5.1.2]. */
+unsigned sim_slot(const struct sim_nic *n, uint32_t number);
+
+/* Takes a command off the control queue and answers it; false: there is none. Class, command. */
+bool sim_ctrl(struct sim_nic *n, uint8_t answer, uint8_t said[2]);
+
+/* Asks for an announcement, and interrupts. */
+void sim_announce(struct sim_nic *n);
 
 /* Raises the interrupt of a queue or, with SIM_QUEUES, of a configuration change. */
 void sim_interrupt(struct sim_nic *n, unsigned q);

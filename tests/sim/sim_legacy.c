@@ -49,8 +49,9 @@ struct sim_nic *sim_add_legacy_nic(uint8_t slot)
 
 static struct sim_queue *selected(struct sim_nic *n)
 {
-    return n->queue_select < SIM_QUEUES && n->queue_select < n->num_queues ? &n->q[n->queue_select]
-                                                                           : NULL;
+    unsigned slot = sim_slot(n, n->queue_select);
+
+    return slot < SIM_SLOTS ? &n->q[slot] : NULL;
 }
 
 /* Where the configuration begins, which is also where the registers end. */
@@ -179,19 +180,21 @@ static void write_page(struct sim_nic *n, uint32_t v)
     q->driver = q->desc + 16ull * q->size;
     q->device = (q->driver + 6 + 2ull * q->size + PAGE - 1) / PAGE * PAGE;
     q->enabled = true;
-    sim_queue_enable(n, n->queue_select);
+    sim_queue_enable(n, sim_slot(n, n->queue_select));
 }
 
 static void notify(struct sim_nic *n, uint32_t v)
 {
-    if (v >= SIM_QUEUES)
+    unsigned slot = sim_slot(n, v);
+
+    if (slot == SIM_SLOTS)
         sim_breach("4.1.5.2.1", "doorbell %u", v);
     else if (!(n->status & DRIVER_OK))
         sim_breach("3.1.1", "doorbell before DRIVER_OK");
-    else if (!n->q[v].enabled)
+    else if (!n->q[slot].enabled)
         sim_breach("3.1.1", "doorbell of a queue that is not enabled");
     else
-        sim_doorbell(n, v);
+        sim_doorbell(n, slot);
 }
 
 void sim_legacy_write(struct sim_nic *n, uint32_t at, unsigned width, uint32_t v)

@@ -28,6 +28,8 @@ void sim_check_dependencies(const struct sim_nic *n)
         {SIM_F_GUEST_TSO4, SIM_F_GUEST_CSUM},
         {SIM_F_GUEST_TSO6, SIM_F_GUEST_CSUM},
         {SIM_F_GUEST_ECN, SIM_F_GUEST_TSO4 | SIM_F_GUEST_TSO6},
+        {SIM_F_GUEST_ANNOUNCE, SIM_F_CTRL_VQ},
+        {SIM_F_MQ, SIM_F_CTRL_VQ},
     };
 
     for (unsigned i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
@@ -78,4 +80,21 @@ uint32_t sim_rx_header(const struct sim_nic *n, uint8_t *h, uint32_t bytes, uint
         sim_put16(h + H_NUM_BUFFERS, n->num_buffers_set ? n->num_buffers : (uint16_t)pieces);
     }
     return pieces;
+}
+
+unsigned sim_slot(const struct sim_nic *n, uint32_t number)
+{
+    uint32_t control = n->accepted & SIM_F_MQ ? 2u * n->max_pairs : 2;
+
+    if (number >= n->num_queues)
+        return SIM_SLOTS;
+    if (number < SIM_QUEUES)
+        return number;
+    return n->accepted & SIM_F_CTRL_VQ && number == control ? SIM_CTLQ : SIM_SLOTS;
+}
+
+void sim_announce(struct sim_nic *n)
+{
+    n->link_status |= 2;
+    sim_interrupt(n, SIM_QUEUES);
 }

@@ -58,7 +58,7 @@ struct sim_nic *sim_nics(unsigned i)
 void sim_forget_nics(void)
 {
     for (unsigned i = 0; i < nic_n; i++) {
-        for (unsigned q = 0; q < SIM_QUEUES; q++)
+        for (unsigned q = 0; q < SIM_SLOTS; q++)
             sim_queue_reset(nics[i], q);
         free(nics[i]);
     }
@@ -133,10 +133,11 @@ struct sim_nic *sim_add_bare_nic(uint8_t slot)
     n->msix_n = n->vectors_ok = 3;
     memcpy(n->mac, mac, sizeof(mac));
     n->link_status = 1;
+    n->max_pairs = 1;
     n->mtu = 1500;
     n->config_len = 12;
     n->hdr_junk = 0xee;
-    for (unsigned q = 0; q < SIM_QUEUES; q++) {
+    for (unsigned q = 0; q < SIM_SLOTS; q++) {
         n->q[q].max = 256;
         n->q[q].notify_off = (uint16_t)(2 - q); /* not the queue's index */
         n->q[q].vector = NO_VECTOR;
@@ -183,7 +184,7 @@ static void complete_reset(struct sim_nic *n)
     n->accepted = 0;
     n->config_vector = NO_VECTOR;
     n->resets++;
-    for (unsigned q = 0; q < SIM_QUEUES; q++)
+    for (unsigned q = 0; q < SIM_SLOTS; q++)
         sim_queue_reset(n, q);
 }
 
@@ -223,7 +224,7 @@ void sim_check_vectors_read(const struct sim_nic *n)
 {
     if (n->config_vector_unread)
         sim_breach("4.1.5.1.2.2", "the configuration's vector was not read back");
-    for (unsigned q = 0; q < SIM_QUEUES; q++)
+    for (unsigned q = 0; q < SIM_SLOTS; q++)
         if (n->q[q].vector_unread)
             sim_breach("4.1.5.1.2.2", "the vector of queue %u was not read back", q);
 }
@@ -291,8 +292,9 @@ static void write_feature(struct sim_nic *n, uint32_t v)
 
 static struct sim_queue *selected(struct sim_nic *n)
 {
-    return n->queue_select < SIM_QUEUES && n->queue_select < n->num_queues ? &n->q[n->queue_select]
-                                                                           : NULL;
+    unsigned slot = sim_slot(n, n->queue_select);
+
+    return slot < SIM_SLOTS ? &n->q[slot] : NULL;
 }
 
 bool sim_msix_on(const struct sim_nic *n)
@@ -386,7 +388,7 @@ static void write_enable(struct sim_nic *n, uint32_t v)
     }
     if (can_enable(n, q, v)) {
         q->enabled = true;
-        sim_queue_enable(n, n->queue_select);
+        sim_queue_enable(n, sim_slot(n, n->queue_select));
     }
 }
 
@@ -502,6 +504,9 @@ uint32_t sim_config_read(struct sim_nic *n, uint32_t at, unsigned width)
     } else if (at == 6 && width == 2) {
         need = SIM_F_STATUS;
         v = n->link_status;
+    } else if (at == 8 && width == 2) {
+        need = SIM_F_MQ;
+        v = n->max_pairs;
     } else if (at == 10 && width == 2) {
         need = SIM_F_MTU;
         v = n->mtu;
@@ -515,16 +520,18 @@ uint32_t sim_config_read(struct sim_nic *n, uint32_t at, unsigned width)
 
 static void write_notify(struct sim_nic *n, uint32_t at, unsigned width, uint32_t v)
 {
+    unsigned slot = sim_slot(n, v);
+
     if (width != 2)
         sim_breach("4.1.5.2.1", "doorbell with %u bytes", width);
-    if (v >= SIM_QUEUES || at != n->q[v].notify_off * n->notify_multiplier)
+    if (slot == SIM_SLOTS || at != n->q[slot].notify_off * n->notify_multiplier)
         sim_breach("4.1.5.2.1", "doorbell %u at 0x%x", v, at);
     else if (!(n->status & DRIVER_OK))
         sim_breach("3.1.1", "doorbell before DRIVER_OK");
-    else if (!n->q[v].enabled)
+    else if (!n->q[slot].enabled)
         sim_breach("3.1.1", "doorbell of a queue that is not enabled");
     else
-        sim_doorbell(n, v);
+        sim_doorbell(n, slot);
 }
 
 /* A place in BAR 2 stands for one in BAR 4. */

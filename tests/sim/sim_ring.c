@@ -116,7 +116,7 @@ uint32_t sim_room(const struct sim_nic *n, unsigned qi, uint32_t id)
 void sim_lie(struct sim_nic *n)
 {
     n->at_odds = true;
-    for (unsigned k = 0; k < SIM_QUEUES; k++)
+    for (unsigned k = 0; k < SIM_SLOTS; k++)
         for (unsigned id = 0; id < n->q[k].size; id++)
             if (has(&n->q[k], id))
                 unpoison(&n->q[k].entries[id]);
@@ -223,7 +223,9 @@ static void check_entry(struct sim_nic *n, unsigned qi, const struct sim_entry *
         sim_breach("5.1.6.3.1", "receive buffer of %u bytes, and %u to read", in, out);
     if (qi == SIM_TXQ && (in != 0 || out < header))
         sim_breach("5.1.6.2.1", "transmit buffer of %u bytes, and %u to write", out, in);
-    if (n->interface == SIM_LEGACY && !(n->accepted & SIM_F_ANY_LAYOUT) &&
+    if (qi == SIM_CTLQ && (out != 2 || in != 1))
+        sim_breach("5.1.6.5", "a command of %u bytes, and %u to answer", out, in);
+    if (qi != SIM_CTLQ && n->interface == SIM_LEGACY && !(n->accepted & SIM_F_ANY_LAYOUT) &&
         (e->segs != 2 || e->seg[0].len != header))
         sim_breach("2.7.4.3", "header and frame share a descriptor");
     /* Poisoned is what a device has already, and what lies outside every object. */
@@ -265,7 +267,7 @@ static struct sim_place locate(const volatile void *ptr, unsigned width)
     uint64_t p = (uint64_t)(uintptr_t)ptr;
 
     for (unsigned i = 0; sim_nics(i) != NULL; i++)
-        for (unsigned k = 0; k < SIM_QUEUES; k++) {
+        for (unsigned k = 0; k < SIM_SLOTS; k++) {
             struct sim_nic *n = sim_nics(i);
             const struct sim_queue *q = &n->q[k];
             const uint64_t base[] = {0, q->desc, q->driver, q->device};
@@ -315,7 +317,7 @@ uint64_t sim_shm_read(const volatile void *p, unsigned width)
 static void table_written(void)
 {
     for (unsigned i = 0; sim_nics(i) != NULL; i++)
-        for (unsigned k = 0; k < SIM_QUEUES; k++)
+        for (unsigned k = 0; k < SIM_SLOTS; k++)
             sim_nics(i)->q[k].need_wmb |= sim_nics(i)->q[k].enabled;
 }
 
@@ -338,7 +340,7 @@ void sim_shm_write(volatile void *p, unsigned width, uint64_t v)
 void sim_barrier(enum sim_barrier kind)
 {
     for (unsigned i = 0; sim_nics(i) != NULL; i++)
-        for (unsigned k = 0; k < SIM_QUEUES; k++) {
+        for (unsigned k = 0; k < SIM_SLOTS; k++) {
             struct sim_queue *q = &sim_nics(i)->q[k];
             if (kind == SIM_MB)
                 q->need_mb_kick = q->need_mb_sleep = false;
@@ -369,7 +371,7 @@ void sim_doorbell(struct sim_nic *n, unsigned qi)
 
 void sim_settled(struct sim_nic *n)
 {
-    for (unsigned k = 0; k < SIM_QUEUES; k++)
+    for (unsigned k = 0; k < SIM_SLOTS; k++)
         sim_owed(n, k);
 }
 
@@ -388,7 +390,7 @@ bool sim_take(struct sim_nic *n, unsigned qi, uint16_t *id)
 void sim_use_raw(struct sim_nic *n, unsigned qi, uint32_t id, uint32_t len)
 {
     sim_format(n)->complete(n, qi, id, len);
-    if (sim_format(n)->interrupt_wanted(n, qi))
+    if (sim_format(n)->interrupt_wanted(n, qi) && qi != SIM_CTLQ)
         sim_interrupt(n, qi);
 }
 
@@ -405,7 +407,7 @@ void sim_use(struct sim_nic *n, unsigned qi, uint32_t id, uint32_t len)
 void sim_used_jump(struct sim_nic *n, unsigned qi, uint16_t idx)
 {
     sim_format(n)->jump(n, qi, idx);
-    if (sim_format(n)->interrupt_wanted(n, qi))
+    if (sim_format(n)->interrupt_wanted(n, qi) && qi != SIM_CTLQ)
         sim_interrupt(n, qi);
 }
 
@@ -488,4 +490,16 @@ unsigned sim_tx(struct sim_nic *n, unsigned max)
         sim_use(n, SIM_TXQ, id, 0);
     }
     return sent;
+}
+
+bool sim_ctrl(struct sim_nic *n, uint8_t answer, uint8_t said[2])
+{
+    uint16_t id;
+
+    if (!sim_take(n, SIM_CTLQ, &id))
+        return false;
+    transfer(&n->q[SIM_CTLQ].entries[id], false, 0, said, 2);
+    transfer(&n->q[SIM_CTLQ].entries[id], true, 0, &answer, 1);
+    sim_use(n, SIM_CTLQ, id, 1);
+    return true;
 }

@@ -4,6 +4,7 @@ their header on the way to the host's kernel as well."""
 
 import os
 import socket
+import struct
 import subprocess
 import threading
 
@@ -132,3 +133,101 @@ def test_every_mtu_with_every_kind_of_buffer(boot, log_dir, mtu, words):
         assert stats["alloc_failures"] == 0
         drops = rx_queue(guest)["drops"]
         assert drops == {reason: 0 for reason in drops}
+
+
+def queue_of(guest, nic, name):
+    return next(q for q in guest.stats()["queues"] if (q["nic"], q["queue"]) == (nic, name))
+
+
+# ---- control queue, queue pairs -------------------------------------------------------------------
+
+
+def capture(interface):
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
+    sock.bind((interface, 0))
+    sock.settimeout(60)
+    return sock
+
+
+def wait_frame(sock, match):
+    while True:
+        frame = sock.recv(1 << 16)
+        if match(frame):
+            return frame
+
+
+@pytest.mark.parametrize("options", [{}, {"packed": "on"}, {"disable-modern": "on"}], ids=str)
+def test_announcement_is_made_when_the_device_asks(boot, tap, options):
+    guest = boot(net=tap, options=options)
+    assert {"ctrl_vq", "guest_announce"} <= set(nic(guest)["features"])
+    mac = bytes.fromhex(tap.mac.replace(":", ""))
+    ip4 = socket.inet_aton(tap.guest4)
+    ours = struct.pack("!HHHBBH", 0x0806, 1, 0x0800, 6, 4, 1) + mac + ip4
+
+    def gratuitous_arp(frame):
+        return frame[6:12] == mac and frame[12:32] == ours and frame[38:42] == ip4
+
+    with capture(tap.name) as wire:
+        guest.qmp.command("announce-self", initial=50, max=100, rounds=1, step=50)
+        wait_frame(wire, gratuitous_arp)
+    data = os.urandom(100_000)
+    assert echo(tap.guest4, data) == data
+    while queue_of(guest, "net0", "ctrl")["packets"] == 0:
+        pass  # the device was told as well: it answers, or the test's time is up
+    assert queue_of(guest, "net0", "ctrl")["drops"] == {"timeout": 0}
+
+
+@pytest.mark.parametrize("words", ["", "features=-ctrl_vq", "features=-mq"])
+def test_first_of_several_queue_pairs_is_used(boot, log_dir, words):
+    with networks.Tap(queues=4) as tap:
+        guest = boot(words, net=tap, options={"mq": "on", "vectors": 10})
+        features = nic(guest)["features"]
+        assert ("mq" in features) == (words == "")
+        assert ("ctrl_vq" in features) == (words != "features=-ctrl_vq")
+        check_traffic(guest)
+        if "ctrl_vq" in features:
+            guest.qmp.command("announce-self", initial=50, max=100, rounds=1, step=50)
+            assert echo(tap.guest4, b"x" * 1000) == b"x" * 1000
+
+
+# ---- several NICs -----------------------------------------------------------------------------------
+
+
+def test_four_nics_carry_traffic_at_once(boot, log_dir):
+    """Each of another kind, all at full speed: each has its own buffers and counters."""
+    taps = [networks.Tap() for _ in range(4)]
+    try:
+        options = [{}, {"packed": "on"}, {"disable-modern": "on"}, {"vectors": 0}]
+        words = ["net2.rx=mergeable"]
+        for k, tap in enumerate(taps[1:], 1):
+            words.append(f"net{k}.ip={tap.guest4}/{tap.prefix4}")
+            words.append(f"net{k}.ip6={tap.guest6}/{tap.prefix6}" if tap.has_ipv6 else f"net{k}.ip6=off")
+        more = [tap.nic(**o) for tap, o in zip(taps[1:], options[1:])]
+        guest = boot(" ".join(words), net=taps[0], more_nics=more)
+        assert [record["rx_ring"] for record in guest.find("nic")] == [64, 64, 256, 64]
+        clients = [
+            subprocess.Popen(
+                ["iperf3", "-c", tap.guest4, "-t", "3", *reverse],
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            )
+            for tap in taps
+            for reverse in ([], ["-R"])
+        ]  # fmt: skip
+        for tap in taps:
+            data = os.urandom(200_000)
+            assert echo(tap.guest4, data) == data
+        for client in clients:
+            output = client.communicate(timeout=90)[0]
+            assert client.returncode == 0, output
+        stats = guest.stats()
+        assert stats["alloc_failures"] == 0
+        for k in range(4):
+            for name in ("rx", "tx"):
+                queue = next(q for q in stats["queues"] if (q["nic"], q["queue"]) == (f"net{k}", name))
+                assert queue["bytes"] > 1_000_000
+                assert queue["resets"] == 0
+            owners = stats["buffers"][f"net{k}.rx"]
+            assert owners["free"] + owners["stack"] + owners["device"] == owners["size"]
+    finally:
+        for tap in taps:
+            tap.close()

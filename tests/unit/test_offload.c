@@ -407,6 +407,47 @@ static void what_is_neither_tcp_nor_udp_is_left_alone(void **state)
         assert_false(offload_csum_begin(frame, len, &c));
 }
 
+/* ---- announcements ----------------------------------------------------------------------------
+ */
+
+static void announcement_names_every_address(void **state)
+{
+    struct rig_frame f;
+    unsigned arp = 0, na = 0;
+
+    (void)state;
+    rig_drop_frames();
+    rig.announce_due = true;
+    rig_pump();
+    assert_false(rig.announce_due);
+    while (rig_next_frame(&f)) {
+        static const uint8_t own[4] = {10, 0, 2, 2};
+
+        if (f.data[12] == 8 && f.data[13] == 6) { /* who has our address, and we say so */
+            assert_memory_equal(f.data + 22, rig_guest_mac, 6);
+            assert_memory_equal(f.data + 28, own, 4);
+            assert_memory_equal(f.data + 38, own, 4);
+            arp++;
+        } else if (f.data[12] == 0x86 && f.data[20] == 58 && f.data[54] == 136) {
+            assert_int_equal(f.data[21], 255);
+            assert_int_equal(f.data[38], 0xff); /* to all nodes */
+            assert_int_equal(f.data[58], 0x20); /* override */
+            assert_memory_equal(f.data + 22, f.data + 62, 16);
+            assert_memory_equal(f.data + 80, rig_guest_mac, 6);
+            na++;
+        }
+    }
+    assert_int_equal(arp, 1);
+    assert_int_equal(na, 1);
+    rig.announce_due = true;
+    rig.link_up = false; /* not into the void */
+    rig_pump();
+    assert_true(rig.announce_due);
+    rig.link_up = true;
+    rig_pump();
+    assert_false(rig.announce_due);
+}
+
 static int teardown(void **state)
 {
     udp_remove(udp);
@@ -430,6 +471,7 @@ int main(void)
         T(checksums_of_what_is_sent_are_right),
         T(checksum_of_a_datagram_is_never_0),
         T(what_is_neither_tcp_nor_udp_is_left_alone),
+        T(announcement_names_every_address),
     };
     return cmocka_run_group_tests_name("offload", tests, NULL, NULL);
 }

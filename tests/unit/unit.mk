@@ -30,7 +30,7 @@ UNIT_LWIP         := $(addprefix build/lwip/src/,core/def.c core/inet_chksum.c c
                      core/ipv4/ip4.c core/ipv4/ip4_addr.c core/ipv6/ethip6.c core/ipv6/icmp6.c core/ipv6/ip6.c \
                      core/ipv6/ip6_addr.c core/ipv6/mld6.c core/ipv6/nd6.c netif/ethernet.c)
 UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_kernel.c netrig_mem.c netrig_vnet.c) \
-                     $(addprefix lwip-port/,chksum.c ethif.c netport.c netport_stats.c offload.c port.c silence.c) \
+                     $(addprefix lwip-port/,announce.c chksum.c ethif.c netport.c netport_stats.c offload.c port.c silence.c) \
                      kernel/fault.c kernel/ipaddr.c kernel/json.c kernel/format.c $(UNIT_LWIP)
 UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc
 UNIT_NETRIG_NEEDS := build/lwip/.stamp
@@ -116,7 +116,7 @@ UNIT_NEEDS_test_small := $(UNIT_NETRIG_NEEDS)
 UNIT_DRIVER := drivers/netbuf.c drivers/pci.c drivers/virtqueue.c drivers/virtqueue_split.c drivers/virtio_pci.c \
                drivers/virtio_pci_legacy.c drivers/virtio_pci_modern.c drivers/virtio_net.c drivers/virtio_net_irq.c \
                drivers/virtio_net_up.c drivers/virtio_net_stats.c \
-               drivers/virtio_net_bufs.c drivers/virtio_net_features.c drivers/virtio_net_hdr.c drivers/virtio_net_merge.c \
+               drivers/virtio_net_bufs.c drivers/virtio_net_ctrl.c drivers/virtio_net_features.c drivers/virtio_net_hdr.c drivers/virtio_net_merge.c \
                drivers/virtio_net_stall.c drivers/virtio_net_watch.c drivers/virtqueue_packed.c kernel/fault.c
 UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci test_virtio_net test_virtio_net_up test_sim
 UNIT_SRC_test_netbuf    := tests/unit/test_netbuf.c drivers/netbuf.c $(UNIT_SIM)
@@ -142,7 +142,8 @@ UNIT_SRC_test_ledger_driver_lean    := $(UNIT_SRC_test_ledger_driver)
 UNIT_CFLAGS_test_ledger_driver_lean := -DLEAN
 UNIT_TESTS += test_watch
 UNIT_SRC_test_watch      := tests/unit/test_watch.c $(UNIT_DRIVER) $(UNIT_SIM)
-UNIT_TESTS += test_vnet_features
+UNIT_TESTS += test_vnet_features test_vnet_ctrl
+UNIT_SRC_test_vnet_ctrl := tests/unit/test_vnet_ctrl.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_SRC_test_vnet_features := tests/unit/test_vnet_features.c kernel/conf.c kernel/conf_fault.c kernel/ipaddr.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_SRC_test_sim        := tests/unit/test_sim.c $(UNIT_SIM)
 UNIT_SRC_test_pci        := tests/unit/test_pci.c drivers/pci.c $(UNIT_SIM)

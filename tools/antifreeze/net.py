@@ -77,17 +77,18 @@ class Tap:
     kind = "tap"
     _next = 1
 
-    def __init__(self, mtu=1500):
+    def __init__(self, mtu=1500, queues=1):
         k = Tap._next
         Tap._next += 1
         self.name = f"tap{k}"
         self.mtu = mtu
+        self.queues = queues
         self.host4, self.guest4, self.prefix4 = f"10.77.{k}.1", f"10.77.{k}.2", 24
         self.host6, self.guest6, self.prefix6 = f"fd77:{k}::1", f"fd77:{k}::2", 64
         self.pool4 = (f"10.77.{k}.100", f"10.77.{k}.150")
         self.mac = f"52:54:00:77:{k >> 8:02x}:{k & 255:02x}"  # the guest's
         self._dnsmasq = None
-        _ip(f"tuntap add dev {self.name} mode tap")
+        _ip(f"tuntap add dev {self.name} mode tap" + (" multi_queue" if queues > 1 else ""))
         sysctl = pathlib.Path("/proc/sys/net/ipv6/conf") / self.name
         self.has_ipv6 = sysctl.is_dir()
         if self.has_ipv6:
@@ -106,7 +107,10 @@ class Tap:
         self.close()
 
     def nic(self, **options):
-        return qemu.Nic.tap(self.name, self.mac, **options)
+        nic = qemu.Nic.tap(self.name, self.mac, **options)
+        if self.queues > 1:
+            nic.netdev += f",queues={self.queues}"
+        return nic
 
     def config(self, nic="net0"):
         """The fixed addresses."""
