@@ -36,7 +36,8 @@ static inline uint64_t iperf3_order_jitter_ns(const struct iperf3_order *o)
     return o->jitter16_ns / 16;
 }
 
-/* The longest time between two signs of progress in one direction. */
+/* The longest time between two signs of progress in one direction. Its times are those of
+ * netport_run_ns(): what the host did not let us run is nobody's gap. */
 struct iperf3_gap {
     bool on;          /* this direction is used */
     bool progress;    /* set by whoever moves data; taken back once a turn */

@@ -62,8 +62,8 @@ void iperf3_report_interval(struct iperf3_session *s, uint64_t now)
         .tx_packets = sum.tx_packets - s->mark.tx_packets,
         .rx_packets = sum.rx_packets - s->mark.rx_packets,
     };
-    uint64_t rx_gap = iperf3_gap_interval_ns(&s->rx_gap, now);
-    uint64_t tx_gap = iperf3_gap_interval_ns(&s->tx_gap, now);
+    uint64_t rx_gap = iperf3_gap_interval_ns(&s->rx_gap, netport_run_ns(now));
+    uint64_t tx_gap = iperf3_gap_interval_ns(&s->tx_gap, netport_run_ns(now));
     struct json *j = begin("interval", s);
 
     json_u64(j, "start_us", (s->mark_ns - s->start_ns) / NS_PER_US);

@@ -144,8 +144,8 @@ void iperf3_session_start(struct iperf3_session *s, uint64_t now)
     s->turn = s->streams;
     s->mark_ns = now;
     s->interval_ns = apps_conf->interval_ns != 0 ? now + apps_conf->interval_ns : UINT64_MAX;
-    iperf3_gap_start(&s->rx_gap, p->bidir || !p->reverse, now);
-    iperf3_gap_start(&s->tx_gap, p->bidir || p->reverse, now);
+    iperf3_gap_start(&s->rx_gap, p->bidir || !p->reverse, netport_run_ns(now));
+    iperf3_gap_start(&s->tx_gap, p->bidir || p->reverse, netport_run_ns(now));
     if (!p->udp)
         iperf3_tcp_sort(s);
     for (struct iperf3_stream *st = s->streams; st != NULL; st = st->next) {
@@ -159,8 +159,8 @@ void iperf3_session_start(struct iperf3_session *s, uint64_t now)
 void iperf3_session_stop(struct iperf3_session *s, uint64_t now)
 {
     s->stop_ns = now;
-    iperf3_gap_interval_ns(&s->rx_gap, now);
-    iperf3_gap_interval_ns(&s->tx_gap, now);
+    iperf3_gap_interval_ns(&s->rx_gap, netport_run_ns(now));
+    iperf3_gap_interval_ns(&s->tx_gap, netport_run_ns(now));
     for (struct iperf3_stream *st = s->streams; st != NULL; st = st->next) {
         if (!s->params.udp)
             iperf3_tcp_finish(st);
@@ -294,8 +294,8 @@ unsigned iperf3_session_turn(struct iperf3_session *s, uint64_t now)
 {
     if (s->state != IPERF3_RUNNING)
         return 0;
-    iperf3_gap_turn(&s->rx_gap, now);
-    iperf3_gap_turn(&s->tx_gap, now);
+    iperf3_gap_turn(&s->rx_gap, netport_run_ns(now));
+    iperf3_gap_turn(&s->tx_gap, netport_run_ns(now));
     if (s->rx_gap.on)
         netport_rx_due(s->netif);
     if (!s->warm && now >= s->measure_ns)

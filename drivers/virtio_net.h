@@ -165,6 +165,10 @@ uint64_t vnet_alloc_failures(const struct vnet *vn);
 uint64_t vnet_gap_max_ns(const struct vnet *vn, bool tx);
 void vnet_rx_due(struct vnet *vn, bool due);
 
+/* Time in which the loop was not run, ns: the sum over all pauses of 50 ms and more between turns.
+ */
+uint64_t vnet_late_ns(const struct vnet *vn);
+
 /* True from time to time while nothing is received: then the caller finds out whether somebody
  * waits for frames of this NIC, and if so asks its network something that has to be answered.
  * Either way he calls vnet_rx_probed(). Where answers fail to come, the device is reset once, then

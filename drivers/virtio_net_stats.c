@@ -99,6 +99,11 @@ uint64_t vnet_gap_max_ns(const struct vnet *vn, bool tx)
     return tx ? vn->tx.gap_max_ns : vn->rx.gap_max_ns;
 }
 
+uint64_t vnet_late_ns(const struct vnet *vn)
+{
+    return vn->watch.late_ns;
+}
+
 void vnet_rx_due(struct vnet *vn, bool due)
 {
     vn->rx_due = due;

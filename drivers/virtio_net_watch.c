@@ -332,6 +332,7 @@ uint64_t vnet_watch_late(struct vnet *vn, uint64_t now_ns)
     }
     if (now_ns - last_ns < LATE_NS)
         return 0;
+    w->late_ns += now_ns - last_ns;
     if (now_ns - last_ns > w->late_max_ns)
         w->late_max_ns = now_ns - last_ns;
     put_off(&vn->rx.watch, now_ns - last_ns, now_ns);

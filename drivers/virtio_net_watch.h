@@ -52,6 +52,7 @@ struct vnet_watch {
     uint64_t stalls[VNET_CAUSES], recoveries[VNET_ACTIONS];
     uint64_t
         stalls_judged;    /* long ones that neither a fault asked for nor somebody else explains */
+    uint64_t late_ns;     /* time that the loop was not run, in all */
     uint64_t late_max_ns; /* longest time that the loop was not run */
     uint64_t woke_ns;     /* last end of a sleep */
     bool turned;          /* there was a turn before this one */

@@ -349,6 +349,11 @@ void netport_rx_due(const struct netif *netif)
     e->rx_due = true;
 }
 
+uint64_t netport_run_ns(uint64_t ns)
+{
+    return ns - vnet_late_ns(ethifs[0].vn); /* each NIC sees the same turns */
+}
+
 bool netport_close(struct tcp_pcb *pcb)
 {
     tcp_arg(pcb, NULL);

@@ -50,6 +50,9 @@ unsigned netport_tx_room(const struct netif *netif);
  */
 void netport_rx_due(const struct netif *netif);
 
+/* A time without all that in which the main loop was not run until now. */
+uint64_t netport_run_ns(uint64_t ns);
+
 /* Close with the connection's fate left to the stack: its priority becomes the lowest, so that a
  * new connection can have its place, and no callback is called again. Never fails: when even a FIN
  * cannot be queued it aborts. Returns true if it aborted (the caller in a callback then returns

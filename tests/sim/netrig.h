@@ -74,6 +74,7 @@ struct rig {
     bool tx_stuck;      /* the device completes nothing: the ring fills up */
     unsigned tx_ring;   /* buffers; CONFIG_TX_RING */
     bool rx_due;        /* what the driver was last told */
+    uint64_t late_ns;   /* as if the loop had not been run for so long in all */
     bool silent;        /* the driver wants to know, once, whether somebody waits for frames, */
     bool asked;         /* and was told this */
     bool tx_csum;       /* the device completes checksums */

@@ -392,6 +392,12 @@ uint64_t vnet_gap_max_ns(const struct vnet *vn, bool tx)
     return 0;
 }
 
+uint64_t vnet_late_ns(const struct vnet *vn)
+{
+    (void)vn;
+    return rig.late_ns;
+}
+
 void vnet_rx_due(struct vnet *vn, bool due)
 {
     if (vn == &nics[0])

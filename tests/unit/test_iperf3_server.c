@@ -904,6 +904,23 @@ static void interval_records_come_each_period_and_show_the_gap(void **state)
     close_all(&c);
 }
 
+static void time_that_the_guest_was_not_run_is_no_gap(void **state)
+{
+    struct client c;
+
+    (void)state;
+    rig.conf.interval_ns = 100 * MS;
+    begin_tcp(&c, "a", "{}", 1);
+    assert_int_equal(rig_tcp_send(&c.data[0], "12345", 5), 5);
+    rig_advance_ms(150);
+    rig.late_ns += 80 * MS;
+    rig_advance_ms(50);
+    assert_int_equal(rig_record_count("interval"), 2);
+    assert_in_range(number_in(rig_record("interval"), "gap_max_us", 0), 105000, 121000);
+    say(&c, IPERF3_DONE);
+    close_all(&c);
+}
+
 static void no_interval_records_where_none_are_wanted(void **state)
 {
     struct client c;
@@ -1318,6 +1335,7 @@ int main(void)
         TEST(warm_up_for_clients_from_3_14_on),
         TEST(test_that_ends_within_its_warm_up_has_moved_nothing),
         TEST(interval_records_come_each_period_and_show_the_gap),
+        TEST(time_that_the_guest_was_not_run_is_no_gap),
         TEST(no_interval_records_where_none_are_wanted),
         TEST(datagrams_beyond_the_mtu_are_refused),
         TEST(tests_beyond_the_streams_are_refused),

@@ -257,6 +257,7 @@ static void time_in_which_we_did_not_run_is_nobodys_stall(void **state)
     assert_int_equal(number("stall", "stalled_us"), 300000000);
     assert_int_equal(sim_records("recovered"), 1);
     assert_int_equal(totals().late_max_ns, 5 * MIN);
+    assert_int_equal(vnet_late_ns(vn), 5 * MIN);
     assert_true(vnet_gap_max_ns(vn, true) < 200 * MS);
     assert_true(vnet_gap_max_ns(vn, false) < 200 * MS);
     assert_int_equal(nic->resets, 1);
@@ -292,6 +293,7 @@ static void short_pauses_of_the_guest_are_measured_only(void **state)
     turn(MS);
     nothing_was_said();
     assert_int_equal(totals().late_max_ns, 150 * MS);
+    assert_int_equal(vnet_late_ns(vn), 20 * 150 * MS);
     assert_true(vnet_gap_max_ns(vn, true) < 10 * MS);
 }
 
