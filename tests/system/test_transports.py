@@ -44,6 +44,14 @@ def test_legacy_device(boot, machine, vectors):
     assert_carries(guest)
 
 
+@pytest.mark.limit(240)
+def test_legacy_device_that_the_firmware_has_used(boot):
+    """OVMF has a driver for it, and leaves the device in a state of its own."""
+    guest = boot(boot="efi", memory_mib=256, options={"disable-modern": "on"})
+    assert nic_of(guest)["transport"] == "legacy"
+    assert_carries(guest)
+
+
 @pytest.mark.parametrize("vectors", [3, 0])
 def test_legacy_device_that_wants_the_header_apart(boot, vectors):
     guest = boot(options={"disable-modern": "on", "any_layout": "off", "vectors": vectors})
@@ -193,6 +201,32 @@ def test_two_devices_share_a_line(boot):
         counts = {queue["irqs"] for queue in guest.stats()["queues"]}
         assert len(counts) == 1, f"not one line: {counts}"
         assert {queue["irq"] for queue in guest.stats()["queues"]} == {"intx"}
+
+
+def test_four_devices_of_four_kinds(boot):
+    kinds = [{"disable-modern": "on", "vectors": 0}, {"packed": "on", "vectors": 2}, {"modern-pio-notify": "on"}]
+    peers = [RawPeer() for _ in kinds]
+    try:
+        words = ["net3.irq=poll"]
+        for k, peer in enumerate(peers, 1):
+            peer.guest_mac, peer.mac = f"52:54:00:8a:{k:02x}:02", f"52:54:00:8a:{k:02x}:01"
+            peer.ip4, peer.guest4 = f"10.90.{k}.1", f"10.90.{k}.2"
+            peer.ip6, peer.guest6 = f"fd90:{k}::1", f"fd90:{k}::2"
+            words.append(peer.config(f"net{k}"))
+        nics = [peer.nic(**kind) for peer, kind in zip(peers, kinds)]
+        guest = boot(append=" ".join(words), more_nics=nics)
+        said = [(nic["transport"], nic["ring"], nic["irq"], nic["vectors"]) for nic in guest.find("nic")]
+        assert said == [
+            ("modern", "split", "msix", 3), ("legacy", "split", "intx", 0),
+            ("modern", "packed", "msix", 2), ("modern", "split", "poll", 0),
+        ]  # fmt: skip
+        for _ in range(2):
+            for peer in peers:
+                assert peer.wait_reachable(4), f"{peer.guest4} does not answer"
+            assert_carries(guest)
+    finally:
+        for peer in peers:
+            peer.__exit__()
 
 
 def test_line_whose_interrupts_were_lost_is_used_again(boot):

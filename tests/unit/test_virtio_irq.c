@@ -388,6 +388,40 @@ static void a_function_that_is_gone_claims_nothing(void **state)
     assert_int_equal(receive(vn), 1);
 }
 
+/* Another device on the line works on while one is unplugged and its driver tries again and again.
+ */
+static void a_function_that_is_gone_leaves_the_line_to_others(void **state)
+{
+    struct sim_nic *other;
+    struct vnet *second;
+
+    (void)state;
+    nic = add_modern(3, false);
+    other = add_legacy(5, false);
+    assert_int_equal(vnet_probe(opt), 2);
+    vn = vnet_get(0);
+    second = vnet_get(1);
+    nic->gone = true;
+    for (unsigned i = 0; i < 3000; i++) {
+        uint64_t before = sim_irqs[VECTOR];
+
+        assert_true(vnet_may_sleep(vn));
+        assert_true(vnet_may_sleep(second));
+        assert_true(sim_rx(other, frame, 60));
+        assert_int_equal(sim_irqs[VECTOR], before + 1);
+        vnet_awake(vn);
+        vnet_awake(second);
+        sim_now_ns += MS;
+        vnet_heartbeat(vn, sim_now_ns);
+        vnet_heartbeat(second, sim_now_ns);
+        assert_int_equal(receive(second), 1);
+    }
+    assert_true(sim_line_claims >= 2998);
+    assert_non_null(strstr(sim_record("error"), "net0"));
+    assert_true(vnet_check(second));
+    nic->gone = false;
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -407,6 +441,7 @@ int main(void)
         T(a_line_that_was_given_up_means_polling),
         T(the_line_works_again_after_a_reset),
         T(a_function_that_is_gone_claims_nothing),
+        T(a_function_that_is_gone_leaves_the_line_to_others),
     };
     return cmocka_run_group_tests_name("virtio_irq", tests, NULL, NULL);
 }
