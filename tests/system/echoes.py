@@ -5,6 +5,8 @@ Each datagram bears its number and so many are on their way at once that no ring
 overflows: then every one must come back, in order, and both ends have counted the same.
 """
 
+import contextlib
+import pathlib
 import select
 import socket
 import struct
@@ -17,23 +19,52 @@ PAYLOAD = 18
 WINDOW = 64
 
 
-def exchange(address, count, window=WINDOW, seconds=60, busy=lambda: None):
-    """`count` datagrams there and back; returns the longest wait for one, in seconds.
+def answer_time(address, seconds=10):
+    """From sending one datagram to its answer; None if that does not come."""
+    with _socket(address) as sock:
+        sock.settimeout(seconds)
+        start = time.monotonic()
+        try:
+            sock.send(bytes(PAYLOAD))
+            sock.recv(2048)
+        except (TimeoutError, ConnectionError):
+            return None
+        return time.monotonic() - start
 
-    busy() is called between batches. Fails when nothing comes back for `seconds`."""
+
+def _socket(address):
+    sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_DGRAM)
+    sock.connect(address)
+    return sock
+
+
+def starved(pids):
+    """Seconds that the threads of these processes were ready to run and this host did not run them."""
+    waited = 0
+    for pid in pids:
+        for thread in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            with contextlib.suppress(OSError):  # it has just ended
+                waited += int(thread.read_text().split()[1])
+    return waited / 1e9
+
+
+def exchange(address, count, window=WINDOW, seconds=60, pids=()):
+    """`count` datagrams there and back; returns the longest wait for a batch of them, in seconds, without the time
+    in which we or these processes had no processor.
+
+    Fails when nothing comes back for `seconds`."""
     batch = max(1, window // 2)
     sent = got = 0
     longest = 0.0
     numbered = bytearray(PAYLOAD)
-    with socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.connect(address)
+    with _socket(address) as sock:
         sock.settimeout(seconds)
         while got < count:
             while sent < min(count, got + window):
                 struct.pack_into("!Q", numbered, 0, sent)
                 sock.send(numbered)
                 sent += 1
-            start = time.monotonic()
+            start = time.monotonic() - starved(pids)
             for _ in range(min(batch, sent - got)):
                 try:
                     answer = sock.recv(2048)
@@ -43,8 +74,7 @@ def exchange(address, count, window=WINDOW, seconds=60, busy=lambda: None):
                 number = struct.unpack_from("!Q", answer)[0]
                 assert number == got, f"number {number} instead of {got}"
                 got += 1
-            longest = max(longest, time.monotonic() - start)
-            busy()
+            longest = max(longest, time.monotonic() - starved(pids) - start)
         assert not select.select([sock], [], [], 0)[0], "more came back than was sent"
     return longest
 

@@ -86,9 +86,11 @@ def markdown(head, rows):
     sections = {}
     for row in rows:
         name, _, case = row["test"].rstrip("]").partition("[")
+        if "fault" in row.get("figures", {}):
+            name, case = "Faults", row["figures"]["fault"]
         sections.setdefault(name, []).append((case or "-", row))
     for name, cases in sections.items():
-        columns = list(dict.fromkeys(key for _, row in cases for key in row.get("figures", {})))
+        columns = dict.fromkeys(key for _, row in cases for key in row.get("figures", {}) if key != "fault")
         text += f"\n## {name}\n\n" + line(["case", "outcome", "s", *columns])
         text += line(["---"] * (3 + len(columns)))
         for case, row in cases:

@@ -7,6 +7,7 @@ import socket
 import time
 
 import pytest
+from books import bar
 
 from antifreeze import qemu
 from peer import RawPeer
@@ -66,7 +67,8 @@ def test_blocked_backend_is_named_and_fails_the_run(boot):
 
 @pytest.mark.parametrize("times", [3, pytest.param(100, marks=pytest.mark.long)])
 @pytest.mark.limit(1200)
-def test_traffic_goes_on_within_a_second_after_a_block(boot, times):
+def test_traffic_goes_on_within_a_second_after_a_block(boot, times, figures):
+    recoveries = []
     with RawPeer(from_guest=1 << 16) as peer:
         guest = boot(append=peer.config("net1"), more_nics=[peer.nic()])
         assert peer.wait_reachable(4)
@@ -77,8 +79,9 @@ def test_traffic_goes_on_within_a_second_after_a_block(boot, times):
             peer.release()
             start = time.monotonic()
             assert peer.ping(timeout=10)
-            assert time.monotonic() - start <= 1
+            recoveries.append(time.monotonic() - start)
             peer.forget()
+        bar(figures, "back-end blocked", 1.0, recoveries)
         stats = guest.stats()
         assert stats["alloc_failures"] == 0
         assert stats["stalls_by_cause"]["backend_blocked"] == times
