@@ -748,6 +748,26 @@ static void neighbour_option_of_no_length_is_refused(void **state)
     alive();
 }
 
+/* 0021: the peer is said to be reached through a neighbour that does not exist. */
+static void redirect_to_nobody_is_forgotten(void **state)
+{
+    uint8_t frame[RIG_FRAME_MAX], m[40] = {137}, reply[8];
+
+    (void)state;
+    rig_udp_send(true, 30000, 7, "ping", 4); /* the answer's destination is known then */
+    rig_advance_ms(10);
+    assert_int_equal(rig_udp_recv(30000, reply, sizeof(reply)), 4);
+    memcpy(m + 8, rig_peer_ip6, 16);
+    m[8 + 15] ^= 0x80;
+    memcpy(m + 24, rig_peer_ip6, 16);
+    rig_inject(frame, rig_build_ip(frame, true, 58, m, sizeof(m)));
+    rig_udp_send(true, 30000, 7, "ping", 4);
+    rig_advance_ms(10);
+    assert_int_equal(rig_udp_recv(30000, reply, sizeof(reply)), -1); /* it is followed */
+    rig_drop_frames();
+    alive();
+}
+
 /* 0003: a path MTU that leaves nothing for a segment. */
 static void path_mtu_has_a_floor(void **state)
 {
@@ -1119,6 +1139,7 @@ int main(void)
         ON_ECHO(unknown_neighbours_hold_one_packet_each),
         ON_ECHO(option_without_its_length_is_ignored),
         ON_ECHO(neighbour_option_of_no_length_is_refused),
+        ON_ECHO(redirect_to_nobody_is_forgotten),
         ON_ECHO(path_mtu_has_a_floor),
         ON_ECHO(mss_option_after_the_handshake_is_ignored),
         ON_ECHO(segment_across_the_edge_of_the_window_is_trimmed),
