@@ -24,7 +24,8 @@ KERNEL_SRC := kernel/acpi.c kernel/conf.c kernel/conf_fault.c kernel/console.c k
 
 DRIVER_SRC := drivers/fw_cfg.c drivers/netbuf.c drivers/pci.c drivers/virtio_net.c \
     drivers/virtio_net_bufs.c drivers/virtio_net_ctrl.c drivers/virtio_net_features.c drivers/virtio_net_hdr.c \
-    drivers/virtio_net_irq.c drivers/virtio_net_merge.c drivers/virtio_net_stall.c \
+    drivers/virtio_net_irq.c drivers/virtio_net_merge.c drivers/virtio_net_queue.c \
+    drivers/virtio_net_stall.c \
     drivers/virtio_net_stats.c drivers/virtio_net_up.c \
     drivers/virtio_net_watch.c drivers/virtio_pci.c \
     drivers/virtio_pci_legacy.c drivers/virtio_pci_modern.c drivers/virtqueue.c \

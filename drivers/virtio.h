@@ -29,6 +29,7 @@
 #define VIRTIO_F_ACCESS_PLATFORM (1ull << 33)
 #define VIRTIO_F_RING_PACKED     (1ull << 34)
 #define VIRTIO_F_ORDER_PLATFORM  (1ull << 36)
+#define VIRTIO_F_RING_RESET      (1ull << 40)
 
 /* Network device feature bits [virtio 5.1.3] */
 #define VIRTIO_NET_F_CSUM           (1ull << 0)
@@ -98,7 +99,10 @@ static_assert(sizeof(struct virtio_pci_common_cfg) == 56, "[virtio 4.1.4.3]");
 static_assert(offsetof(struct virtio_pci_common_cfg, device_status) == 20, "[virtio 4.1.4.3]");
 static_assert(offsetof(struct virtio_pci_common_cfg, queue_desc) == 32, "[virtio 4.1.4.3]");
 
-#define VIRTIO_MSI_NO_VECTOR 0xffffu /* [virtio 4.1.5.1.2.2] */
+/* Behind it, where the structure is long enough: 16 bits, with VIRTIO_F_RING_RESET. */
+#define VIRTIO_PCI_QUEUE_RESET 58u
+
+#define VIRTIO_MSI_NO_VECTOR   0xffffu /* [virtio 4.1.5.1.2.2] */
 
 /* Network device configuration [virtio 5.1.4]. Each field exists only with its feature. */
 struct virtio_net_config {

@@ -171,8 +171,8 @@ uint64_t vnet_late_ns(const struct vnet *vn);
 
 /* True from time to time while nothing is received: then the caller finds out whether somebody
  * waits for frames of this NIC, and if so asks its network something that has to be answered.
- * Either way he calls vnet_rx_probed(). Where answers fail to come, the device is reset once, then
- * the peer is reported to be silent. */
+ * Either way he calls vnet_rx_probed(). Where answers fail to come, the receive queue is reset,
+ * then the device, then the peer is reported to be silent. */
 bool vnet_rx_silent(const struct vnet *vn);
 void vnet_rx_probed(struct vnet *vn, bool asked);
 

@@ -41,6 +41,7 @@ static const struct {
     {VIRTIO_F_ACCESS_PLATFORM, "access_platform", 0},
     {VIRTIO_F_RING_PACKED, "packed", 0},
     {VIRTIO_F_ORDER_PLATFORM, "order_platform", 0},
+    {VIRTIO_F_RING_RESET, "ring_reset", 0},
 };
 
 /* Without any bit of `any` none of `bits` is accepted. Prerequisites before what needs them. */
@@ -70,6 +71,8 @@ uint64_t vnet_choose(const struct vnet *vn, uint64_t offered)
     if (CONFIG_RX_BIG == 0 || /* lwIP's pool is not made for it either */
         vnet_frame_room(vn, chosen, 0) < CONFIG_BUF_BYTES_BIG)
         chosen &= ~VIRTIO_NET_F_GUEST_TSO;
+    if (!vn->vpci.can_reset_queue)
+        chosen &= ~VIRTIO_F_RING_RESET;
     for (unsigned i = 0; i < COUNT(needs); i++)
         if (!(chosen & needs[i].any))
             chosen &= ~needs[i].bits;

@@ -110,6 +110,12 @@ const char *vnet_irq_assign(struct vnet *vn)
                : "irq=intx asks for its interrupt line, of which it has none that works";
 }
 
+bool vnet_irq_again(struct vnet *vn, uint16_t index)
+{
+    return vn->irq != VNET_IRQ_MSIX ||
+           vpci_queue_vector(&vn->vpci, index, entries[vn->vectors][index]);
+}
+
 /* Too many interrupts by the line were nobody's: it is stuck, or the device does not let go. */
 static void give_line_up(struct vnet *vn)
 {

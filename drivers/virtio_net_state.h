@@ -51,6 +51,7 @@ struct vnet_queue {
     uint64_t packets;     /* received and handed up; sent and completed */
     uint64_t bytes;       /* of these, frame bytes without FCS */
     uint64_t kicks;       /* doorbells rung */
+    uint64_t restarts;    /* resets of this queue alone */
     uint64_t completions; /* taken from the ring, dropped frames included */
     uint64_t beat_mark;   /* completions at the last heartbeat */
     uint64_t gap_mark;    /* completions at the last turn */
@@ -170,6 +171,25 @@ void vnet_ctrl_turn(struct vnet *vn);
 /* What the device's configuration says under `status`. */
 void vnet_ctrl_status(struct vnet *vn, uint16_t status);
 
+/* ---- virtio_net_queue.c ---- */
+
+/* Gives both queues their memory. */
+void vnet_queues_init(struct vnet *vn);
+
+/* Start a queue and hand it to the device; with it goes what depends on its length. NULL, or why
+ * that cannot be. */
+const char *vnet_start_rx(struct vnet *vn);
+const char *vnet_start_tx(struct vnet *vn);
+
+/* After a reset: the buffers that the device had of this queue are free; frames to be sent are lost
+ * and counted. */
+void vnet_queue_reclaim(struct vnet *vn, struct vnet_queue *q);
+
+/* Resets this queue alone and starts it anew, at once: its buffers are ours for a moment, and the
+ * other queue keeps its own. Waits for the device for at most 1 ms. False: it cannot, should not or
+ * did not do that, and has to be reset as a whole; it should not while it has frames to send. */
+bool vnet_queue_restart(struct vnet *vn, struct vnet_queue *q);
+
 /* ---- virtio_net_merge.c ---- */
 
 /* vnet_rx_poll() where buffers are mergeable, but for the doorbell. */
@@ -208,6 +228,9 @@ void vnet_irq_prepare(struct vnet *vn);
 /* At each bring-up, with features settled: takes the best way to interrupt that both sides have. A
  * sentence: what was asked for is not there. */
 const char *vnet_irq_assign(struct vnet *vn);
+
+/* A queue that was reset alone has lost its vector: assigns it again. False: the device refuses. */
+bool vnet_irq_again(struct vnet *vn, uint16_t index);
 
 /* Before sleep: lets the line interrupt, where that is the way. False: it was given up just now,
  * look again. */

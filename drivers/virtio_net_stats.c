@@ -139,6 +139,7 @@ static void json_queue(const struct vnet *vn, const struct vnet_queue *q, const 
     json_u64(j, "posted", vq_outstanding(&q->vq));
     json_u64(j, "posted_min", q->posted_min);
     json_u64(j, "kicks", q->kicks);
+    json_u64(j, "restarts", q->restarts);
     json_str(j, "irq", vnet_irq_names[vn->irq]);
     json_u64(j, "irqs", q->vector != 0 ? irq_count(q->vector) : 0);
     json_u64(j, "packets", q->packets);

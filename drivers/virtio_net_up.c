@@ -15,8 +15,6 @@
 #include "record.h"
 #include "time.h"
 #include "virtio_net_state.h"
-#include "virtqueue_packed.h"
-#include "virtqueue_split.h"
 
 /* How long a reset may take at boot, where there is nothing else to do than to wait for it. */
 #define RESET_BOOT_NS NS_PER_S
@@ -27,28 +25,13 @@
 /* One `error` record a device and this time; all resets are counted. */
 #define ERROR_PERIOD_NS (10 * NS_PER_S)
 
-#define STR2(x)         #x
-#define STR(x)          STR2(x)
-
 #define ETH_MTU         1500u
 #define MTU_MIN         68u
-
-#define NOINIT          __attribute__((section(".noinit"), aligned(4096)))
 
 #define CONFIG_FIELD(f) (uint32_t) offsetof(struct virtio_net_config, f)
 
 static struct vnet nics[CONFIG_NICS];
 static unsigned working[CONFIG_NICS], working_n;
-
-static uint8_t rx_ring[CONFIG_NICS][VQ_SPLIT_BYTES(CONFIG_RING_MAX)] NOINIT;
-static uint8_t tx_ring[CONFIG_NICS][VQ_SPLIT_BYTES(CONFIG_RING_MAX)] NOINIT;
-
-static struct vq_table rx_tables[CONFIG_NICS][CONFIG_RING_MAX] NOINIT;
-static struct vq_table tx_tables[CONFIG_NICS][CONFIG_RING_MAX] NOINIT;
-
-static_assert(VQ_PACKED_BYTES(CONFIG_RX_RING) <= VQ_SPLIT_BYTES(CONFIG_RX_RING) &&
-                  VQ_PACKED_BYTES(CONFIG_TX_RING) <= VQ_SPLIT_BYTES(CONFIG_TX_RING),
-              "either format has room");
 
 /* ---- what the device says about itself --------------------------------------------------------
  */
@@ -107,11 +90,6 @@ static uint16_t limit_mtu(const struct vnet *vn, uint16_t mtu)
     return mtu < limit ? mtu : (uint16_t)limit;
 }
 
-static uint16_t fewer(uint16_t a, uint16_t b)
-{
-    return a < b ? a : b;
-}
-
 /* What the stack builds on: read at the first bring-up only. `mtu` is the device's. */
 static void get_to_know(struct vnet *vn, uint16_t mtu)
 {
@@ -151,43 +129,13 @@ void vnet_refresh(struct vnet *vn)
 /* ---- bring-up ---------------------------------------------------------------------------------
  */
 
-/* One queue, with what is left of its ring size if the device offers less than before. The size of
- * a legacy queue is not ours to choose. */
-static const char *start_queue(struct vnet *vn, struct vnet_queue *q, uint16_t index, uint16_t max)
-{
-    uint16_t size = max == 0 ? 0 : vpci_queue_size(&vn->vpci, index, max);
-
-    if (size == 0)
-        return index == VIRTIO_NET_RXQ ? "it has no receive queue" : "it has no transmit queue";
-    if (!(vn->vpci.features & VIRTIO_F_RING_PACKED) && (size & (size - 1)) != 0)
-        return "its queue has a size that no queue may have";
-    if (size > CONFIG_RING_MAX)
-        return "its queue is longer than " STR(
-            CONFIG_RING_MAX) " entries, which is what this build has "
-                             "memory for, and the legacy interface cannot shorten it";
-    vq_start(&q->vq, vn->vpci.features & VIRTIO_F_RING_PACKED ? &vq_packed : &vq_split, size,
-             vn->vpci.features);
-    if (vq_capacity(&q->vq, vn->segs) == 0)
-        return "its queue has no room for a header apart from the frame";
-    return vpci_queue_set(&vn->vpci, index, &q->vq);
-}
-
-/* What bulk frames leave to others: a quarter of a small ring, and one place wherever that leaves
- * another. */
-static uint16_t tx_reserve(uint16_t ring)
-{
-    uint16_t quarter = ring / 4 > 0 ? ring / 4 : ring / 2;
-
-    return quarter < CONFIG_TX_RESERVE ? quarter : CONFIG_TX_RESERVE;
-}
-
 /* From a completed reset to DRIVER_OK, in the order of [virtio 3.1.1]. */
 static const char *bring_up(struct vnet *vn)
 {
     struct vpci *vp = &vn->vpci;
     uint64_t offered = vpci_offer(vp), features = vnet_choose(vn, offered);
     const char *why;
-    uint16_t mtu, before, pairs;
+    uint16_t mtu, pairs;
 
     if (!vp->ops->legacy && !(offered & VIRTIO_F_VERSION_1))
         return "it does not offer VIRTIO_F_VERSION_1";
@@ -209,20 +157,11 @@ static const char *bring_up(struct vnet *vn)
     if (why != NULL)
         return why;
     get_to_know(vn, mtu);
-    before = vn->rx_target;
-    why = start_queue(vn, &vn->rx, VIRTIO_NET_RXQ, vn->rx_ring);
-    /* The promise is about this ring now, whether or not the other one comes up. */
-    vn->rx_target = fewer((uint16_t)vq_capacity(&vn->rx.vq, vn->segs), vn->rx_ring);
-    vn->rx_batch = vn->rx_target > 1 ? fewer(vn->rx_target / 2, VNET_BATCH) : 1;
-    if (vn->rx_target != before)
-        vn->rx.posted_min = vn->rx_target;
-    if (why == NULL && (features & VIRTIO_NET_F_MRG_RXBUF) && vn->rx_pieces > vn->rx_batch)
-        why = "its receive queue has become too short for a frame of mergeable buffers";
+    why = vnet_start_rx(vn);
     if (why == NULL)
-        why = start_queue(vn, &vn->tx, VIRTIO_NET_TXQ, vn->tx_ring);
+        why = vnet_start_tx(vn);
     if (why != NULL)
         return why;
-    vn->tx_reserve = tx_reserve(fewer((uint16_t)vq_capacity(&vn->tx.vq, vn->segs), vn->tx_ring));
     vnet_ctrl_start(vn, pairs);
 
     vnet_rx_fill(vn);
@@ -252,8 +191,7 @@ static bool start(struct vnet *vn, const struct pci_dev *dev)
     const char *why = vpci_probe(&vn->vpci, dev, legacy);
 
     if (why == NULL) {
-        vq_init(&vn->rx.vq, rx_ring[vn->index], vn->rx_slots, rx_tables[vn->index]);
-        vq_init(&vn->tx.vq, tx_ring[vn->index], vn->tx_slots, tx_tables[vn->index]);
+        vnet_queues_init(vn);
         vnet_ctrl_init(vn);
         vpci_reset_begin(&vn->vpci);
         why = wait_reset(vn) ? NULL : "it does not complete a reset";
@@ -339,24 +277,13 @@ static void begin_anew(struct vnet *vn)
 /* The queues are dead: what the device had is ours again [virtio 3.3.1]. */
 static void reclaim(struct vnet *vn)
 {
-    unsigned cursor = 0;
-    struct netbuf *nb;
-
     vn->reclaimed = true;
     if (vn->repair) {
         begin_anew(vn);
         return;
     }
-    while ((nb = vq_reclaim(&vn->rx.vq, &cursor)) != NULL) {
-        netbuf_from_device(&vn->rx_pool, nb);
-        netbuf_put(&vn->rx_pool, nb);
-    }
-    cursor = 0;
-    while ((nb = vq_reclaim(&vn->tx.vq, &cursor)) != NULL) {
-        vn->tx_drops[VNET_TX_RESET]++;
-        netbuf_from_device(&vn->tx_pool, nb);
-        netbuf_put(&vn->tx_pool, nb);
-    }
+    vnet_queue_reclaim(vn, &vn->rx);
+    vnet_queue_reclaim(vn, &vn->tx);
 }
 
 void vnet_recover(struct vnet *vn)

@@ -178,12 +178,40 @@ static void received(struct vnet *vn, struct vnet_queue *q)
     forget_tries(w);
 }
 
+/* Of reception: that of the queue, and that of the device. */
+#define ALL_RESETS 2
+
+/* A device that has not sent within this time what it was given does not send. */
+#define REPAIR_WAIT_NS (100 * NS_PER_MS)
+
+/* The queue alone first, where that can be done; then all of the device. What the device has to
+ * send goes out before: that may be a question just asked. */
+static void repair_reception(struct vnet *vn)
+{
+    struct vnet_watch_queue *w = &vn->rx.watch;
+
+    if (w->repair_ns == 0 || vn->up != VNET_UP ||
+        (vq_outstanding(&vn->tx.vq) > 0 && vn->now_ns - w->repair_ns < REPAIR_WAIT_NS))
+        return;
+    w->repair_ns = 0;
+    w->probe_ns = 0; /* as soon as it is up again */
+    if (w->resets == 0 && vnet_queue_restart(vn, &vn->rx)) {
+        w->resets = 1;
+        w->up_ns = vn->now_ns;
+    } else {
+        w->resets = ALL_RESETS;
+        vnet_reset(vn);
+    }
+}
+
 static void watch_reception(struct vnet *vn)
 {
     if (vn->rx.completions != vn->rx.watch.mark)
         received(vn, &vn->rx);
     else if (!vn->link)
         vnet_rx_probed(vn, false);
+    else
+        repair_reception(vn);
 }
 
 bool vnet_rx_silent(const struct vnet *vn)
@@ -210,9 +238,8 @@ void vnet_rx_probed(struct vnet *vn, bool asked)
     if (w->probes++ < PROBES)
         return;
     w->probes = 0;
-    if (w->resets++ == 0) {
-        w->probe_ns = 0; /* as soon as it is up again */
-        vnet_reset(vn);
+    if (w->resets < ALL_RESETS) {
+        w->repair_ns = vn->now_ns;
         return;
     }
     if (!w->stall.open)

@@ -23,13 +23,14 @@ struct vnet_stall {
 };
 
 struct vnet_watch_queue {
-    uint64_t mark;     /* completions at the last turn */
-    uint64_t moved_ns; /* last turn with new ones, or in which none was due; what the host did not
-                          let us run since is added */
-    uint64_t kick_ns;  /* since then: when the doorbell was first repeated, */
-    unsigned kicks;    /* how often, */
-    unsigned resets;   /* how often the device was reset for it, */
-    uint64_t up_ns;    /* and when it was up again; 0 = never */
+    uint64_t mark;      /* completions at the last turn */
+    uint64_t moved_ns;  /* last turn with new ones, or in which none was due; what the host did not
+                           let us run since is added */
+    uint64_t kick_ns;   /* since then: when the doorbell was first repeated, */
+    unsigned kicks;     /* how often, */
+    unsigned resets;    /* how often the device was reset for it, */
+    uint64_t up_ns;     /* and when it was up again; 0 = never */
+    uint64_t repair_ns; /* since when reception is to be repaired; 0: it is not */
     uint64_t wanted_mark; /* completions, those not yet taken included, when the device last wanted
                              the doorbell for new buffers */
     struct vnet_stall stall;

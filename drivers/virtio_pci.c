@@ -47,6 +47,7 @@ void vpci_reset_begin(struct vpci *vp)
 {
     vp->status = 0;
     vp->features = 0;
+    vp->dead = 0;
     vp->negotiated = false;
     vp->ops->set_status(vp, 0);
     pci_bus_master(&vp->pci, false);
@@ -106,10 +107,35 @@ bool vpci_set_vectors(struct vpci *vp, const uint16_t queue[VPCI_QUEUES], uint16
     return ok;
 }
 
+static bool is_dead(const struct vpci *vp, uint16_t index)
+{
+    return index < VPCI_QUEUES && vp->dead & 1u << index;
+}
+
 const char *vpci_queue_set(struct vpci *vp, uint16_t index, const struct vq *vq)
 {
-    ASSERT(vp->negotiated && !(vp->status & VIRTIO_STATUS_DRIVER_OK));
+    ASSERT(vp->negotiated);
+    ASSERT(!(vp->status & VIRTIO_STATUS_DRIVER_OK) || is_dead(vp, index));
+    if (is_dead(vp, index))
+        vp->dead &= ~(1u << index);
     return vp->ops->queue_enable(vp, index, vq);
+}
+
+void vpci_queue_reset_begin(struct vpci *vp, uint16_t index)
+{
+    ASSERT(index < VPCI_QUEUES && vp->features & VIRTIO_F_RING_RESET);
+    vp->dead |= 1u << index;
+    vp->ops->queue_reset_begin(vp, index);
+}
+
+bool vpci_queue_reset_done(struct vpci *vp, uint16_t index)
+{
+    return vp->ops->queue_reset_done(vp, index);
+}
+
+bool vpci_queue_vector(struct vpci *vp, uint16_t index, uint16_t vector)
+{
+    return vp->ops->queue_vector(vp, index, vector) == vector;
 }
 
 void vpci_driver_ok(struct vpci *vp)
@@ -126,6 +152,7 @@ void vpci_fail(struct vpci *vp)
 void vpci_notify(struct vpci *vp, uint16_t index)
 {
     ASSERT(vp->status & VIRTIO_STATUS_DRIVER_OK); /* [virtio 3.1.1] */
+    ASSERT(!is_dead(vp, index));
     vp->ops->notify(vp, index);
 }
 

@@ -46,6 +46,9 @@ struct vpci_ops {
     /* Tells the device where the ring is and finds the doorbell. */
     const char *(*queue_enable)(struct vpci *vp, uint16_t index, const struct vq *vq);
     void (*notify)(struct vpci *vp, uint16_t index);
+    /* Asks for a reset of one queue; true once it is complete. NULL: there is no such thing. */
+    void (*queue_reset_begin)(struct vpci *vp, uint16_t index);
+    bool (*queue_reset_done)(struct vpci *vp, uint16_t index);
     /* NULL: there is no such thing. */
     uint8_t (*generation)(struct vpci *vp);
     uint8_t (*config8)(struct vpci *vp, uint32_t offset);
@@ -61,6 +64,8 @@ struct vpci {
     uint32_t config_bytes; /* device-specific configuration there is */
     bool negotiated;       /* features are settled since the last reset */
     bool msix_on;          /* MSI-X is switched on in the function */
+    bool can_reset_queue;  /* the registers for it are there; the feature says whether they work */
+    uint32_t dead;         /* queues, as bits, that were reset and not enabled again since */
 
     struct pci_io isr; /* interrupt status; may be missing */
 
@@ -103,6 +108,16 @@ bool vpci_set_vectors(struct vpci *vp, const uint16_t queue[VPCI_QUEUES], uint16
 
 /* Hands a started ring to the device. */
 const char *vpci_queue_set(struct vpci *vp, uint16_t index, const struct vq *vq);
+
+/* With VIRTIO_F_RING_RESET: asks for a reset of one queue, whose doorbell must not be rung from
+ * then on. When it is done, which takes as long as the device likes, the device has nothing of the
+ * queue any more; vpci_queue_vector() and vpci_queue_set() bring it back
+ * [virtio 2.6.1, 4.1.4.3.2]. */
+void vpci_queue_reset_begin(struct vpci *vp, uint16_t index);
+bool vpci_queue_reset_done(struct vpci *vp, uint16_t index);
+
+/* Assigns an MSI-X table entry to one queue. False: the device refuses it. */
+bool vpci_queue_vector(struct vpci *vp, uint16_t index, uint16_t vector);
 
 /* The device runs from here on. */
 void vpci_driver_ok(struct vpci *vp);

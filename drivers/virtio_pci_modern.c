@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include "pci_io.h"
 
+/* The common structure with what is behind it for the reset of a queue; it may be shorter. */
+#define COMMON_MAP_MAX (VIRTIO_PCI_QUEUE_RESET + 2)
+
 /* Doorbells of the two queues: with one page each (QEMU's page-per-vq) two pages, and room for a
  * device that orders them its own way. A queue whose doorbell lies beyond is refused. */
 #define NOTIFY_MAP_MAX 65536u
@@ -91,6 +94,18 @@ static const char *modern_queue_enable(struct vpci *vp, uint16_t index, const st
     return NULL;
 }
 
+static void modern_queue_reset_begin(struct vpci *vp, uint16_t index)
+{
+    pci_io_write16(&vp->common, COMMON(queue_select), index);
+    pci_io_write16(&vp->common, VIRTIO_PCI_QUEUE_RESET, 1);
+}
+
+static bool modern_queue_reset_done(struct vpci *vp, uint16_t index)
+{
+    pci_io_write16(&vp->common, COMMON(queue_select), index);
+    return pci_io_read16(&vp->common, VIRTIO_PCI_QUEUE_RESET) == 0;
+}
+
 static void modern_notify(struct vpci *vp, uint16_t index)
 {
     pci_io_write16(&vp->notify, *doorbell(vp, index), index); /* [virtio 4.1.5.2.1] */
@@ -122,6 +137,8 @@ static const struct vpci_ops modern_ops = {
     .config_vector = modern_config_vector,
     .queue_enable = modern_queue_enable,
     .notify = modern_notify,
+    .queue_reset_begin = modern_queue_reset_begin,
+    .queue_reset_done = modern_queue_reset_done,
     .generation = modern_generation,
     .config8 = modern_config8,
     .config16 = modern_config16,
@@ -167,7 +184,7 @@ const char *vpci_modern_probe(struct vpci *vp, const struct pci_bar bars[PCI_BAR
     unsigned notify_cap;
 
     if (map_structure(d, bars, VIRTIO_PCI_CAP_COMMON_CFG, sizeof(struct virtio_pci_common_cfg),
-                      sizeof(struct virtio_pci_common_cfg), &vp->common) == 0)
+                      COMMON_MAP_MAX, &vp->common) == 0)
         /* Where BARs may be placed the firmware alone knows: those without an address stay so. */
         return pci_cap_next(d, PCI_CAP_VENDOR, 0) == 0
                    ? "it has neither a modern nor a legacy interface"
@@ -182,6 +199,7 @@ const char *vpci_modern_probe(struct vpci *vp, const struct pci_bar bars[PCI_BAR
 
     vp->notify_multiplier = pci_read32(d, notify_cap + VIRTIO_PCI_NOTIFY_MULTIPLIER);
     vp->config_bytes = vp->config.bytes;
+    vp->can_reset_queue = vp->common.bytes == COMMON_MAP_MAX;
     vp->ops = &modern_ops;
     return NULL;
 }

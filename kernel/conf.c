@@ -54,23 +54,12 @@ static const struct name services[] = {
 /* The virtio features that the driver accepts and can also do without [virtio 5.1.3, 6]; `tso`
  * stands for several. */
 static const struct name features[] = {
-    {"csum", 1ull << 0},
-    {"guest_csum", 1ull << 1},
-    {"mtu", 1ull << 3},
-    {"mac", 1ull << 5},
-    {"guest_tso4", 1ull << 7},
-    {"guest_tso6", 1ull << 8},
-    {"guest_ecn", 1ull << 9},
-    {"tso", 7ull << 7},
-    {"mrg", 1ull << 15},
-    {"status", 1ull << 16},
-    {"ctrl_vq", 1ull << 17},
-    {"guest_announce", 1ull << 21},
-    {"mq", 1ull << 22},
-    {"any_layout", 1ull << 27},
-    {"indirect_desc", 1ull << 28},
-    {"event_idx", 1ull << 29},
-    {"packed", 1ull << 34},
+    {"csum", 1ull << 0},       {"guest_csum", 1ull << 1},  {"mtu", 1ull << 3},
+    {"mac", 1ull << 5},        {"guest_tso4", 1ull << 7},  {"guest_tso6", 1ull << 8},
+    {"guest_ecn", 1ull << 9},  {"tso", 7ull << 7},         {"mrg", 1ull << 15},
+    {"status", 1ull << 16},    {"ctrl_vq", 1ull << 17},    {"guest_announce", 1ull << 21},
+    {"mq", 1ull << 22},        {"any_layout", 1ull << 27}, {"indirect_desc", 1ull << 28},
+    {"event_idx", 1ull << 29}, {"packed", 1ull << 34},     {"ring_reset", 1ull << 40},
     {"version_1", 1ull << 32}, /* without it: the legacy interface */
 };
 
@@ -437,7 +426,8 @@ static const struct key keys[] = {
      "all, off, or a list like http,echo of iperf3 echo discard chargen http"},
     {"features", false, set_features,
      "all, or a list like -tso,-mac of csum guest_csum guest_tso4 guest_tso6 guest_ecn tso mtu mac "
-     "mrg status ctrl_vq guest_announce mq any_layout indirect_desc event_idx packed version_1"},
+     "mrg status ctrl_vq guest_announce mq any_layout indirect_desc event_idx packed ring_reset "
+     "version_1"},
     {"seed", false, set_seed,
      "a number below 2^64, decimal or 0x and hexadecimal; 0 = from the hardware"},
     {"log", false, set_log, "quiet, info, debug"},

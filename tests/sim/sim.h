@@ -114,6 +114,7 @@ enum { SIM_RXQ, SIM_TXQ, SIM_QUEUES, SIM_CTLQ = SIM_QUEUES, SIM_SLOTS };
 #define SIM_F_ACCESS_PLATFORM (1ull << 33)
 #define SIM_F_RING_PACKED     (1ull << 34)
 #define SIM_F_ORDER_PLATFORM  (1ull << 36)
+#define SIM_F_RING_RESET      (1ull << 40)
 
 #define SIM_SEGS              16 /* in one buffer; more than a driver of small frames has use for */
 
@@ -147,6 +148,9 @@ struct sim_queue {
     /* Registers */
     uint16_t size, vector;
     bool enabled;
+    bool resetting;      /* 1 was written to queue_reset, and it is not complete */
+    bool was_reset;      /* it is, and the queue was not enabled since */
+    unsigned reset_left; /* reads until then */
     uint64_t desc, driver, device;
     unsigned fields_written; /* bits: size, desc, driver, device, both halves each */
     bool vector_unread;
@@ -198,6 +202,8 @@ struct sim_nic {
     /* How it misbehaves */
     unsigned reset_reads; /* a reset completes after so many reads of the status */
     bool reset_never;
+    unsigned queue_reset_reads; /* the same for the reset of one queue */
+    bool queue_reset_never;
     bool generation_moves; /* at every read */
     unsigned config_moves; /* so many reads of the legacy configuration's first byte differ */
     bool gone;             /* all ones from everywhere */

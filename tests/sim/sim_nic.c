@@ -42,6 +42,7 @@ enum {
     R_QUEUE_DRIVER = 0x28,
     R_QUEUE_DEVICE = 0x30,
     R_END = 0x38,
+    R_QUEUE_RESET = 0x3a, /* behind a field for a feature that is not offered */
 };
 
 /* Fields of a queue that must be written before it is enabled, one bit for each 32-bit half. */
@@ -127,7 +128,8 @@ struct sim_nic *sim_add_bare_nic(uint8_t slot)
     sim_put32(f->cfg + 0x24, 0x8);
     sim_put16(f->cfg + 0x04, 0x0003); /* decoding on, as firmware leaves it */
 
-    n->offer = SIM_F_VERSION_1 | SIM_F_MAC | SIM_F_STATUS | SIM_F_INDIRECT_DESC | SIM_F_EVENT_IDX;
+    n->offer = SIM_F_VERSION_1 | SIM_F_MAC | SIM_F_STATUS | SIM_F_INDIRECT_DESC | SIM_F_EVENT_IDX |
+               SIM_F_RING_RESET;
     n->num_queues = 3;
     n->notify_multiplier = 4;
     n->msix_n = n->vectors_ok = 3;
@@ -324,7 +326,7 @@ static bool can_enable(struct sim_nic *n, const struct sim_queue *q, uint32_t v)
                    q->fields_written);
     else if (!n->features_ok_read)
         sim_breach("3.1.1", "queue set up before FEATURES_OK was read back");
-    else if (n->status & DRIVER_OK)
+    else if (n->status & DRIVER_OK && !q->was_reset)
         sim_breach("3.1.1", "queue set up after DRIVER_OK");
     else if (q->size == 0 || q->size > q->max || q->size > 32768 ||
              (!(n->accepted & SIM_F_RING_PACKED) && (q->size & (q->size - 1)) != 0))
@@ -388,8 +390,41 @@ static void write_enable(struct sim_nic *n, uint32_t v)
     }
     if (can_enable(n, q, v)) {
         q->enabled = true;
+        q->was_reset = false;
         sim_queue_enable(n, sim_slot(n, n->queue_select));
     }
+}
+
+/* Resets one queue [4.1.4.3]. The rest of the device goes on. */
+static void write_queue_reset(struct sim_nic *n, uint32_t v)
+{
+    struct sim_queue *q = selected(n);
+
+    if (!(n->accepted & SIM_F_RING_RESET) || q == NULL || !q->enabled || v != 1)
+        sim_breach("4.1.4.3.2", "%u written to queue_reset of queue %u, which is not enabled", v,
+                   n->queue_select);
+    else if (n->status & DRIVER_OK) {
+        q->resetting = true;
+        q->reset_left = n->queue_reset_reads;
+        q->awake = q->kick_due = false;
+    }
+}
+
+static uint32_t read_queue_reset(struct sim_nic *n)
+{
+    struct sim_queue *q = selected(n);
+
+    if (!(n->accepted & SIM_F_RING_RESET))
+        sim_breach("4.1.4.3.2", "queue_reset read without the feature");
+    if (q == NULL || !q->resetting)
+        return 0;
+    if (n->queue_reset_never || q->reset_left > 0) {
+        q->reset_left -= q->reset_left > 0;
+        return 1;
+    }
+    sim_queue_reset(n, sim_slot(n, n->queue_select));
+    q->was_reset = true;
+    return 0;
 }
 
 /* ---- the common configuration structure -------------------------------------------------------
@@ -401,7 +436,7 @@ static unsigned width_of(uint32_t at)
         return at % 4 == 0 ? 4 : 0;
     if (at == R_STATUS || at == R_GENERATION)
         return 1;
-    return at < R_QUEUE_DESC && at % 2 == 0 ? 2 : 0;
+    return (at < R_QUEUE_DESC && at % 2 == 0) || at == R_QUEUE_RESET ? 2 : 0;
 }
 
 static void check_width(uint32_t at, unsigned width)
@@ -436,6 +471,8 @@ static uint32_t read_common(struct sim_nic *n, uint32_t at, unsigned width)
         return q == NULL ? NO_VECTOR : q->vector;
     case R_QUEUE_ENABLE:
         return q != NULL && q->enabled;
+    case R_QUEUE_RESET:
+        return read_queue_reset(n);
     case R_QUEUE_NOTIFY_OFF:
         return q == NULL ? 0 : q->notify_off;
     default:
@@ -475,6 +512,9 @@ static void write_common(struct sim_nic *n, uint32_t at, unsigned width, uint32_
         break;
     case R_QUEUE_ENABLE:
         write_enable(n, v);
+        break;
+    case R_QUEUE_RESET:
+        write_queue_reset(n, v);
         break;
     case R_DEVICE_FEATURE:
     case R_NUM_QUEUES:
@@ -530,6 +570,8 @@ static void write_notify(struct sim_nic *n, uint32_t at, unsigned width, uint32_
         sim_breach("3.1.1", "doorbell before DRIVER_OK");
     else if (!n->q[slot].enabled)
         sim_breach("3.1.1", "doorbell of a queue that is not enabled");
+    else if (n->q[slot].resetting)
+        sim_breach("4.1.4.3.2", "doorbell of a queue that is being reset");
     else
         sim_doorbell(n, slot);
 }

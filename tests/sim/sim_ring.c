@@ -380,7 +380,7 @@ bool sim_take(struct sim_nic *n, unsigned qi, uint16_t *id)
     struct sim_queue *q = &n->q[qi];
 
     sim_settled(n);
-    if (!working(n) || !q->awake)
+    if (!working(n) || !q->awake || q->resetting)
         return false;
     q->awake = sim_format(n)->next(n, qi, id);
     sim_format(n)->wish(n, qi, !q->awake);

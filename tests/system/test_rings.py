@@ -4,9 +4,11 @@ end every buffer where it belongs."""
 
 import json
 import subprocess
+import time
 
 import pytest
 from iperf3_client import wait_idle
+from peer import RawPeer
 from ping import ping_sizes
 
 PACKED = {"packed": "on"}
@@ -103,3 +105,29 @@ def test_device_that_wants_the_header_apart(boot, options):
     assert nic["transport"] == "legacy"
     assert "any_layout" not in nic["features"]
     assert ("indirect_desc" in nic["features"]) == tables
+
+
+def queue_of(guest, nic, name):
+    return next(q for q in guest.stats()["queues"] if (q["nic"], q["queue"]) == (nic, name))
+
+
+@pytest.mark.parametrize("options", [{}, PACKED], ids=["split", "packed"])
+def test_blocked_back_end_has_the_device_reset_and_no_queue_alone(boot, options):
+    """QEMU 7.2 aborts where a queue is reset while its back-end is blocked; the reset of the device it bears."""
+    with RawPeer(from_guest=1 << 16) as peer:
+        nic = peer.nic()
+        nic.options.update(options)
+        guest = boot(append=peer.config("net1"), more_nics=[nic])
+        assert "ring_reset" in guest.find("nic")[1]["features"]
+        assert peer.wait_reachable(4)
+        peer.hold()
+        for _ in range(300):  # whose answers fill the wire
+            peer.send_echo(bytes(1400))
+        end = time.monotonic() + 60
+        while queue_of(guest, "net1", "tx")["drops"]["reset"] == 0:
+            assert time.monotonic() < end, "no reset"
+        peer.release()
+        peer.forget()
+        assert peer.ping(), "no answer after the reset"
+        assert [queue_of(guest, "net1", name)["restarts"] for name in ("rx", "tx")] == [0, 0]
+        assert guest.stats()["alloc_failures"] == 0

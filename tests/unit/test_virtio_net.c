@@ -186,7 +186,8 @@ static void bring_up_ends_in_driver_ok_and_says_what_was_agreed(void **state)
     assert_true(nic_record_has(packed ? "\"ring\":\"packed\"" : "\"ring\":\"split\""));
     assert_true(nic_record_has("\"features\":[\"mac\",\"status\",\"indirect_desc\",\"event_idx\","
                                "\"version_1\""));
-    assert_true(nic_record_has(packed ? "\"version_1\",\"packed\"]" : "\"version_1\"]"));
+    assert_true(nic_record_has(packed ? "\"version_1\",\"packed\",\"ring_reset\"]"
+                                      : "\"version_1\",\"ring_reset\"]"));
     assert_true(nic_record_has(
         "\"rx_ring\":256,\"tx_ring\":256,\"mtu\":1500,\"irq\":\"msix\",\"vectors\":3"));
     assert_int_equal(nic->q[SIM_RXQ].exposed_n, 256);
@@ -243,7 +244,7 @@ static void unknown_features_are_ignored(void **state)
                  SIM_F_GUEST_CSUM | SIM_F_GUEST_TSO4 | SIM_F_GUEST_TSO6 | SIM_F_GUEST_ECN |
                  SIM_F_CTRL_VQ | SIM_F_GUEST_ANNOUNCE | SIM_F_MQ | SIM_F_EVENT_IDX |
                  SIM_F_ACCESS_PLATFORM | SIM_F_ORDER_PLATFORM | SIM_F_RING_PACKED |
-                 SIM_F_INDIRECT_DESC));
+                 SIM_F_INDIRECT_DESC | SIM_F_RING_RESET));
     traffic_flows();
 }
 

@@ -117,7 +117,7 @@ UNIT_DRIVER := drivers/netbuf.c drivers/pci.c drivers/virtqueue.c drivers/virtqu
                drivers/virtio_pci_legacy.c drivers/virtio_pci_modern.c drivers/virtio_net.c drivers/virtio_net_irq.c \
                drivers/virtio_net_up.c drivers/virtio_net_stats.c \
                drivers/virtio_net_bufs.c drivers/virtio_net_ctrl.c drivers/virtio_net_features.c drivers/virtio_net_hdr.c drivers/virtio_net_merge.c \
-               drivers/virtio_net_stall.c drivers/virtio_net_watch.c drivers/virtqueue_packed.c kernel/fault.c
+               drivers/virtio_net_queue.c drivers/virtio_net_stall.c drivers/virtio_net_watch.c drivers/virtqueue_packed.c kernel/fault.c
 UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci test_virtio_net test_virtio_net_up test_sim
 UNIT_SRC_test_netbuf    := tests/unit/test_netbuf.c drivers/netbuf.c $(UNIT_SIM)
 UNIT_SRC_test_virtqueue := tests/unit/test_virtqueue.c drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
@@ -142,6 +142,8 @@ UNIT_SRC_test_ledger_driver_lean    := $(UNIT_SRC_test_ledger_driver)
 UNIT_CFLAGS_test_ledger_driver_lean := -DLEAN
 UNIT_TESTS += test_watch
 UNIT_SRC_test_watch      := tests/unit/test_watch.c $(UNIT_DRIVER) $(UNIT_SIM)
+UNIT_TESTS += test_vnet_queue
+UNIT_SRC_test_vnet_queue := tests/unit/test_vnet_queue.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_TESTS += test_vnet_features test_vnet_ctrl
 UNIT_SRC_test_vnet_ctrl := tests/unit/test_vnet_ctrl.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_SRC_test_vnet_features := tests/unit/test_vnet_features.c kernel/conf.c kernel/conf_fault.c kernel/ipaddr.c $(UNIT_DRIVER) $(UNIT_SIM)
