@@ -31,8 +31,8 @@ DRIVER_SRC := drivers/fw_cfg.c drivers/netbuf.c drivers/pci.c drivers/virtio_net
     drivers/virtio_pci_legacy.c drivers/virtio_pci_modern.c drivers/virtqueue.c \
     drivers/virtqueue_packed.c drivers/virtqueue_split.c
 
-PORT_SRC := lwip-port/announce.c lwip-port/chksum.c lwip-port/ethif.c lwip-port/netport.c lwip-port/netport_stats.c \
-    lwip-port/offload.c lwip-port/port.c lwip-port/silence.c
+PORT_SRC := lwip-port/address.c lwip-port/announce.c lwip-port/chksum.c lwip-port/ethif.c lwip-port/netport.c \
+    lwip-port/netport_stats.c lwip-port/offload.c lwip-port/port.c lwip-port/silence.c
 
 APP_SRC := apps/chargen.c apps/conn.c apps/discard.c apps/echo.c apps/http.c apps/http_parse.c \
     apps/http_place.c apps/http_route.c apps/iperf3_count.c apps/iperf3_door.c apps/iperf3_json.c apps/iperf3_report.c \

@@ -19,6 +19,7 @@
 #include "lwip/snmp.h"
 #include "lwip/stats.h"
 #include "netif/ethernet.h"
+#include "address.h"
 #include "announce.h"
 #include "config.h"
 #include "fault.h"
@@ -147,9 +148,12 @@ static void rx_frame(struct ethif *e, struct netbuf *nb)
         LINK_STATS_INC(link.drop);
         return;
     }
+    const u16_t type = ((const struct eth_hdr *)(const void *)netbuf_frame(nb))->type;
     LINK_STATS_INC(link.recv);
+    if (type == PP_HTONS(ETHTYPE_ARP) && nb->len >= SIZEOF_ETH_HDR + SIZEOF_ETHARP_HDR)
+        address_saw_arp(e, netbuf_frame(nb));
     set_verify(e, !(nb->offload & NETBUF_CSUM_VALID));
-    rx_input(e, p, ((const struct eth_hdr *)(const void *)netbuf_frame(nb))->type, merged);
+    rx_input(e, p, type, merged);
 }
 
 void ethif_follow_link(struct ethif *e)
@@ -191,6 +195,7 @@ unsigned ethif_poll(struct ethif *e, uint64_t now_ns)
     struct netbuf *frames[CONFIG_RX_BATCH];
 
     ethif_follow_link(e);
+    address_check_ip6(e);
     follow_announcement(e);
     const unsigned n = vnet_rx_poll(e->vn, frames, rx_budget(e, now_ns));
     for (unsigned i = 0; i < n; i++) {

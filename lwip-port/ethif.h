@@ -31,7 +31,10 @@ struct ethif {
     uint64_t rx_no_pbuf;   /* the pool was empty, which its size rules out */
     uint64_t tx_busy;      /* no buffer or no ring slot: refused, not lost */
     uint64_t tx_oversized;
+    /* address.c's. */
     uint64_t dhcp_unusable; /* leases offered that no host can have */
+    uint64_t ip_claimed;    /* ARP messages of others that have our address as their own */
+    uint8_t ip6_duplicate;  /* a bit for each IPv6 address that was reported */
 };
 
 /* Adds the interface of vn to lwIP, without addresses and down. */

@@ -19,7 +19,7 @@ struct tcp_pcb;
 err_t netport_tcp_in(struct tcp_pcb *pcb, const struct pbuf *p);
 
 /* A DHCP server offers or grants the address, both in host order; mask 0: it did not say. 1: one
- * host can have it; 0: it is counted, and the first one of a NIC reported. */
+ * host can have it; 0: it is counted, and the first one of a NIC reported (address.c). */
 struct netif;
 int netport_dhcp_lease(const struct netif *netif, u32_t ip, u32_t mask);
 

@@ -104,6 +104,7 @@ static void json_interface(struct json *j, const struct ethif *e)
     json_u64(j, "tx_busy", e->tx_busy);
     json_u64(j, "tx_oversized", e->tx_oversized);
     json_u64(j, "dhcp_unusable", e->dhcp_unusable);
+    json_u64(j, "ip_claimed", e->ip_claimed);
     json_end_object(j);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * What lwIP asks of its platform: the clock, initial sequence numbers, how much may be kept out of
- * order, and which leases to take.
+ * What lwIP asks of its platform: the clock, initial sequence numbers, and how much may be kept out
+ * of order.
  */
 #include "lwip/opt.h"
 #include "lwip/memp.h"
@@ -12,10 +12,7 @@
 #include "lwip/stats.h"
 #include "lwip/prot/dhcp.h"
 #include "lwip/prot/ip6.h"
-#include "ethif.h"
 #include "fault.h"
-#include "ipaddr.h"
-#include "record.h"
 #include "time.h"
 #include "lwip_hooks.h"
 
@@ -88,20 +85,4 @@ u16_t netport_ooseq_limit(const struct tcp_pcb *pcb)
     for (const struct tcp_seg *seg = pcb->ooseq; seg != NULL; seg = seg->next)
         n += pbuf_clen(seg->p);
     return (u16_t)(n > CONFIG_OOSEQ_OWN + in_pbufs ? n - in_pbufs : CONFIG_OOSEQ_OWN);
-}
-
-int netport_dhcp_lease(const struct netif *netif, u32_t ip, u32_t mask)
-{
-    struct ethif *e = netif->state;
-    unsigned bits = 0;
-
-    while (bits < 32 && (mask & (0x80000000u >> bits)) != 0)
-        bits++;
-    if (mask == ipaddr_mask4(bits) && ipaddr_is_host4(ip, bits))
-        return 1;
-    if (e->dhcp_unusable++ == 0)
-        record_error("%s: a DHCP server offers %u.%u.%u.%u with the mask 0x%08x, which no host can "
-                     "have; please see to its configuration",
-                     vnet_name(e->vn), ip >> 24, ip >> 16 & 0xff, ip >> 8 & 0xff, ip & 0xff, mask);
-    return 0;
 }

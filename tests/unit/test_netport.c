@@ -589,6 +589,62 @@ static void ipv6_alone_is_ready_after_duplicate_detection(void **state)
     assert_string_equal(netport_ip(0), "");
 }
 
+static void ipv6_address_of_somebody_else_is_an_error(void **state)
+{
+    (void)state;
+    static const uint8_t ip[16] = {0xfd, 0, [15] = 5};
+    uint8_t claim[32] = {136, [4] = 0x20, [24] = 2, 1, 2, 0, 0, 0, 0, 1}, frame[RIG_FRAME_MAX];
+
+    memcpy(claim + 8, ip, sizeof(ip));
+    rig.conf.net[0].ip_mode = CONF_IP_OFF;
+    rig.conf.net[0].ip6_mode = CONF_IP_STATIC;
+    memcpy(rig.conf.net[0].ip6, ip, sizeof(ip));
+    rig_start();
+    rig_advance_ms(200);
+    assert_int_equal(rig_record_count("error"), 0);
+    const uint32_t len = rig_build_ip(frame, true, 58, claim, sizeof(claim));
+    frame[21] = 255; /* hop limit [RFC 4861 7.1.2] */
+    memset(frame + 38, 0, 16);
+    memcpy(frame + 38, "\xff\x02", 2);
+    frame[53] = 1;
+    rig_fix_l4(frame, len);
+    rig_inject(frame, len);
+    rig_advance_ms(3000);
+    assert_int_equal(rig_record_count("error"), 1); /* once */
+    assert_non_null(strstr(rig_record("error"), "FD00::5"));
+    assert_string_equal(netport_ip6(0), "fe80::5054:ff:fe12:3456/64");
+}
+
+/* An ARP request of the peer for somebody, which says that its sender has the IPv4 address. */
+static void arp_from(const uint8_t mac[6], const uint8_t ip[4])
+{
+    uint8_t f[42] = {[12] = 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, [38] = 10, 0, 2, 77};
+
+    memset(f, 0xff, 6);
+    memcpy(f + 6, rig_peer_mac, 6);
+    memcpy(f + 22, mac, 6);
+    memcpy(f + 28, ip, 4);
+    rig_inject(f, sizeof(f));
+    rig_pump();
+}
+
+static void ipv4_address_of_somebody_else_is_counted(void **state)
+{
+    (void)state;
+    static const uint8_t nobody[4];
+    const struct ethif *e = netport_ethif(0);
+    uint8_t ours[4];
+
+    memcpy(ours, netif_ip4_addr(&e->netif), sizeof(ours));
+    arp_from(rig_peer_mac, nobody);
+    arp_from(rig_guest_mac, ours); /* our own, come back */
+    assert_int_equal(e->ip_claimed, 0);
+    arp_from(rig_peer_mac, ours);
+    arp_from(rig_peer_mac, ours);
+    assert_int_equal(e->ip_claimed, 2);
+    assert_int_equal(rig_record_count("error"), 0); /* anybody can say so */
+}
+
 static void no_address_at_all_is_never_ready(void **state)
 {
     (void)state;
@@ -845,6 +901,7 @@ int main(void)
         ON_DEFAULT(sink_takes_megabytes),
         ON_JUMBO(jumbo_segments_are_taken),
         ON_DEFAULT(source_keeps_its_order),
+        ON_DEFAULT(ipv4_address_of_somebody_else_is_counted),
         ON_DEFAULT(thousand_connections_leave_nothing),
         ON_DEFAULT(time_wait_gives_way_to_new_connections),
         ON_DEFAULT(sequence_numbers_cannot_be_told_from_outside),
@@ -862,6 +919,7 @@ int main(void)
         ON_OWN(static_address_is_ready_at_once),
         ON_OWN(link_decides_about_readiness),
         ON_OWN(ipv6_alone_is_ready_after_duplicate_detection),
+        ON_OWN(ipv6_address_of_somebody_else_is_an_error),
         ON_OWN(no_address_at_all_is_never_ready),
         ON_OWN(dhcp_takes_four_messages_and_no_time),
         ON_OWN(dhcp_asks_again),
