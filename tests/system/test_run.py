@@ -152,6 +152,18 @@ def test_run_that_cannot_write_says_so(tmp_path):
     assert err.count("\n") == 1
 
 
+def test_second_run_leaves_the_first_ones_report_alone(tmp_path):
+    environment = link_build(tmp_path)
+    with Interrupted(os.environ | environment) as first:
+        first.until_it_says("booting")
+        status, out, err = finish(start(**environment))
+        assert status == 2, out
+        assert err == f"run: another `make run` is using {tmp_path}/run: wait for its end\n"
+        first.until_it_says("ready")
+        first.end(os.kill, signal.SIGTERM, 30)
+    assert (tmp_path / "run/console.log").stat().st_size > 0
+
+
 @pytest.mark.parametrize("network", ["private", "refused"])
 @pytest.mark.parametrize("how", INTERRUPTS)
 def test_run_that_is_interrupted_leaves_nothing_behind(tmp_path, how, network):
