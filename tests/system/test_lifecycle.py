@@ -28,8 +28,10 @@ def assert_alive(guest, direction=()):
         # One alone first: a guest that has just started asks who we are and keeps one answer meanwhile.
         assert not ping_sizes(guest.net.guest4, [56])
         assert not ping_sizes(guest.net.guest4, [56] * 20)
+    mark = guest.mark()
     result = iperf.run(guest.iperf3("-t", "1", *direction), 60)
     assert result.ok and result.received_bps > 0, guest.error(result.output)
+    guest.wait("result", 30, after=mark)  # or what comes next might cut it in two
     stats = guest.stats()
     assert stats["alloc_failures"] == 0
     return stats
@@ -37,6 +39,10 @@ def assert_alive(guest, direction=()):
 
 def resets(stats):
     return max(queue["resets"] for queue in stats["queues"])
+
+
+def packets(stats):
+    return stats["totals"]["rx_packets"]
 
 
 def uptime_s(guest):
@@ -138,13 +144,11 @@ def test_snapshot_is_gone_back_to(boot, options, log_dir):
     guest = boot(options=options, state=state)
     assert_alive(guest)
     human(guest, "savevm first")
-    saved = uptime_s(guest)
-    assert_alive(guest)
+    saved = packets(guest.stats())
     for _ in range(2):
-        late = uptime_s(guest)
-        assert late > saved + 1
+        assert packets(assert_alive(guest)) > saved + 500
         human(guest, "loadvm first")
-        assert uptime_s(guest) < late  # its clock went back as well
+        assert packets(guest.stats()) < saved + 500  # it remembers nothing of what came later
         assert resets(assert_alive(guest, ["-R"])) == 0
     state.unlink()
 

@@ -198,7 +198,7 @@ def test_two_devices_share_a_line(boot):
         assert peer.wait_reachable(4)
         assert_carries(guest)
         assert peer.wait_reachable(4)
-        counts = {queue["irqs"] for queue in guest.stats()["queues"]}
+        counts = {queue["irqs"] for queue in guest.stats()["queues"] if queue["queue"] in ("rx", "tx")}
         assert len(counts) == 1, f"not one line: {counts}"
         assert {queue["irq"] for queue in guest.stats()["queues"]} == {"intx"}
 
