@@ -11,6 +11,11 @@ BATCH = 64  # the most frames that leave the receive ring at once; of a short ri
 SHORT = 64  # entries of a transmit ring that several connections fill at times: then TCP sends again
 
 
+def carriers(stats):
+    """The queues that carry frames."""
+    return [queue for queue in stats["queues"] if queue["queue"] in ("rx", "tx")]
+
+
 def check_books(guest, stalls=()):
     """Every buffer has an owner, the receive rings never ran dry, no allocation failed, nothing stood still
     but for these causes; returns the statistics."""

@@ -13,7 +13,7 @@ import itertools
 import time
 
 import pytest
-from books import check_books, power_off
+from books import carriers, check_books, power_off
 from echoes import WINDOW, connections, exchange
 from pools import settled, used
 
@@ -200,11 +200,11 @@ def check_cell(boot, cell, packets, tcp, figures):
         over = settled(guest, idle, but=["lwip.TCP_PCB"])  # the last closed ones stay in TIME_WAIT
         assert not over, f"not given back (idle, now): {over}"
         stats = check_books(guest)
-        for queue in stats["queues"]:
+        for queue in carriers(stats):
             assert queue["packets"] >= packets, queue
-        figures["packets"] = " ".join(f"{queue['queue']}:{queue['packets']}" for queue in stats["queues"])
+        figures["packets"] = " ".join(f"{queue['queue']}:{queue['packets']}" for queue in carriers(stats))
         figures["connections"] = tcp * len(nets)
-        figures["posted_min"] = min(queue["posted_min"] for queue in stats["queues"] if queue["queue"] == "rx")
+        figures["posted_min"] = min(queue["posted_min"] for queue in carriers(stats) if queue["queue"] == "rx")
         figures["tx gap ms"] = round(stats["gap_max_us"]["tx"] / 1000, 1)
         figures["late"] = stats["stalls_by_cause"]["guest_late"]
         power_off(guest)
