@@ -66,6 +66,18 @@ void kdebug(const char *fmt, ...)
     (void)fmt;
 }
 
+void record_error(const char *fmt, ...)
+{
+    (void)fmt;
+}
+
+struct vnet;
+const char *vnet_name(const struct vnet *vn)
+{
+    (void)vn;
+    return "net0";
+}
+
 uint32_t rand_u32(void)
 {
     return (uint32_t)rand();
