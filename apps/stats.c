@@ -28,6 +28,7 @@ void apps_json_stats(struct json *j)
     json_end_object(j);
     json_u64(j, "conservation_violations", totals.violations);
     json_u64(j, "stalls", totals.stalls);
+    json_u64(j, "stalls_judged", totals.stalls_judged);
     json_u64(j, "recoveries", totals.recoveries);
     json_object(j, "totals");
     json_u64(j, "rx_packets", totals.rx_packets);

@@ -12,6 +12,9 @@
 /* Records of stalls that may be written at once; one more each second. Counts are exact. */
 #define RECORDS_AT_ONCE 8
 
+/* A stall has to be over by then, or it counts against the run. */
+#define JUDGED_NS NS_PER_S
+
 /* ---- what is said -----------------------------------------------------------------------------
  */
 
@@ -82,11 +85,30 @@ static uint32_t faults_of(enum vnet_cause cause)
     return 0;
 }
 
-/* Others than the guest and its device answer for these. */
-static bool is_judged(enum vnet_cause cause)
+/* Open, of a cause for which the guest or its device answers, not asked for, and not over in time.
+ */
+static bool is_judged(const struct vnet *vn, const struct vnet_stall *s)
 {
-    return cause == VNET_LOST_KICK || cause == VNET_LOST_IRQ || cause == VNET_BACKEND_BLOCKED ||
-           cause == VNET_DEVICE_BROKEN;
+    switch (s->cause) {
+    case VNET_LOST_KICK:
+    case VNET_LOST_IRQ:
+    case VNET_BACKEND_BLOCKED:
+        return s->open && !s->injected && vn->now_ns - s->since_ns >= JUDGED_NS;
+    case VNET_DEVICE_BROKEN:
+        return s->open && !s->injected;
+    case VNET_LINK_DOWN:
+    case VNET_PEER_SILENT:
+    case VNET_GUEST_LATE:
+    case VNET_CAUSES:
+        break;
+    }
+    return false;
+}
+
+uint64_t vnet_stalls_judged(const struct vnet *vn)
+{
+    return vn->watch.stalls_judged + is_judged(vn, &vn->rx.watch.stall) +
+           is_judged(vn, &vn->tx.watch.stall) + is_judged(vn, &vn->watch.device);
 }
 
 /* Opens and counts it. Returns its record, which the caller completes, or NULL. */
@@ -94,23 +116,18 @@ static struct json *open_stall(struct vnet *vn, const struct vnet_queue *q, stru
                                enum vnet_cause cause, uint64_t since_ns)
 {
     struct json *j;
-    bool judged;
     const uint64_t slack = since_ns < NS_PER_S ? since_ns : NS_PER_S;
-    const bool is_long = vn->now_ns - since_ns >= VNET_STALL_NS || cause == VNET_DEVICE_BROKEN;
 
     *s = (struct vnet_stall){.open = true, .cause = cause, .since_ns = since_ns};
     s->injected = fault_struck(faults_of(cause), since_ns - slack);
     s->said = may_say(vn);
-    judged = is_long && is_judged(cause) && !s->injected;
     vn->watch.stalls[cause]++;
-    vn->watch.stalls_judged += judged;
     if (!s->said)
         return NULL;
     j = begin(vn, q, "stall");
     json_str(j, "cause", vnet_cause_name(cause));
     json_u64(j, "stalled_us", (vn->now_ns - since_ns) / NS_PER_US);
     json_bool(j, "injected", s->injected);
-    json_bool(j, "judged", judged);
     if (q != NULL)
         json_evidence(j, vn, q);
     return j;
@@ -153,6 +170,7 @@ void vnet_stall_end(struct vnet *vn, const struct vnet_queue *q, struct vnet_sta
 {
     struct json *j;
 
+    vn->watch.stalls_judged += is_judged(vn, s);
     s->open = false;
     vn->watch.recoveries[action]++;
     if (!s->said)

@@ -120,7 +120,7 @@ void vnet_totals(const struct vnet *vn, struct vnet_totals *t)
         t->stalls[i] = vn->watch.stalls[i];
     for (unsigned i = 0; i < VNET_ACTIONS; i++)
         t->recoveries[i] = vn->watch.recoveries[i];
-    t->stalls_judged = vn->watch.stalls_judged;
+    t->stalls_judged = vnet_stalls_judged(vn);
     t->violations = vn->violations;
     t->late_max_ns = vn->watch.late_max_ns;
 }

@@ -339,6 +339,7 @@ static void watch_link(struct vnet *vn)
 static void put_off(struct vnet_watch_queue *w, uint64_t late_ns, uint64_t now_ns)
 {
     w->moved_ns += late_ns;
+    w->stall.since_ns += late_ns;
     if (w->up_ns != 0)
         w->up_ns += late_ns;
     if (!w->stall.open)
@@ -364,6 +365,7 @@ uint64_t vnet_watch_late(struct vnet *vn, uint64_t now_ns)
         w->late_max_ns = now_ns - last_ns;
     put_off(&vn->rx.watch, now_ns - last_ns, now_ns);
     put_off(&vn->tx.watch, now_ns - last_ns, now_ns);
+    w->device.since_ns += now_ns - last_ns;
     if (now_ns - last_ns >= VNET_STALL_NS && vn->speaks) {
         vn->now_ns = now_ns;
         vnet_stall_late(vn, last_ns, w->woke_ns > last_ns ? w->woke_ns - last_ns : 0);

@@ -51,14 +51,13 @@ struct vnet_watch_queue {
 struct vnet_watch {
     struct vnet_stall device, link;
     uint64_t stalls[VNET_CAUSES], recoveries[VNET_ACTIONS];
-    uint64_t
-        stalls_judged;    /* long ones that neither a fault asked for nor somebody else explains */
-    uint64_t late_ns;     /* time that the loop was not run, in all */
-    uint64_t late_max_ns; /* longest time that the loop was not run */
-    uint64_t woke_ns;     /* last end of a sleep */
-    bool turned;          /* there was a turn before this one */
-    unsigned records;     /* written lately, */
-    uint64_t records_ns;  /* and when one of them was last forgotten */
+    uint64_t stalls_judged; /* those that are over and count against the run */
+    uint64_t late_ns;       /* time that the loop was not run, in all */
+    uint64_t late_max_ns;   /* longest time that the loop was not run */
+    uint64_t woke_ns;       /* last end of a sleep */
+    bool turned;            /* there was a turn before this one */
+    unsigned records;       /* written lately, */
+    uint64_t records_ns;    /* and when one of them was last forgotten */
 };
 
 /* Nothing due came for so long: a stall, known within 250 ms together with what else it takes. */
@@ -102,6 +101,9 @@ void vnet_stall_why(struct vnet *vn, struct vnet_stall *s, const char *why, uint
 /* It is over, and this did it. */
 void vnet_stall_end(struct vnet *vn, const struct vnet_queue *q, struct vnet_stall *s,
                     enum vnet_action action);
+
+/* Stalls that count against the run, those that go on included. */
+uint64_t vnet_stalls_judged(const struct vnet *vn);
 
 /* What faults on demand do to a device that is up; once a turn. */
 void vnet_faults(struct vnet *vn);

@@ -47,10 +47,12 @@ def test_blocked_backend_is_named_and_fails_the_run(boot):
         block(peer)
         stall = guest.wait("stall", 60, lambda r: r["nic"] == "net1")
         assert (stall["cause"], stall["queue"], stall["dir"]) == ("backend_blocked", "tx", "tx")
-        assert stall["judged"] and not stall["injected"]
+        assert not stall["injected"]
         assert stall["stalled_us"] < 300_000  # 250 ms, and the lateness that does not count as such
         assert stall["posted"] > 0 and stall["avail"] != stall["used"] == stall["last_seen"]
         assert stall["kicks_repeated"] > 0
+        while guest.stats()["stalls_judged"] == 0:
+            pass  # not over after a second
         peer.release()
         recovered = guest.wait("recovered", 10, lambda r: r["nic"] == "net1")
         peer.forget()
@@ -97,7 +99,7 @@ def test_host_that_does_not_run_the_guest_is_named(boot):
         os.kill(guest.process.pid, signal.SIGCONT)
         assert client.recv(65536)
     late = guest.wait("stall", 30, lambda r: r["cause"] == "guest_late" and r["stalled_us"] > 1_900_000)
-    assert (late["nic"], late["queue"], late["dir"], late["judged"]) == ("net0", "all", "both", False)
+    assert (late["nic"], late["queue"], late["dir"]) == ("net0", "all", "both")
     assert 0 <= late["asleep_us"] <= late["stalled_us"]
     assert len(guest.get("/data?bytes=100000", timeout=60)) == 100000
     stats = guest.stats()
@@ -114,8 +116,8 @@ def test_silent_peer_is_told_from_a_stall(boot, tap, options):
         client.recv(65536)
         tap.set_up(False)  # whatever the guest sends now is lost, and it is owed acknowledgements
         stall = guest.wait("stall", 60, lambda r: r["cause"] == "peer_silent")
-        assert (stall["queue"], stall["dir"], stall["judged"]) == ("rx", "rx", False)
-        assert 8_000_000 < stall["stalled_us"] < 18_000_000
+        assert (stall["queue"], stall["dir"]) == ("rx", "rx")
+        assert 4_000_000 < stall["stalled_us"] < 18_000_000  # about 9 s, without time in which the guest was not run
         tap.set_up(True)
         back = guest.wait("recovered", 120, lambda r: r["cause"] == "peer_silent")
         assert back["action"] == "none"
@@ -125,6 +127,7 @@ def test_silent_peer_is_told_from_a_stall(boot, tap, options):
     assert [q["resets"] for q in stats["queues"]] == [0, 0]  # which is no fault of the device
     tried = 0 if "queue_reset" in options else 1
     assert [q["restarts"] for q in stats["queues"]] == [tried, 0]  # of the receive queue alone, before
+    assert stats["stalls_judged"] == 0
 
 
 @pytest.mark.parametrize("seconds", [8, pytest.param(600, marks=pytest.mark.long)])

@@ -175,13 +175,14 @@ static void stats_have_every_member(void **state)
                                      .tx_gap_max_us = 40,
                                      .late_max_us = 50,
                                      .stalls = 7,
+                                     .stalls_judged = 9,
                                      .violations = 8,
                                      .recoveries = 6};
     apps_stats_record();
     assert_string_equal(
         line, "{\"event\":\"stats\",\"uptime_us\":5000000,\"alloc_failures\":4,\"refusals\":0,"
               "\"refused\":[],\"gap_max_us\":{\"rx\":30,\"tx\":40,\"late\":50},\"conservation_"
-              "violations\":8,\"stalls\":7,"
+              "violations\":8,\"stalls\":7,\"stalls_judged\":9,"
               "\"recoveries\":6,"
               "\"totals\":{\"rx_packets\":1,\"rx_bytes\":0,\"tx_packets\":0,\"tx_bytes\":2},"
               "\"records_dropped\":3,\"faults\":[],\"pools\":[],"

@@ -315,7 +315,7 @@ static void lost_kick_is_named_and_repaired(void **state)
         recoveries(VNET_DID_KICK, i + 1);
     }
     said("stall", "\"queue\":\"tx\",\"dir\":\"tx\",\"cause\":\"lost_kick\"");
-    said("stall", "\"injected\":false,\"judged\":false");
+    said("stall", "\"injected\":false");
     said("recovered", "\"action\":\"kick\"");
     assert_true(number("recovered", "after_us") < 250000);
     assert_true(vnet_gap_max_ns(vn, true) < 250 * MS);
@@ -340,7 +340,7 @@ static void slow_device_does_not_pass_for_a_lost_kick(void **state)
     }
     assert_true(totals().stalls[VNET_LOST_KICK] < 50);
     assert_in_range(totals().stalls[VNET_BACKEND_BLOCKED], slow, slow + 140);
-    assert_int_equal(totals().stalls_judged, totals().stalls[VNET_BACKEND_BLOCKED]);
+    assert_int_equal(totals().stalls_judged, 0); /* each was over in time */
     assert_int_equal(nic->resets, 1);
 }
 
@@ -452,16 +452,19 @@ static void blocked_backend_is_named_within_250_ms(void **state)
     blocked = true;
     send(20);
     run(249 * MS);
-    stalls(VNET_BACKEND_BLOCKED, 1, 1);
+    stalls(VNET_BACKEND_BLOCKED, 1, 0);
     assert_int_equal(sim_records("stall"), 1);
     said("stall", "\"queue\":\"tx\",\"dir\":\"tx\",\"cause\":\"backend_blocked\"");
-    said("stall", "\"injected\":false,\"judged\":true");
+    said("stall", "\"injected\":false");
     assert_int_equal(number("stall", "posted"), 20);
     assert_int_equal(number("stall", "avail"), 20);
     assert_int_equal(number("stall", "used"), 0);
     assert_true(number("stall", "kicks_repeated") >= 1);
     assert_int_equal(sim_records("recovered"), 0);
-    run(2 * S);
+    run(740 * MS);
+    stalls(VNET_BACKEND_BLOCKED, 1, 0);
+    run(1260 * MS);
+    stalls(VNET_BACKEND_BLOCKED, 1, 1); /* although it goes on */
     blocked = false;
     run(20 * MS);
     stalls(VNET_BACKEND_BLOCKED, 1, 1);
