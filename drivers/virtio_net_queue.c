@@ -82,8 +82,11 @@ const char *vnet_start_rx(struct vnet *vn)
         vn->rx_batch = 1;
     if (vn->rx_target != before)
         vn->rx.posted_min = vn->rx_target;
-    if (why == NULL && (vn->vpci.features & VIRTIO_NET_F_MRG_RXBUF) && vn->rx_pieces > vn->rx_batch)
+    if (why == NULL && (vn->vpci.features & VIRTIO_NET_F_MRG_RXBUF) &&
+        vn->rx_pieces > vn->rx_batch) {
+        vn->opt.mergeable = false; /* the next try does without */
         why = "its receive queue has become too short for a frame of mergeable buffers";
+    }
     return why;
 }
 

@@ -341,7 +341,8 @@ static void stack_sends(unsigned n, uint32_t len)
 /* The buffer's number is wiped, so that a device which claims it again has nothing to show. */
 static void stack_receives(struct netbuf *nb)
 {
-    MUST(nb->len <= nb->cap - nb->offset);
+    for (const struct netbuf *part = nb; part != NULL; part = part->next)
+        MUST(part->len <= part->cap - part->offset);
     if (nb->len >= MARK_AT + sizeof(uint32_t)) {
         uint32_t mark = get_mark(netbuf_frame(nb));
         bool first = once(rx_seen, mark, rx_next);
@@ -538,7 +539,9 @@ static void traffic_must_resume(void)
     }
 }
 
-/* What the device offers when the driver looks first. */
+static struct vnet_options opt[CONFIG_NICS];
+
+/* What the device offers when the driver looks first; how we want our buffers. */
 static void set_up(struct input *in)
 {
     uint8_t v = in_u8(in), interface;
@@ -554,6 +557,8 @@ static void set_up(struct input *in)
     nic->msix_n = in_u8(in) & 3 ? 3 : 1;
     v = in_u8(in);
     interface = v >> 4 & 3;
+    opt[0].mergeable = v & 4;
+    nic->rx_piece = v & 8 ? 200 : 0;
     line = v & 64;
     nic->vectors_ok = v & 3;
     if (nic->vectors_ok == 0)
@@ -592,7 +597,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct vnet_options opt[CONFIG_NICS];
     struct input in = {data, size};
 
     sim_power_on();

@@ -51,7 +51,7 @@ static struct sim_queue *selected(struct sim_nic *n)
 {
     unsigned slot = sim_slot(n, n->queue_select);
 
-    return slot < SIM_SLOTS ? &n->q[slot] : NULL;
+    return slot < SIM_SLOTS && n->queue_select < n->num_queues ? &n->q[slot] : NULL;
 }
 
 /* Where the configuration begins, which is also where the registers end. */

@@ -86,8 +86,6 @@ unsigned sim_slot(const struct sim_nic *n, uint32_t number)
 {
     uint32_t control = n->accepted & SIM_F_MQ ? 2u * n->max_pairs : 2;
 
-    if (number >= n->num_queues)
-        return SIM_SLOTS;
     if (number < SIM_QUEUES)
         return number;
     return n->accepted & SIM_F_CTRL_VQ && number == control ? SIM_CTLQ : SIM_SLOTS;

@@ -438,12 +438,16 @@ static void rx_deliver(struct sim_nic *n, uint16_t id, const void *frame, uint32
     assert_true(pieces <= SIM_PIECES && room * pieces >= total);
     memcpy(bytes + header, frame, len);
     memset(bytes + total, 0xa5, room);
-    for (unsigned i = 1; i < pieces; i++)
-        assert_true(sim_take(n, SIM_RXQ, &ids[i]));
+    for (uint32_t i = 1; i < pieces; i++)
+        if (!sim_take(n, SIM_RXQ, &ids[i])) { /* cut off: a frame as well, a shorter one */
+            pieces = i;
+            total = i * room;
+            if (!n->num_buffers_set)
+                sim_put16(bytes + header - 2, (uint16_t)i);
+        }
     for (uint32_t i = 0, at = 0; i < pieces; i++, at += room) {
-        const struct sim_entry *e = &n->q[SIM_RXQ].entries[ids[i]];
-
-        transfer(e, true, 0, bytes + at, room);
+        if (sim_room(n, SIM_RXQ, ids[i]) >= room) /* a device at odds may not have it */
+            transfer(&n->q[SIM_RXQ].entries[ids[i]], true, 0, bytes + at, room);
         sim_use(n, SIM_RXQ, ids[i], total - at < room ? total - at : room);
     }
     free(bytes);
