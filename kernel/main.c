@@ -46,6 +46,12 @@
 static_assert(6 * CMDLINE_SHOWN + 512 < CONFIG_RECORD_MAX,
               "else `boot` could be too long to be sent");
 
+#ifdef LEAN
+#define BUILD_SMALLER ""
+#else
+#define BUILD_SMALLER ", or build with LEAN=1"
+#endif
+
 static struct boot_info boot;
 static struct conf conf;
 
@@ -88,8 +94,8 @@ static void check_memory(void)
     }
     if (!fits) {
         record_error("not enough memory: the image needs RAM from %lu KiB to %lu KiB; give the "
-                     "machine more (-m), or build with LEAN=1",
-                     start / 1024, end / 1024);
+                     "machine more (-m)%s",
+                     start / 1024, end / 1024, BUILD_SMALLER);
         machine_exit(EXIT_FAIL);
     }
 }

@@ -80,8 +80,15 @@ static void start_ip6(struct ethif *e, const struct conf_net *c)
     s8_t slot;
 
     netif_set_ip6_autoconfig_enabled(&e->netif, c->ip6_mode == CONF_IP_AUTO);
-    if (c->ip6_mode == CONF_IP_OFF || e->netif.mtu < IP6_MIN_MTU_LENGTH)
+    if (c->ip6_mode == CONF_IP_OFF)
         return;
+    if (e->netif.mtu < IP6_MIN_MTU_LENGTH) { /* beside IPv4 that is nobody's loss */
+        if (c->ip_mode == CONF_IP_OFF)
+            record_error("%s: no address: ip is off, and IPv6 needs an MTU of at least %u bytes, "
+                         "this one is %u",
+                         vnet_name(e->vn), IP6_MIN_MTU_LENGTH, (unsigned)e->netif.mtu);
+        return;
+    }
     netif_create_ip6_linklocal_address(&e->netif, 1);
     if (c->ip6_mode == CONF_IP_STATIC) {
         memset(&ip, 0, sizeof(ip));

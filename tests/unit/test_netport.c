@@ -802,6 +802,16 @@ static void dhcp_on_a_tiny_mtu_is_an_error(void **state)
     assert_int_equal(rig_record_count("error"), 1);
 }
 
+static void ipv6_alone_on_a_small_mtu_is_an_error(void **state)
+{
+    (void)state;
+    rig.conf.net[0] = (struct conf_net){.ip_mode = CONF_IP_OFF, .ip6_mode = CONF_IP_AUTO};
+    rig.mtu = 1279;
+    rig_start();
+    assert_int_equal(rig_record_count("error"), 1);
+    assert_non_null(strstr(rig_record("error"), "1280"));
+}
+
 /* ---- time ---------------------------------------------------------------------------------------
  */
 
@@ -926,6 +936,7 @@ int main(void)
         ON_OWN(dhcp_lease_that_no_host_can_have_is_not_taken),
         ON_OWN(ipv6_is_enough_when_no_dhcp_server_answers),
         ON_OWN(dhcp_on_a_tiny_mtu_is_an_error),
+        ON_OWN(ipv6_alone_on_a_small_mtu_is_an_error),
         ON_DEFAULT(sleep_ends_with_the_next_timer),
         cmocka_unit_test(clock_wrap_is_not_noticed),
         ON_OWN(pools_are_carved_on_demand),
