@@ -58,6 +58,8 @@ class Summary:
         worse = report.failed or (report.skipped and row["outcome"] != "failed")
         if worse or (report.when == "call" and row["outcome"] == UNKNOWN):
             row["outcome"] = report.outcome
+        if report.failed:
+            row["why"] = reason(report.longrepr)
         row["seconds"] = round(time.monotonic() - self.started[item.nodeid], 1)
         row["image"] = self.image
         row["figures"] = getattr(item, "figures", {})
@@ -77,6 +79,12 @@ class Summary:
         }
         (self.folder / "summary.json").write_text(json.dumps(head | {"tests": rows}, indent=1) + "\n")
         (self.folder / "summary.md").write_text(markdown(head, rows))
+
+
+def reason(longrepr):
+    """One line of what pytest has to say."""
+    crash = getattr(longrepr, "reprcrash", None)
+    return str(crash.message if crash else longrepr).strip().partition("\n")[0][:300]
 
 
 def markdown(head, rows):
@@ -99,6 +107,9 @@ def markdown(head, rows):
                 outcome += f" with image {row['image']}"
             figures = row.get("figures", {})
             text += line([case, outcome, row.get("seconds", ""), *(figures.get(key, "") for key in columns)])
+        for case, row in cases:
+            if "why" in row:
+                text += f"\n{case}: `{row['why']}`\n"
     return text
 
 
