@@ -24,7 +24,7 @@ def nothing_stalled(guest):
     stats = guest.stats()
     by_cause = {c: n for c, n in stats["stalls_by_cause"].items() if n and c not in OTHERS}
     assert not by_cause, by_cause
-    assert [q["resets"] for q in stats["queues"]] == [0, 0]
+    assert not any(q["resets"] for q in stats["queues"])
     assert not [r for r in guest.find("stall") if r["cause"] not in OTHERS]
 
 
@@ -124,9 +124,10 @@ def test_silent_peer_is_told_from_a_stall(boot, tap, options):
     assert len(guest.get("/data?bytes=100000", timeout=60)) == 100000
     stats = guest.stats()
     assert stats["recoveries_by_action"]["reset"] == 0  # it was tried, and did not help
-    assert [q["resets"] for q in stats["queues"]] == [0, 0]  # which is no fault of the device
+    assert not any(q["resets"] for q in stats["queues"])  # which is no fault of the device
     tried = 0 if "queue_reset" in options else 1
-    assert [q["restarts"] for q in stats["queues"]] == [tried, 0]  # of the receive queue alone, before
+    restarts = {q["queue"]: q["restarts"] for q in stats["queues"] if q["queue"] in ("rx", "tx")}
+    assert restarts == {"rx": tried, "tx": 0}  # of the receive queue alone, before
     assert stats["stalls_judged"] == 0
 
 
@@ -152,7 +153,7 @@ def test_link_that_is_down_is_said_once(boot, seconds):
     assert len(guest.get("/data?bytes=100000")) == 100000
     stats = guest.stats()
     assert stats["stalls_by_cause"]["link_down"] == len(find(guest.find("stall"), cause="link_down")) == 1
-    assert [q["resets"] for q in stats["queues"]] == [0, 0]
+    assert not any(q["resets"] for q in stats["queues"])
 
 
 @pytest.mark.parametrize("seconds", [3, pytest.param(300, marks=pytest.mark.long)])
@@ -180,5 +181,5 @@ def test_links_that_flap_and_stops_leave_nothing_behind(boot, times):
     assert len(guest.get("/data?bytes=50000", timeout=60)) == 50000
     stats = guest.stats()
     assert stats["alloc_failures"] == 0
-    assert [q["resets"] for q in stats["queues"]] == [0, 0]
+    assert not any(q["resets"] for q in stats["queues"])
     assert all(n == 0 for c, n in stats["stalls_by_cause"].items() if c not in (*OTHERS, "link_down"))
