@@ -16,6 +16,7 @@
 #define DRIVERS_VIRTIO_NET_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "config.h"
 #include "json.h"
@@ -43,14 +44,14 @@ static inline const char *vnet_cause_name(enum vnet_cause cause)
                                                    "device_broken", "link_down", "peer_silent",
                                                    "guest_late"};
 
-    return names[cause];
+    return cause < VNET_CAUSES ? names[cause] : NULL;
 }
 
 static inline const char *vnet_action_name(enum vnet_action action)
 {
     static const char *const names[VNET_ACTIONS] = {"none", "kick", "poll", "reset"};
 
-    return names[action];
+    return action < VNET_ACTIONS ? names[action] : NULL;
 }
 
 enum vnet_irq {

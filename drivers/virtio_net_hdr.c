@@ -16,18 +16,21 @@
 /* The type of the frames that the device made one of; false: not one that was agreed on. */
 static bool merged_type(const struct vnet *vn, uint8_t gso_type)
 {
-    switch (gso_type) {
+    uint64_t wanted = 0;
+
+    if (gso_type & VIRTIO_NET_HDR_GSO_ECN)
+        wanted |= VIRTIO_NET_F_GUEST_ECN;
+    switch (gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
     case VIRTIO_NET_HDR_GSO_TCPV4:
-        return vn->vpci.features & VIRTIO_NET_F_GUEST_TSO4;
+        wanted |= VIRTIO_NET_F_GUEST_TSO4;
+        break;
     case VIRTIO_NET_HDR_GSO_TCPV6:
-        return vn->vpci.features & VIRTIO_NET_F_GUEST_TSO6;
-    case VIRTIO_NET_HDR_GSO_TCPV4 | VIRTIO_NET_HDR_GSO_ECN:
-    case VIRTIO_NET_HDR_GSO_TCPV6 | VIRTIO_NET_HDR_GSO_ECN:
-        return (vn->vpci.features & VIRTIO_NET_F_GUEST_ECN) &&
-               merged_type(vn, (uint8_t)(gso_type & ~VIRTIO_NET_HDR_GSO_ECN));
+        wanted |= VIRTIO_NET_F_GUEST_TSO6;
+        break;
     default:
         return false;
     }
+    return (vn->vpci.features & wanted) == wanted;
 }
 
 bool vnet_hdr_rx(const struct vnet *vn, struct netbuf *nb, uint32_t frame_bytes)

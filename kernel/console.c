@@ -101,16 +101,17 @@ void console_flush(void)
     uint64_t ns = time_ns(), tsc = cpu_tsc();
 
     for (;;) {
+        bool out, stuck;
+
         if (console_drain(CONFIG_CONSOLE_RING) > 0) {
             ns = time_ns();
             tsc = cpu_tsc();
-        } else if (!console_pending() && serial_idle()) {
-            break;
-        } else if (time_ns() - ns >= FLUSH_NS || cpu_tsc() - tsc >= FLUSH_TICKS) {
-            break;
-        } else {
-            cpu_relax();
         }
+        out = !console_pending() && serial_idle();
+        stuck = time_ns() - ns >= FLUSH_NS || cpu_tsc() - tsc >= FLUSH_TICKS;
+        if (out || stuck)
+            return;
+        cpu_relax();
     }
 }
 
