@@ -12,6 +12,14 @@ import pytest
 
 from antifreeze import net as networks
 
+LONG = pytest.mark.long
+
+
+def in_long(*words):
+    """Parameters of the long run only."""
+    return [pytest.param(each, marks=LONG) for each in words]
+
+
 OFFLOADS = {"csum", "guest_csum", "guest_tso4", "guest_tso6", "guest_ecn"}
 
 # The command line's words -> what of OFFLOADS is left.
@@ -87,7 +95,12 @@ def check_traffic(guest):
     return (after["bytes"] - before["bytes"]) / (after["packets"] - before["packets"])
 
 
-@pytest.mark.parametrize("words", MASKS, ids=lambda words: words or "all")
+SAMPLE = ["", "features=-csum,-guest_csum"]
+
+
+@pytest.mark.parametrize(
+    "words", [*SAMPLE, *in_long(*(words for words in MASKS if words not in SAMPLE))], ids=lambda words: words or "all"
+)
 def test_offloads_are_used_as_far_as_they_are_not_masked(boot, tap, words):
     guest = boot(words, net=tap)
     assert OFFLOADS & set(nic(guest)["features"]) == MASKS[words]
@@ -108,7 +121,7 @@ def test_mergeable_buffers(boot, tap):
     assert queue["posted_min"] >= 1024 - 64
 
 
-@pytest.mark.parametrize("words", ["rx=mergeable features=-tso", "rx=mergeable features=-mrg", "rx=big"])
+@pytest.mark.parametrize("words", ["rx=mergeable features=-tso", *in_long("rx=mergeable features=-mrg", "rx=big")])
 def test_mergeable_buffers_masked(boot, tap, words):
     guest = boot(words, net=tap)
     assert ("mrg" in nic(guest)["features"]) == (words == "rx=mergeable features=-tso")
@@ -116,7 +129,7 @@ def test_mergeable_buffers_masked(boot, tap, words):
 
 
 @pytest.mark.parametrize("words", ["", "rx=mergeable", "features=-tso", "rx=mergeable features=-tso"])
-@pytest.mark.parametrize("mtu", [576, 1500, 9000])
+@pytest.mark.parametrize("mtu", [576, pytest.param(1500, marks=LONG), 9000])
 def test_every_mtu_with_every_kind_of_buffer(boot, log_dir, mtu, words):
     with networks.Tap(mtu=max(mtu, 1280)) as tap:
         guest = boot(words, net=tap, options={"host_mtu": mtu})
@@ -177,7 +190,7 @@ def test_announcement_is_made_when_the_device_asks(boot, tap, options):
     assert queue_of(guest, "net0", "ctrl")["drops"] == {"timeout": 0}
 
 
-@pytest.mark.parametrize("words", ["", "features=-ctrl_vq", "features=-mq"])
+@pytest.mark.parametrize("words", ["", *in_long("features=-ctrl_vq", "features=-mq")])
 def test_first_of_several_queue_pairs_is_used(boot, log_dir, words):
     with networks.Tap(queues=4) as tap:
         guest = boot(words, net=tap, options={"mq": "on", "vectors": 10})

@@ -74,7 +74,7 @@ def test_ring_of_the_device(boot, options):
 
 
 @pytest.mark.parametrize("options", [{}, PACKED], ids=["split", "packed"])
-@pytest.mark.parametrize("size", [2, 4, 8, 16])
+@pytest.mark.parametrize("size", [2, 4, *(pytest.param(size, marks=pytest.mark.long) for size in (8, 16))])
 def test_short_rings(boot, size, options):
     nic = check_traffic(boot(f"rx_ring={size} tx_ring={size}", options=options))
     assert (nic["rx_ring"], nic["tx_ring"]) == (size, size)

@@ -9,7 +9,8 @@ from antifreeze import BUILD, iperf, net as networks, qemu, world
 from peer import RawPeer
 from ping import ping_sizes
 
-MACHINES = ["q35", "pc"]
+LONG = pytest.mark.long
+MACHINES = ["q35", pytest.param("pc", marks=LONG)]  # the classic line below is one of a pc
 
 
 def assert_carries(guest):
@@ -148,7 +149,7 @@ def interrupts(guest):
     return sum(queue["irqs"] for queue in guest.stats()["queues"])
 
 
-@pytest.mark.parametrize("vectors,used", [(1, 1), (2, 2), (3, 3), (8, 3)])
+@pytest.mark.parametrize("vectors,used", [(1, 1), pytest.param(2, 2, marks=LONG), (3, 3), pytest.param(8, 3, marks=LONG)])
 def test_msix_vectors(boot, vectors, used):
     guest = boot(options={"vectors": vectors})
     nic = nic_of(guest)

@@ -83,9 +83,10 @@ class Tap:
         self.name = f"tap{k}"
         self.mtu = mtu
         self.queues = queues
-        self.host4, self.guest4, self.prefix4 = f"10.77.{k}.1", f"10.77.{k}.2", 24
+        subnet = f"10.{77 + k // 256}.{k % 256}"
+        self.host4, self.guest4, self.prefix4 = f"{subnet}.1", f"{subnet}.2", 24
         self.host6, self.guest6, self.prefix6 = f"fd77:{k}::1", f"fd77:{k}::2", 64
-        self.pool4 = (f"10.77.{k}.100", f"10.77.{k}.150")
+        self.pool4 = (f"{subnet}.100", f"{subnet}.150")
         self.mac = f"52:54:00:77:{k >> 8:02x}:{k & 255:02x}"  # the guest's
         self._dnsmasq = None
         _ip(f"tuntap add dev {self.name} mode tap" + (" multi_queue" if queues > 1 else ""))
