@@ -91,14 +91,14 @@ def test_what_is_not_reaped_is_the_guests_own_doing(boot):
     passes(guest)
 
 
-@pytest.mark.parametrize("start", [0x7FFFFFFF - 4000, 0xFFFFFFFF - 4000])
+@pytest.mark.parametrize("start", [pytest.param(0x7FFFFFFF - 4000, marks=LONG), 0xFFFFFFFF - 4000])
 def test_the_stacks_clock_may_wrap(boot, start):
     guest = boot(append=f"fault=clock:{start}")
     stats = until(guest, lambda s: s["uptime_us"] > 6_000_000)
     assert stats["lwip"]["tcp_retransmits"] == 0
 
 
-@pytest.mark.parametrize("packed", ["off", "on"])
+@pytest.mark.parametrize("packed", [pytest.param("off", marks=LONG), "on"])
 @pytest.mark.parametrize("times", [3, pytest.param(100, marks=LONG)])
 @pytest.mark.limit(1200)
 def test_a_bad_descriptor_head_costs_a_reset_each(boot, times, packed, figures):

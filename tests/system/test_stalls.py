@@ -108,7 +108,11 @@ def test_host_that_does_not_run_the_guest_is_named(boot):
     assert guest.wait_exit() == qemu.STATUS_PASS, guest.find("verdict")
 
 
-@pytest.mark.parametrize("options", [{}, {"packed": "on"}, {"queue_reset": "off"}], ids=["split", "packed", "no-ring-reset"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, *(pytest.param(options, marks=pytest.mark.long) for options in ({"packed": "on"}, {"queue_reset": "off"}))],
+    ids=["split", "packed", "no-ring-reset"],
+)
 def test_silent_peer_is_told_from_a_stall(boot, tap, options):
     guest = boot(net=tap, options=options)
     with socket.create_connection(guest.address("http"), timeout=30) as client:

@@ -158,7 +158,7 @@ def test_msix_vectors(boot, vectors, used):
     assert interrupts(guest) > 0
 
 
-INTX = [("pvh", "q35"), ("pvh", "pc"), ("efi", "q35"), ("efi", "pc")]
+INTX = [("pvh", "q35"), ("efi", "pc")]
 
 
 @pytest.mark.limit(240)
