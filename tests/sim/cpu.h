@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * kernel/cpu.h for drivers under test: ports lead to the simulated machine, barriers to its
- * monitor.
+ * kernel/cpu.h for code under test: each access to a port and each barrier is a call, as in mmio.h.
  */
 #ifndef SIM_CPU_H
 #define SIM_CPU_H

@@ -334,7 +334,7 @@ static void did(uint64_t what)
     s.driver.read = mix(s.driver.read + 1, &what, sizeof(what));
 }
 
-uint64_t model_load(const volatile void *p, unsigned width)
+uint64_t sim_shm_read(const volatile void *p, unsigned width)
 {
     uint8_t bytes[8] = {0};
     uint64_t v;
@@ -352,7 +352,7 @@ uint64_t model_load(const volatile void *p, unsigned width)
     return v;
 }
 
-void model_store(volatile void *p, unsigned width, uint64_t v)
+void sim_shm_write(volatile void *p, unsigned width, uint64_t v)
 {
     others(false);
     while (s.stores == STORES)
@@ -363,9 +363,10 @@ void model_store(volatile void *p, unsigned width, uint64_t v)
     did(0);
 }
 
-void model_fence(void)
+/* Only the full one: x86 keeps the other orders by itself. */
+void sim_barrier(enum sim_barrier kind)
 {
-    if ((variant.without == KICK_FENCE && s.driver.op == PUBLISH) ||
+    if (kind != SIM_MB || (variant.without == KICK_FENCE && s.driver.op == PUBLISH) ||
         (variant.without == SLEEP_FENCE && s.driver.op == ASK))
         return;
     while (s.stores > 0)
@@ -411,7 +412,7 @@ static void post(void)
     }
     begin(PUBLISH);
     if (vq_publish(&s.vq))
-        model_store(&s.doorbell, 2, 1);
+        sim_shm_write(&s.doorbell, 2, 1);
 }
 
 /* As vnet_may_sleep() asks for completions of what was sent: after half of them. */

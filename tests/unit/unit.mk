@@ -152,10 +152,9 @@ UNIT_SRC_test_pci        := tests/unit/test_pci.c drivers/pci.c $(UNIT_SIM)
 UNIT_SRC_test_virtio_pci := tests/unit/test_virtio_pci.c drivers/pci.c drivers/virtio_pci.c drivers/virtio_pci_legacy.c \
                             drivers/virtio_pci_modern.c drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
 
-# Accesses to memory are events of the model there, not of the simulated device.
+# Without $(UNIT_SIM): accesses to memory are events of the model there.
 UNIT_TESTS += test_ring_model
-UNIT_SRC_test_ring_model    := tests/unit/test_ring_model.c drivers/virtqueue.c drivers/virtqueue_packed.c drivers/virtqueue_split.c
-UNIT_CFLAGS_test_ring_model := -iquote tests/model
+UNIT_SRC_test_ring_model := tests/unit/test_ring_model.c drivers/virtqueue.c drivers/virtqueue_packed.c drivers/virtqueue_split.c
 
 UNIT_TESTS += test_http
 UNIT_SRC_test_http   := tests/unit/test_http.c apps/conn.c apps/http.c apps/http_parse.c apps/http_place.c apps/http_route.c \
