@@ -332,17 +332,17 @@ void vnet_heartbeat(struct vnet *vn, uint64_t now_ns)
     }
 }
 
-static bool ask_irq(struct vnet_queue *q, uint16_t after)
+static bool ask_irq(const struct vnet *vn, struct vnet_queue *q, uint16_t after)
 {
     if (!vnet_watch_may_ask(q))
         return !vq_pending(&q->vq);
-    vnet_watch_asked(q, after);
+    vnet_watch_asked(q, after, vn->now_ns);
     return vq_irq_on(&q->vq, after);
 }
 
-static void wake(struct vnet_queue *q, bool slept)
+static void wake(const struct vnet *vn, struct vnet_queue *q, bool slept)
 {
-    if (slept ? vnet_watch_woke(q) : vnet_watch_may_ask(q))
+    if (slept ? vnet_watch_woke(q, vn->watch.woke_ns) : vnet_watch_may_ask(q))
         vq_irq_off(&q->vq);
 }
 
@@ -359,8 +359,8 @@ bool vnet_may_sleep(struct vnet *vn)
         return false;
     /* Any frame received wakes; of those sent, half: enough for a blocked sender, and fewer
      * interrupts. */
-    sleep = ask_irq(&vn->rx, 1);
-    sleep = ask_irq(&vn->tx, half > 0 ? half : 1) && sleep;
+    sleep = ask_irq(vn, &vn->rx, 1);
+    sleep = ask_irq(vn, &vn->tx, half > 0 ? half : 1) && sleep;
     if (!sleep)
         vnet_stay_awake(vn);
     return sleep;
@@ -370,8 +370,8 @@ static void end_sleep(struct vnet *vn, bool slept)
 {
     if (vn->up != VNET_UP || vn->vectors == 0)
         return;
-    wake(&vn->rx, slept);
-    wake(&vn->tx, slept);
+    wake(vn, &vn->rx, slept);
+    wake(vn, &vn->tx, slept);
 }
 
 void vnet_awake(struct vnet *vn)

@@ -9,7 +9,8 @@
 #include "time.h"
 #include "virtio_net_state.h"
 
-/* Records of stalls that may be written at once; one more each second. Counts are exact. */
+/* Records of stalls of one cause that may be written at once; one more each second: a frequent one
+ * does not hide the others. Counts are exact. */
 #define RECORDS_AT_ONCE 8
 
 /* A stall has to be over by then, or it counts against the run. */
@@ -18,18 +19,19 @@
 /* ---- what is said -----------------------------------------------------------------------------
  */
 
-static bool may_say(struct vnet *vn)
+static bool may_say(struct vnet *vn, enum vnet_cause cause)
 {
-    struct vnet_watch *w = &vn->watch;
-    const uint64_t more = (vn->now_ns - w->records_ns) / NS_PER_S;
+    uint64_t *last_ns = &vn->watch.records_ns[cause];
+    unsigned *records = &vn->watch.records[cause];
+    const uint64_t more = (vn->now_ns - *last_ns) / NS_PER_S;
 
     if (more > 0) {
-        w->records_ns = vn->now_ns;
-        w->records = more >= w->records ? 0 : w->records - (unsigned)more;
+        *last_ns = vn->now_ns;
+        *records = more >= *records ? 0 : *records - (unsigned)more;
     }
-    if (w->records >= RECORDS_AT_ONCE)
+    if (*records >= RECORDS_AT_ONCE)
         return false;
-    w->records++;
+    ++*records;
     return true;
 }
 
@@ -111,22 +113,22 @@ uint64_t vnet_stalls_judged(const struct vnet *vn)
            is_judged(vn, &vn->tx.watch.stall) + is_judged(vn, &vn->watch.device);
 }
 
-/* Opens and counts it. Returns its record, which the caller completes, or NULL. */
+/* Opens and counts it, after so long. Returns its record, which the caller completes, or NULL. */
 static struct json *open_stall(struct vnet *vn, const struct vnet_queue *q, struct vnet_stall *s,
-                               enum vnet_cause cause, uint64_t since_ns)
+                               enum vnet_cause cause, uint64_t since_ns, uint64_t stalled_ns)
 {
     struct json *j;
     const uint64_t slack = since_ns < NS_PER_S ? since_ns : NS_PER_S;
 
     *s = (struct vnet_stall){.open = true, .cause = cause, .since_ns = since_ns};
     s->injected = fault_struck(faults_of(cause), since_ns - slack);
-    s->said = may_say(vn);
+    s->said = may_say(vn, cause);
     vn->watch.stalls[cause]++;
     if (!s->said)
         return NULL;
     j = begin(vn, q, "stall");
     json_str(j, "cause", vnet_cause_name(cause));
-    json_u64(j, "stalled_us", (vn->now_ns - since_ns) / NS_PER_US);
+    json_u64(j, "stalled_us", stalled_ns / NS_PER_US);
     json_bool(j, "injected", s->injected);
     if (q != NULL)
         json_evidence(j, vn, q);
@@ -136,7 +138,7 @@ static struct json *open_stall(struct vnet *vn, const struct vnet_queue *q, stru
 void vnet_stall(struct vnet *vn, const struct vnet_queue *q, struct vnet_stall *s,
                 enum vnet_cause cause, uint64_t since_ns)
 {
-    struct json *j = open_stall(vn, q, s, cause, since_ns);
+    struct json *j = open_stall(vn, q, s, cause, since_ns, vn->now_ns - since_ns);
 
     if (j != NULL)
         record_end();
@@ -144,7 +146,7 @@ void vnet_stall(struct vnet *vn, const struct vnet_queue *q, struct vnet_stall *
 
 void vnet_stall_why(struct vnet *vn, struct vnet_stall *s, const char *why, uint32_t evidence)
 {
-    struct json *j = open_stall(vn, NULL, s, VNET_DEVICE_BROKEN, vn->now_ns);
+    struct json *j = open_stall(vn, NULL, s, VNET_DEVICE_BROKEN, vn->now_ns, 0);
 
     if (j == NULL)
         return;
@@ -153,24 +155,12 @@ void vnet_stall_why(struct vnet *vn, struct vnet_stall *s, const char *why, uint
     record_end();
 }
 
-void vnet_stall_late(struct vnet *vn, uint64_t since_ns, uint64_t asleep_ns)
-{
-    struct vnet_stall s;
-    struct json *j = open_stall(vn, NULL, &s, VNET_GUEST_LATE, since_ns);
-
-    if (j != NULL) {
-        json_u64(j, "asleep_us", asleep_ns / NS_PER_US);
-        record_end();
-    }
-    vnet_stall_end(vn, NULL, &s, VNET_DID_NOTHING);
-}
-
-void vnet_stall_end(struct vnet *vn, const struct vnet_queue *q, struct vnet_stall *s,
-                    enum vnet_action action)
+/* Closes it, after so long. */
+static void close_stall(struct vnet *vn, const struct vnet_queue *q, struct vnet_stall *s,
+                        enum vnet_action action, uint64_t stalled_ns)
 {
     struct json *j;
 
-    vn->watch.stalls_judged += is_judged(vn, s);
     s->open = false;
     vn->watch.recoveries[action]++;
     if (!s->said)
@@ -178,8 +168,46 @@ void vnet_stall_end(struct vnet *vn, const struct vnet_queue *q, struct vnet_sta
     j = begin(vn, q, "recovered");
     json_str(j, "cause", vnet_cause_name(s->cause));
     json_str(j, "action", vnet_action_name(action));
-    json_u64(j, "after_us", (vn->now_ns - s->since_ns) / NS_PER_US);
+    json_u64(j, "after_us", stalled_ns / NS_PER_US);
     record_end();
+}
+
+void vnet_stall_end(struct vnet *vn, const struct vnet_queue *q, struct vnet_stall *s,
+                    enum vnet_action action)
+{
+    vn->watch.stalls_judged += is_judged(vn, s);
+    close_stall(vn, q, s, action, vn->now_ns - s->since_ns);
+}
+
+void vnet_stall_late(struct vnet *vn, uint64_t since_ns, uint64_t asleep_ns)
+{
+    struct vnet_stall s;
+    const uint64_t stalled_ns = vn->now_ns - since_ns;
+    struct json *j = open_stall(vn, NULL, &s, VNET_GUEST_LATE, since_ns, stalled_ns);
+
+    if (j != NULL) {
+        json_u64(j, "asleep_us", asleep_ns / NS_PER_US);
+        record_end();
+    }
+    close_stall(vn, NULL, &s, VNET_DID_NOTHING, stalled_ns);
+}
+
+/* What waited did so for one sleep; the time since then went into making sure. */
+void vnet_stall_irq(struct vnet *vn, const struct vnet_queue *q)
+{
+    const struct vnet_watch_queue *w = &q->watch;
+    const uint64_t stalled_ns = w->looked_ns - w->asked_ns;
+    struct vnet_stall s;
+    struct json *j = open_stall(vn, q, &s, VNET_LOST_IRQ, w->asked_ns, stalled_ns);
+
+    if (j != NULL) {
+        json_u64(j, "irq_after", w->asked);
+        json_u64(j, "completed", w->there);
+        json_u64(j, "sleeps", w->sleeps);
+        json_u64(j, "waited_us", (vn->now_ns - w->looked_ns) / NS_PER_US);
+        record_end();
+    }
+    close_stall(vn, q, &s, VNET_DID_POLL, stalled_ns);
 }
 
 /* ---- faults on demand ------------------------------------------------------------------------

@@ -256,28 +256,32 @@ bool vnet_watch_may_ask(const struct vnet_queue *q)
     return !q->watch.suspect;
 }
 
-void vnet_watch_asked(struct vnet_queue *q, uint16_t after)
+void vnet_watch_asked(struct vnet_queue *q, uint16_t after, uint64_t now_ns)
 {
     q->watch.asked = after;
+    q->watch.asked_ns = now_ns;
     q->watch.irq_mark = irq_count(q->vector);
 }
 
-bool vnet_watch_woke(struct vnet_queue *q)
+bool vnet_watch_woke(struct vnet_queue *q, uint64_t now_ns)
 {
     struct vnet_watch_queue *w = &q->watch;
+    uint16_t there;
 
     if (w->suspect) {
         w->sleeps++;
         return false;
     }
-    if (w->asked != 0 && vq_pending(&q->vq) && irq_count(q->vector) == w->irq_mark &&
-        vq_ahead(q->vq.ops->used_idx(&q->vq), q->vq.seen_idx) >= w->asked) {
+    there = vq_ahead(q->vq.ops->used_idx(&q->vq), q->vq.seen_idx);
+    if (w->asked != 0 && there >= w->asked && irq_count(q->vector) == w->irq_mark) {
         w->suspect = true;
+        w->there = there;
         w->sleeps = 0;
-        w->suspect_ns = 0;
+        w->suspect_ns = w->looked_ns = now_ns;
+        return false;
     }
     w->asked = 0;
-    return !w->suspect;
+    return true;
 }
 
 /* An interrupt that is merely late comes before long: what asked for it was left as it is. */
@@ -287,15 +291,13 @@ static void watch_irq(struct vnet *vn, struct vnet_queue *q)
 
     if (!w->suspect)
         return;
-    if (w->suspect_ns == 0)
-        w->suspect_ns = vn->now_ns;
     if (irq_count(q->vector) == w->irq_mark) {
         if (vn->now_ns - w->suspect_ns < IRQ_LOST_NS || w->sleeps < IRQ_LOST_SLEEPS)
             return;
-        vn->watch.stalls[VNET_LOST_IRQ]++;
-        vn->watch.recoveries[VNET_DID_POLL]++;
+        vnet_stall_irq(vn, q);
     }
     w->suspect = false;
+    w->asked = 0;
     vq_irq_off(&q->vq);
 }
 

@@ -42,22 +42,25 @@ struct vnet_watch_queue {
 
     /* The interrupt asked for before the last sleep. */
     uint16_t asked;      /* after so many completions; 0 = for none */
+    uint64_t asked_ns;   /* when */
     uint64_t irq_mark;   /* interrupts taken by then */
     bool suspect;        /* the completions were there after sleep, but no interrupt */
+    uint16_t there;      /* so many of them, … */
+    uint64_t looked_ns;  /* … found then */
     unsigned sleeps;     /* since then */
-    uint64_t suspect_ns; /* when that was found */
+    uint64_t suspect_ns; /* since when the interrupt could have come all the same */
 };
 
 struct vnet_watch {
     struct vnet_stall device, link;
     uint64_t stalls[VNET_CAUSES], recoveries[VNET_ACTIONS];
-    uint64_t stalls_judged; /* those that are over and count against the run */
-    uint64_t late_ns;       /* time that the loop was not run, in all */
-    uint64_t late_max_ns;   /* longest time that the loop was not run */
-    uint64_t woke_ns;       /* last end of a sleep */
-    bool turned;            /* there was a turn before this one */
-    unsigned records;       /* written lately, */
-    uint64_t records_ns;    /* and when one of them was last forgotten */
+    uint64_t stalls_judged;           /* those that are over and count against the run */
+    uint64_t late_ns;                 /* time that the loop was not run, in all */
+    uint64_t late_max_ns;             /* longest time that the loop was not run */
+    uint64_t woke_ns;                 /* last end of a sleep */
+    bool turned;                      /* there was a turn before this one */
+    unsigned records[VNET_CAUSES];    /* written lately of each cause, */
+    uint64_t records_ns[VNET_CAUSES]; /* and when one of them was last forgotten */
 };
 
 /* Nothing due came for so long: a stall, known within 250 ms together with what else it takes. */
@@ -84,10 +87,10 @@ void vnet_watch_up(struct vnet *vn);
  * stay as it is and the sleep short; else one is going to be asked for after so many completions.
  */
 bool vnet_watch_may_ask(const struct vnet_queue *q);
-void vnet_watch_asked(struct vnet_queue *q, uint16_t after);
+void vnet_watch_asked(struct vnet_queue *q, uint16_t after, uint64_t now_ns);
 
 /* After sleep: true if the queue's interrupt may be switched off, so none is in doubt. */
-bool vnet_watch_woke(struct vnet_queue *q);
+bool vnet_watch_woke(struct vnet_queue *q, uint64_t now_ns);
 
 /* ---- virtio_net_stall.c -----------------------------------------------------------------------
  */
@@ -96,6 +99,7 @@ bool vnet_watch_woke(struct vnet_queue *q);
 void vnet_stall(struct vnet *vn, const struct vnet_queue *q, struct vnet_stall *s,
                 enum vnet_cause cause, uint64_t since_ns);
 void vnet_stall_late(struct vnet *vn, uint64_t since_ns, uint64_t asleep_ns); /* and is over */
+void vnet_stall_irq(struct vnet *vn, const struct vnet_queue *q);             /* was, long since */
 void vnet_stall_why(struct vnet *vn, struct vnet_stall *s, const char *why, uint32_t evidence);
 
 /* It is over, and this did it. */

@@ -72,6 +72,10 @@ def test_lost_doorbells_of_receive_cost_no_request(boot):
 def test_lost_interrupts_are_named_and_cost_little(boot, words, times):
     guest = boot(append=f"fault={words}")
     stats = until(guest, lambda s: struck(s, "drop_irq") >= times and s["stalls_by_cause"]["lost_irq"] > 0)
+    said = guest.wait("stall", 10, lambda r: r["cause"] == "lost_irq")
+    assert said["injected"] and said["completed"] >= said["irq_after"] > 0 and said["waited_us"] >= 100_000
+    back = guest.wait("recovered", 10, lambda r: r["cause"] == "lost_irq" and r["queue"] == said["queue"])
+    assert (back["action"], back["after_us"]) == ("poll", said["stalled_us"])
     assert stats["recoveries_by_action"]["poll"] > 0
     assert stats["gap_max_us"]["tx"] <= 1_000_000
     assert stats["stalls_by_cause"]["backend_blocked"] == stats["stalls_by_cause"]["device_broken"] == 0

@@ -372,6 +372,13 @@ static void lost_interrupt_is_counted(void **state)
     stalls(VNET_LOST_IRQ, 1, 0);
     recoveries(VNET_DID_POLL, 1);
     assert_true(vnet_sleep_max_ns(vn) >= 10 * MS);
+    said("stall", "\"queue\":\"rx\",\"dir\":\"rx\",\"cause\":\"lost_irq\"");
+    said("stall", "\"irq_after\":1,\"completed\":1,");
+    assert_in_range(number("stall", "stalled_us"), 10000, 10010); /* the sleep */
+    assert_in_range(number("stall", "waited_us"), 100000, 105000);
+    assert_true(number("stall", "sleeps") >= 3);
+    said("recovered", "\"queue\":\"rx\",\"dir\":\"rx\",\"cause\":\"lost_irq\",\"action\":\"poll\"");
+    assert_int_equal(number("recovered", "after_us"), number("stall", "stalled_us"));
 
     /* And with another one, of a frame sent. */
     send(1);
@@ -383,6 +390,30 @@ static void lost_interrupt_is_counted(void **state)
     for (unsigned i = 0; i < 60; i++)
         sleep_for(3 * MS);
     stalls(VNET_LOST_IRQ, 2, 0);
+}
+
+/* Records of one frequent cause are few, and leave room for those of another. */
+static void interrupts_lost_for_minutes_do_not_flood(void **state)
+{
+    (void)state;
+    nic->interrupts_lost = true;
+    for (uint64_t end = sim_now_ns + 10 * S; sim_now_ns < end;) {
+        bool sleep = vnet_may_sleep(vn);
+
+        sim_rx(nic, frame, 60);
+        sim_now_ns += 4 * MS;
+        if (sleep)
+            vnet_awake(vn);
+        turn(0);
+    }
+    stalls(VNET_LOST_IRQ, totals().stalls[VNET_LOST_IRQ], 0);
+    assert_in_range(totals().stalls[VNET_LOST_IRQ], 80, 100);
+    assert_in_range(sim_records("stall"), 8 + 8, 8 + 10);
+    assert_in_range(sim_records("recovered"), 8 + 8, 8 + 10);
+    nic->link_status = 0;
+    sim_interrupt(nic, SIM_QUEUES);
+    run(200 * MS);
+    said("stall", "\"cause\":\"link_down\"");
 }
 
 /* It comes while the wish for it still stands. */
@@ -840,6 +871,7 @@ int main(void)
         T(lost_kick_is_named_and_repaired),
         T(slow_device_does_not_pass_for_a_lost_kick),
         T(lost_interrupt_is_counted),
+        T(interrupts_lost_for_minutes_do_not_flood),
         T(late_interrupt_is_not_lost),
         T(interrupt_is_not_missed_while_none_can_come),
         T(interrupts_that_come_are_never_called_lost),
