@@ -2,7 +2,8 @@
 /*
  * The iperf3 server, shared by its parts:
  *
- *     iperf3_server.c      the control connection's state machine, the service
+ *     iperf3_server.c      the state machine, the service
+ *     iperf3_control.c     the control connection: messages and blocks, both ways
  *     iperf3_door.c        connections until their cookie is read
  *     iperf3_session.c     the tables of sessions and streams; start, warm-up, end of a test
  *     iperf3_stream_tcp.c  data over TCP        iperf3_stream_udp.c  data over UDP
@@ -237,6 +238,28 @@ bool iperf3_server_open_stream(struct iperf3_session *s, struct tcp_pcb *pcb);
 
 /* The last stream is there: 1 and 2, and off it goes. */
 void iperf3_server_streams_ready(struct iperf3_session *s);
+
+/* The client has said this, where no block was due; or its block, of parameters or of results, is
+ * whole in s->text. */
+void iperf3_server_message(struct iperf3_session *s, int8_t m);
+void iperf3_server_params(struct iperf3_session *s);
+void iperf3_server_results(struct iperf3_session *s);
+
+/* ---- iperf3_control.c ---------------------------------------------------------------------- */
+
+/* The connection is the session's control connection from now on. */
+void iperf3_control_open(struct iperf3_session *s, struct tcp_pcb *pcb);
+
+/* Says n messages in a row, counted up from `first`. False: there was no room for them, which ends
+ * the session. */
+bool iperf3_control_say(struct iperf3_session *s, enum iperf3_message first, uint32_t n);
+
+/* Says the protocol's error message, counts the refusal by its reason, and ends the session. */
+void iperf3_control_refuse(struct iperf3_session *s, enum iperf3_error code);
+
+/* Sends a block of n bytes, which stand in s->text behind room for their length, and then
+ * IPERF3_DISPLAY_RESULTS. The text is lent to the stack until all of it is acknowledged. */
+void iperf3_control_reply(struct iperf3_session *s, uint32_t n);
 
 /* ---- iperf3_door.c ------------------------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The iperf3 server: the control connection's state machine, and the service.
+ * The iperf3 server: the state machine of its sessions, and the service.
  *
  *     cookie -> PARAMS -> (QUEUED) -> CREATE -> RUNNING -> RESULTS -> REPLY -> ENDED
  *
@@ -8,91 +8,27 @@
  * session's next data connection, any other opens a session. Each state has a time limit, and every
  * state takes the client's "done", "terminated", FIN and RST. What cannot be carried is refused
  * with the protocol's own error message before the client is asked to open a stream.
- *
- * Everything that goes out by address here is either constant or the session's text, which stays as
- * it is until the client has acknowledged it.
  */
 #include "iperf3.h"
 
 #include "app.h"
-#include "conn.h"
-#include "lwip/ip.h"
 #include "string.h"
 
 /* How long each step may take. The client's own limit for a stream is 30 s; a client that is asked
  * for a block sends it at once. */
-#define BLOCK_NS   (10 * NS_PER_S)
-#define CREATE_NS  (30 * NS_PER_S)
-#define QUEUED_NS  (60 * NS_PER_S) /* twice what the one before it may take */
-#define GOODBYE_NS (5 * NS_PER_S)
-#define TEST_NS    (40 * NS_PER_S)  /* beyond the time that the client asked for */
-#define IDLE_NS    (120 * NS_PER_S) /* without a byte, where the client should be sending */
+#define BLOCK_NS  (10 * NS_PER_S)
+#define CREATE_NS (30 * NS_PER_S)
+#define QUEUED_NS (60 * NS_PER_S)  /* twice what the one before it may take */
+#define TEST_NS   (40 * NS_PER_S)  /* beyond the time that the client asked for */
+#define IDLE_NS   (120 * NS_PER_S) /* without a byte, where the client should be sending */
 
 /* A session this young is not given up for another client. */
 #define YOUNG_NS (1 * NS_PER_S)
-
-/* A control connection is probed after this silence, this often, so many times, ms: a client that
- * vanished is noticed within half a minute. */
-#define KEEP_IDLE_MS  10000
-#define KEEP_INTVL_MS 5000
-#define KEEP_COUNT    4
 
 static struct {
     uint64_t done;    /* tests that went the whole way */
     uint64_t aborted; /* tests that were started and ended otherwise */
 } counters;
-
-/* ---- messages ------------------------------------------------------------------------------ */
-
-/* Byte k is k: a state, or two that follow one another, by address. */
-static const uint8_t states[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
-
-#define REFUSAL(code)                                                                              \
-    {                                                                                              \
-        (uint8_t) IPERF3_SERVER_ERROR, 0, 0, 0, code, 0, 0, 0, 0                                   \
-    }
-
-static const struct refusal {
-    const char *reason;
-    uint8_t message[9];
-} refusals[] = {
-    {"test longer than supported", REFUSAL(IPERF3_E_DURATION)},
-    {"number of streams not supported", REFUSAL(IPERF3_E_STREAMS)},
-    {"block size not supported", REFUSAL(IPERF3_E_BLOCK)},
-    {"warm-up longer than supported", REFUSAL(IPERF3_E_OMIT)},
-    {"no SCTP", REFUSAL(IPERF3_E_SCTP)},
-    {"datagram size not carried by the MTU", REFUSAL(IPERF3_E_UDP_BLOCK)},
-    {"unknown message", REFUSAL(IPERF3_E_MESSAGE)},
-    {"bad parameters", REFUSAL(IPERF3_E_PARAMS)},
-    {"bad results", REFUSAL(IPERF3_E_RESULTS)},
-    {"all streams in use", REFUSAL(IPERF3_E_BUSY)},
-    {"streams not opened in time", REFUSAL(IPERF3_E_ACCEPT)},
-};
-#define REFUSALS (sizeof(refusals) / sizeof(refusals[0]))
-
-/* Queues constant bytes on the control connection. They are few, and the client has read what was
- * before them: there is room, or the session is over. */
-static bool say(struct iperf3_session *s, const uint8_t *bytes, uint32_t n)
-{
-    if (s->control == NULL || conn_write(s->control, bytes, n) != n) {
-        iperf3_session_end(s, "control_stuck");
-        return false;
-    }
-    s->unacked += n;
-    tcp_output(s->control);
-    return true;
-}
-
-static void refuse(struct iperf3_session *s, enum iperf3_error code)
-{
-    const struct refusal *r = refusals;
-
-    while (r < refusals + REFUSALS - 1 && r->message[4] != code)
-        r++;
-    apps_refused("iperf3 test", r->reason);
-    if (say(s, r->message, sizeof(r->message)))
-        iperf3_session_end(s, r->reason);
-}
 
 /* ---- from parameters to streams ------------------------------------------------------------ */
 
@@ -118,17 +54,17 @@ static void try_create(struct iperf3_session *s)
 {
     if (s->streams == NULL && !iperf3_session_take_streams(s)) {
         if (!some_session_is_leaving())
-            refuse(s, IPERF3_E_BUSY);
+            iperf3_control_refuse(s, IPERF3_E_BUSY);
         return;
     }
     if (s->params.udp && !iperf3_session_may_create(s))
         return;
     iperf3_session_enter(s, IPERF3_CREATE, CREATE_NS);
     iperf3_door_widen();
-    say(s, &states[IPERF3_CREATE_STREAMS], 1);
+    iperf3_control_say(s, IPERF3_CREATE_STREAMS, 1);
 }
 
-static void params_complete(struct iperf3_session *s)
+void iperf3_server_params(struct iperf3_session *s)
 {
     struct iperf3_params *p = &s->params;
     enum iperf3_error error = iperf3_json_params(s->text, s->text_len, p);
@@ -143,7 +79,7 @@ static void params_complete(struct iperf3_session *s)
     if (error == IPERF3_OK && p->parallel * (p->bidir ? 2 : 1) > CONFIG_IPERF_STREAM)
         error = IPERF3_E_STREAMS;
     if (error != IPERF3_OK) {
-        refuse(s, error);
+        iperf3_control_refuse(s, error);
         return;
     }
     iperf3_session_enter(s, IPERF3_QUEUED, QUEUED_NS);
@@ -154,7 +90,7 @@ void iperf3_server_streams_ready(struct iperf3_session *s)
 {
     const struct iperf3_params *p = &s->params;
 
-    if (!say(s, &states[IPERF3_TEST_START], 2))
+    if (!iperf3_control_say(s, IPERF3_TEST_START, 2))
         return;
     iperf3_session_enter(s, IPERF3_RUNNING,
                          p->time_s != 0 ? (p->omit_s + (uint64_t)p->time_s) * NS_PER_S + TEST_NS
@@ -169,20 +105,7 @@ static void test_end(struct iperf3_session *s)
     iperf3_session_stop(s, time_ns());
     s->prefix_have = 0;
     iperf3_session_enter(s, IPERF3_RESULTS, BLOCK_NS);
-    say(s, &states[IPERF3_EXCHANGE_RESULTS], 1);
-}
-
-/* Sends what is left of our results, then 14 (counted as one byte more). */
-static void push_reply(struct iperf3_session *s)
-{
-    if (s->text_done < s->text_len) {
-        uint32_t n = conn_write(s->control, s->text + s->text_done, s->text_len - s->text_done);
-        s->text_done += n;
-        s->unacked += n;
-        tcp_output(s->control);
-    }
-    if (s->text_done == s->text_len && say(s, &states[IPERF3_DISPLAY_RESULTS], 1))
-        s->text_done++;
+    iperf3_control_say(s, IPERF3_EXCHANGE_RESULTS, 1);
 }
 
 static size_t write_results(struct iperf3_session *s, const char *words)
@@ -213,27 +136,20 @@ static void peer_row(void *ctx, const struct iperf3_row *r)
     }
 }
 
-static void results_complete(struct iperf3_session *s)
+void iperf3_server_results(struct iperf3_session *s)
 {
     if (!iperf3_json_results(s->text, s->text_len, peer_row, s)) {
-        refuse(s, IPERF3_E_RESULTS);
+        iperf3_control_refuse(s, IPERF3_E_RESULTS);
         return;
     }
     size_t n = write_results(s, s->params.server_output ? iperf3_report_words(s) : NULL);
-    s->text[0] = (char)(n >> 24);
-    s->text[1] = (char)(n >> 16);
-    s->text[2] = (char)(n >> 8);
-    s->text[3] = (char)n;
-    s->text_len = (uint32_t)n + sizeof(s->prefix);
-    s->text_done = 0;
-    s->lent = true;
     iperf3_session_enter(s, IPERF3_REPLY, BLOCK_NS);
-    push_reply(s);
+    iperf3_control_reply(s, (uint32_t)n);
 }
 
 /* ---- what the client says ------------------------------------------------------------------ */
 
-static void message(struct iperf3_session *s, int8_t m)
+void iperf3_server_message(struct iperf3_session *s, int8_t m)
 {
     if (m == IPERF3_TEST_END && s->state == IPERF3_RUNNING)
         test_end(s);
@@ -242,94 +158,10 @@ static void message(struct iperf3_session *s, int8_t m)
     else if (m == IPERF3_CLIENT_TERMINATE)
         iperf3_session_end(s, "client_terminated");
     else
-        refuse(s, IPERF3_E_MESSAGE);
+        iperf3_control_refuse(s, IPERF3_E_MESSAGE);
 }
 
-/* Takes bytes of a block; returns how many. */
-static uint32_t block(struct iperf3_session *s, const uint8_t *data, uint32_t n)
-{
-    bool params = s->state == IPERF3_PARAMS;
-    uint32_t most = params ? IPERF3_PARAMS_BYTES : IPERF3_TEXT_BYTES;
-
-    if (s->prefix_have < sizeof(s->prefix)) {
-        s->prefix[s->prefix_have++] = data[0];
-        if (s->prefix_have < sizeof(s->prefix))
-            return 1;
-        s->text_len = (uint32_t)s->prefix[0] << 24 | (uint32_t)s->prefix[1] << 16 |
-                      (uint32_t)s->prefix[2] << 8 | s->prefix[3];
-        s->text_done = 0;
-        if (s->text_len == 0 || s->text_len > most)
-            refuse(s, params ? IPERF3_E_PARAMS : IPERF3_E_RESULTS);
-        return 1;
-    }
-    if (n > s->text_len - s->text_done)
-        n = s->text_len - s->text_done;
-    memcpy(s->text + s->text_done, data, n);
-    s->text_done += n;
-    if (s->text_done == s->text_len) {
-        if (params)
-            params_complete(s);
-        else
-            results_complete(s);
-    }
-    return n;
-}
-
-static void input(struct iperf3_session *s, const uint8_t *data, uint32_t n)
-{
-    while (n > 0 && s->state != IPERF3_ENDED) {
-        uint32_t used = 1;
-        if (s->state == IPERF3_PARAMS || s->state == IPERF3_RESULTS)
-            used = block(s, data, n);
-        else
-            message(s, (int8_t)data[0]);
-        data += used;
-        n -= used;
-    }
-}
-
-static err_t control_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
-{
-    struct iperf3_session *s = arg;
-
-    (void)err;
-    if (p == NULL) { /* newer clients say good-bye with this alone */
-        bool replied = s->state == IPERF3_REPLY && s->text_done > s->text_len;
-        iperf3_session_end(s, replied ? "done" : "client_closed");
-        return ERR_OK;
-    }
-    for (const struct pbuf *q = p; q != NULL; q = q->next)
-        input(s, q->payload, q->len);
-    tcp_recved(pcb, p->tot_len);
-    pbuf_free(p);
-    return ERR_OK;
-}
-
-static err_t control_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
-{
-    struct iperf3_session *s = arg;
-
-    (void)pcb;
-    s->unacked -= len;
-    if (s->unacked == 0 && s->text_done > s->text_len)
-        s->lent = false;
-    if (s->state == IPERF3_REPLY)
-        push_reply(s);
-    return ERR_OK;
-}
-
-static void control_err(void *arg, err_t err)
-{
-    struct iperf3_session *s = arg;
-
-    (void)err;
-    s->control = NULL;
-    s->lent = false;
-    iperf3_session_end(s, "client_reset");
-}
-
-/* ---- sessions and streams of new connections
- * --------------------------------------------------------------------------- */
+/* ---- sessions and streams of new connections ----------------------------------------------- */
 
 /* Makes room for a new client at the cost of the one that has kept us waiting longest for its
  * parameters. */
@@ -359,20 +191,9 @@ bool iperf3_server_open_session(struct tcp_pcb *pcb, const char *cookie)
         s = iperf3_session_new(cookie);
     if (s == NULL)
         return false;
-    s->control = pcb;
-    ip_addr_copy(s->client, pcb->remote_ip);
-    s->netif = ip_current_netif();
-    tcp_setprio(pcb, TCP_PRIO_MAX);
-    ip_set_option(pcb, SOF_KEEPALIVE);
-    pcb->keep_idle = KEEP_IDLE_MS;
-    pcb->keep_intvl = KEEP_INTVL_MS;
-    pcb->keep_cnt = KEEP_COUNT;
-    tcp_arg(pcb, s);
-    tcp_recv(pcb, control_recv);
-    tcp_sent(pcb, control_sent);
-    tcp_err(pcb, control_err);
+    iperf3_control_open(s, pcb);
     iperf3_session_enter(s, IPERF3_PARAMS, BLOCK_NS);
-    say(s, &states[IPERF3_PARAM_EXCHANGE], 1);
+    iperf3_control_say(s, IPERF3_PARAM_EXCHANGE, 1);
     return true;
 }
 
@@ -393,7 +214,7 @@ bool iperf3_server_open_stream(struct iperf3_session *s, struct tcp_pcb *pcb)
 
 static void terminate(struct iperf3_session *s, const char *reason)
 {
-    if (say(s, &states[IPERF3_SERVER_TERMINATE], 1))
+    if (iperf3_control_say(s, IPERF3_SERVER_TERMINATE, 1))
         iperf3_session_end(s, reason);
 }
 
@@ -405,10 +226,10 @@ static void timed_out(struct iperf3_session *s)
         iperf3_session_end(s, "client_silent");
         break;
     case IPERF3_QUEUED:
-        refuse(s, IPERF3_E_BUSY);
+        iperf3_control_refuse(s, IPERF3_E_BUSY);
         break;
     case IPERF3_CREATE:
-        refuse(s, IPERF3_E_ACCEPT);
+        iperf3_control_refuse(s, IPERF3_E_ACCEPT);
         break;
     case IPERF3_RUNNING:
         terminate(s, "test_too_long");

@@ -84,11 +84,15 @@ UNIT_CFLAGS_test_hostile_lean := -DLEAN -w -fno-sanitize=alignment
 UNIT_LIBS_test_hostile_lean   := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_hostile_lean  := $(UNIT_NETRIG_NEEDS)
 
+# What each service is linked from, and all of them.
+UNIT_SMALL  := apps/chargen.c apps/conn.c apps/discard.c apps/echo.c apps/refused.c apps/small.c
+UNIT_HTTP   := apps/conn.c apps/http.c apps/http_parse.c apps/http_place.c apps/http_route.c apps/pattern.c apps/refused.c \
+    $(LLHTTP)/api.c $(LLHTTP)/http.c $(LLHTTP)/llhttp.c
+UNIT_IPERF3 := apps/conn.c apps/iperf3_control.c apps/iperf3_count.c apps/iperf3_door.c apps/iperf3_json.c apps/iperf3_report.c \
+    apps/iperf3_server.c apps/iperf3_session.c apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c apps/pattern.c apps/refused.c
+UNIT_APPS   := $(sort $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) apps/services.c apps/stats.c)
+
 # Every pool of the stack at its bound, in both profiles.
-UNIT_APPS := apps/chargen.c apps/conn.c apps/discard.c apps/echo.c apps/http.c apps/http_parse.c apps/http_place.c apps/http_route.c \
-    apps/iperf3_count.c apps/iperf3_door.c apps/iperf3_json.c apps/iperf3_report.c apps/iperf3_server.c \
-    apps/iperf3_session.c apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c apps/pattern.c apps/refused.c \
-    apps/services.c apps/small.c apps/stats.c $(LLHTTP)/api.c $(LLHTTP)/http.c $(LLHTTP)/llhttp.c
 UNIT_TESTS += test_ledger test_ledger_lean
 UNIT_SRC_test_ledger         := tests/unit/test_ledger.c $(UNIT_APPS) $(UNIT_NETRIG)
 UNIT_LIBS_test_ledger        := $(UNIT_NETRIG_LIBS)
@@ -108,8 +112,7 @@ UNIT_LIBS_test_admission_lean   := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_admission_lean  := $(UNIT_NETRIG_NEEDS)
 
 UNIT_TESTS += test_small
-UNIT_SRC_test_small   := tests/unit/test_small.c apps/conn.c apps/small.c apps/echo.c apps/discard.c \
-    apps/chargen.c apps/refused.c $(UNIT_NETRIG)
+UNIT_SRC_test_small   := tests/unit/test_small.c $(UNIT_SMALL) $(UNIT_NETRIG)
 UNIT_LIBS_test_small  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_small := $(UNIT_NETRIG_NEEDS)
 
@@ -157,8 +160,7 @@ UNIT_TESTS += test_ring_model
 UNIT_SRC_test_ring_model := tests/unit/test_ring_model.c drivers/virtqueue.c drivers/virtqueue_packed.c drivers/virtqueue_split.c
 
 UNIT_TESTS += test_http
-UNIT_SRC_test_http   := tests/unit/test_http.c apps/conn.c apps/http.c apps/http_parse.c apps/http_place.c apps/http_route.c \
-    apps/pattern.c apps/refused.c $(LLHTTP)/api.c $(LLHTTP)/http.c $(LLHTTP)/llhttp.c $(UNIT_NETRIG)
+UNIT_SRC_test_http   := tests/unit/test_http.c $(UNIT_HTTP) $(UNIT_NETRIG)
 UNIT_LIBS_test_http  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_http := $(UNIT_NETRIG_NEEDS)
 
@@ -166,9 +168,7 @@ UNIT_TESTS += test_iperf3_json test_iperf3_count
 UNIT_SRC_test_iperf3_json  := tests/unit/test_iperf3_json.c apps/iperf3_json.c kernel/json.c kernel/format.c
 UNIT_SRC_test_iperf3_count := tests/unit/test_iperf3_count.c apps/iperf3_count.c
 UNIT_TESTS += test_iperf3_server
-UNIT_SRC_test_iperf3_server := tests/unit/test_iperf3_server.c apps/conn.c apps/iperf3_count.c apps/iperf3_door.c apps/iperf3_json.c \
-    apps/iperf3_report.c apps/iperf3_server.c apps/iperf3_session.c apps/iperf3_stream_tcp.c \
-    apps/iperf3_stream_udp.c apps/pattern.c apps/refused.c $(UNIT_NETRIG)
+UNIT_SRC_test_iperf3_server := tests/unit/test_iperf3_server.c $(UNIT_IPERF3) $(UNIT_NETRIG)
 UNIT_LIBS_test_iperf3_server  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_iperf3_server := $(UNIT_NETRIG_NEEDS)
 
