@@ -39,12 +39,13 @@ struct netbuf {
 #define NETBUF_CSUM_VALID 0x01
 /* Received: the device merged TCP segments into this frame, which may exceed the MTU. */
 #define NETBUF_MERGED 0x02
-/* To be sent: the field at csum_start + csum_offset holds the sum over the pseudo header, the
- * device adds what lies from csum_start to the end of the frame [virtio 5.1.6.2]. */
+/* The field at csum_start + csum_offset, which lies inside the frame, holds the sum over the pseudo
+ * header. What lies from csum_start to the frame's end is yet to be added: to a frame to be sent by
+ * the device [virtio 5.1.6.2], to a received one by whoever wants it, as it cannot be wrong. */
 #define NETBUF_CSUM_PARTIAL 0x04
 
 /* The frame: destination MAC first, no FCS. */
-static inline uint8_t *netbuf_frame(struct netbuf *nb)
+static inline uint8_t *netbuf_frame(const struct netbuf *nb)
 {
     return nb->base + nb->offset;
 }

@@ -42,10 +42,12 @@ bool vnet_hdr_rx(const struct vnet *vn, struct netbuf *nb, uint32_t frame_bytes)
         return true; /* what the others need */
     memcpy(&hdr, netbuf_frame(nb) - vn->hdr_bytes, vn->hdr_bytes);
     if (hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
-        /* A frame that never was on a wire: nobody finished its checksum, which cannot be wrong. */
+        /* A frame that never was on a wire: nobody finished its checksum. */
         if ((uint32_t)hdr.csum_start + hdr.csum_offset + CSUM_BYTES > frame_bytes)
             return false;
-        nb->offload |= NETBUF_CSUM_VALID;
+        nb->offload |= NETBUF_CSUM_PARTIAL;
+        nb->csum_start = hdr.csum_start;
+        nb->csum_offset = hdr.csum_offset;
     } else if (hdr.flags & VIRTIO_NET_HDR_F_DATA_VALID) {
         nb->offload |= NETBUF_CSUM_VALID;
     }

@@ -17,6 +17,7 @@
 #include "lwip/prot/ip4.h"
 #include "lwip/prot/ip6.h"
 #include "lwip/snmp.h"
+#include "lwip/inet_chksum.h"
 #include "lwip/stats.h"
 #include "netif/ethernet.h"
 #include "address.h"
@@ -103,11 +104,10 @@ static void set_verify(struct ethif *e, bool verify)
     NETIF_SET_CHECKSUM_CTRL(&e->netif, (u16_t)(CSUM_LWIP | (verify ? check : 0)));
 }
 
-/* A copy for the stack; NULL if there is no memory. Of merged segments without the Ethernet header:
- * with it, the length of the largest would not fit where lwIP keeps it. */
-static struct pbuf *rx_copy(struct netbuf *nb, uint32_t len, bool merged)
+/* A copy for the stack, without the first `skip` bytes; NULL if there is no memory. */
+static struct pbuf *rx_copy(struct netbuf *nb, uint32_t len, uint32_t skip)
 {
-    uint32_t skip = merged ? SIZEOF_ETH_HDR : 0, at = 0;
+    uint32_t at = 0;
     struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)(len - skip), PBUF_POOL);
 
     for (; p != NULL && nb != NULL; nb = nb->next, skip = 0) {
@@ -115,6 +115,35 @@ static struct pbuf *rx_copy(struct netbuf *nb, uint32_t len, bool merged)
         at += nb->len - skip;
     }
     return p;
+}
+
+/* Completes a checksum that begins at `start` of what the stack gets. */
+static void complete_csum(struct pbuf *p, uint16_t start, uint16_t offset)
+{
+    u16_t at, sum;
+    struct pbuf *q = pbuf_skip(p, start, &at);
+
+    if (q == NULL || pbuf_remove_header(q, at) != 0)
+        return;
+    sum = inet_chksum_pbuf(q);
+    pbuf_add_header(q, at);
+    pbuf_take_at(p, &sum, sizeof(sum), (u16_t)(start + offset));
+}
+
+/* True if the checksum of TCP or UDP need not be looked at. One that nobody has finished cannot be
+ * wrong; of any other protocol, or behind further headers, lwIP looks at it all the same, so there
+ * it is finished, where the device says. */
+static bool csum_vouched(const struct netbuf *nb, struct pbuf *p, uint32_t skip)
+{
+    const struct offload_csum c = {nb->csum_start, nb->csum_offset};
+
+    if (!(nb->offload & NETBUF_CSUM_PARTIAL))
+        return nb->offload & NETBUF_CSUM_VALID;
+    if (offload_csum_is_l4(netbuf_frame(nb), nb->len, &c))
+        return true;
+    if (c.start >= skip)
+        complete_csum(p, (uint16_t)(c.start - skip), c.offset);
+    return false;
 }
 
 /* Merged segments are unicast TCP, so that there is nothing left for ethernet_input() to do. */
@@ -135,11 +164,13 @@ static void rx_frame(struct ethif *e, struct netbuf *nb)
 {
     const uint32_t len = netbuf_frame_bytes(nb);
     const bool merged = nb->offload & NETBUF_MERGED;
+    /* With their Ethernet header the length of the largest would not fit where lwIP keeps it. */
+    const uint32_t skip = merged ? SIZEOF_ETH_HDR : 0;
     uint64_t *reason = rx_reject(e, nb, len, merged);
     struct pbuf *p = NULL;
 
     if (reason == NULL) {
-        p = starved() ? NULL : rx_copy(nb, len, merged);
+        p = starved() ? NULL : rx_copy(nb, len, skip);
         if (p == NULL)
             reason = &e->rx_no_pbuf;
     }
@@ -152,7 +183,7 @@ static void rx_frame(struct ethif *e, struct netbuf *nb)
     LINK_STATS_INC(link.recv);
     if (type == PP_HTONS(ETHTYPE_ARP) && nb->len >= SIZEOF_ETH_HDR + SIZEOF_ETHARP_HDR)
         address_saw_arp(e, netbuf_frame(nb));
-    set_verify(e, !(nb->offload & NETBUF_CSUM_VALID));
+    set_verify(e, !csum_vouched(nb, p, skip));
     rx_input(e, p, type, merged);
 }
 

@@ -77,20 +77,36 @@ static uint16_t add16(uint32_t a, uint32_t b)
     return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
+/* False: it is neither TCP nor UDP with all of its header. */
+static bool find_csum(const uint8_t *frame, uint32_t len, struct packet *p, struct offload_csum *c)
+{
+    if (!parse(frame, len, p))
+        return false;
+    c->start = (uint16_t)p->l4_at;
+    if (p->proto == IP_PROTO_TCP && p->l4_at + TCP_HLEN <= len)
+        c->offset = offsetof(struct tcp_hdr, chksum);
+    else if (p->proto == IP_PROTO_UDP && p->l4_at + UDP_HLEN <= len)
+        c->offset = offsetof(struct udp_hdr, chksum);
+    else
+        return false;
+    return true;
+}
+
+bool offload_csum_is_l4(const uint8_t *frame, uint32_t len, const struct offload_csum *c)
+{
+    struct packet p;
+    struct offload_csum own;
+
+    return find_csum(frame, len, &p, &own) && own.start == c->start && own.offset == c->offset;
+}
+
 bool offload_csum_begin(uint8_t *frame, uint32_t len, struct offload_csum *c)
 {
     struct packet p;
     uint16_t sum;
 
-    if (!parse(frame, len, &p))
+    if (!find_csum(frame, len, &p, c))
         return false;
-    if (p.proto == IP_PROTO_TCP && p.l4_at + TCP_HLEN <= len)
-        c->offset = offsetof(struct tcp_hdr, chksum);
-    else if (p.proto == IP_PROTO_UDP && p.l4_at + UDP_HLEN <= len)
-        c->offset = offsetof(struct udp_hdr, chksum);
-    else
-        return false;
-    c->start = (uint16_t)p.l4_at;
     sum = netport_chksum(frame + p.addrs_at, (int)p.addrs_bytes);
     sum = add16(sum, PP_HTONS(p.proto));
     sum = add16(sum, lwip_htons((u16_t)(len - p.l4_at)));

@@ -25,6 +25,9 @@ bool offload_csum_begin(uint8_t *frame, uint32_t len, struct offload_csum *c);
 /* Completes the checksum of that frame. */
 void offload_csum_finish(uint8_t *frame, uint32_t len, const struct offload_csum *c);
 
+/* True if that is where a received frame, directly in IP, has the checksum of TCP or UDP. */
+bool offload_csum_is_l4(const uint8_t *frame, uint32_t len, const struct offload_csum *c);
+
 /* True if a received frame is TCP directly in IP; only such frames are ever merged. */
 bool offload_is_tcp(const uint8_t *frame, uint32_t len);
 

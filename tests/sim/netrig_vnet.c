@@ -126,6 +126,8 @@ void rig_nic_receive(const void *frame, uint32_t len)
         memcpy(netbuf_frame(&node->nb), bytes, n);
         node->nb.len = n;
         node->nb.offload = rig.rx_offload;
+        node->nb.csum_start = rig.rx_csum_start;
+        node->nb.csum_offset = rig.rx_csum_offset;
         if (link == NULL)
             list_push(&nics[rig.nic].rx, node);
         else

@@ -77,6 +77,10 @@ UNIT_TESTS += test_offload
 UNIT_SRC_test_offload   := tests/unit/test_offload.c $(UNIT_NETRIG)
 UNIT_LIBS_test_offload  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_offload := $(UNIT_NETRIG_NEEDS)
+UNIT_TESTS += test_csum_partial
+UNIT_SRC_test_csum_partial   := tests/unit/test_csum_partial.c $(UNIT_NETRIG)
+UNIT_LIBS_test_csum_partial  := $(UNIT_NETRIG_LIBS)
+UNIT_NEEDS_test_csum_partial := $(UNIT_NETRIG_NEEDS)
 # The same bounds with the small profile's pools.
 UNIT_TESTS += test_hostile_lean
 UNIT_SRC_test_hostile_lean    := $(UNIT_SRC_test_hostile)
