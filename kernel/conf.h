@@ -99,10 +99,4 @@ bool conf_check_nics(const struct conf *c, uint32_t working);
 /* Writes that `error` record. */
 void conf_refuse(const char *source, const char *key, const char *value, const char *accepted);
 
-/* Between conf.c and conf_fault.c: a decimal number; a time of at most max_ns; one element of
- * `fault=` that is not panic:…, which sets its place in `faults`. False: [s, s + n) is none. */
-bool conf_read_number(const char *s, size_t n, uint64_t *out);
-bool conf_read_time(const char *s, size_t n, uint64_t max_ns, uint64_t *ns);
-bool conf_read_fault(const char *s, size_t n, struct fault faults[FAULT_KINDS]);
-
 #endif

@@ -5,6 +5,7 @@
 #include "ipaddr.h"
 
 #include "string.h"
+#include "text.h"
 
 /* Up to 3 decimal digits, no leading zero, at most max. Returns the digits used, 0 = none fits. */
 static size_t parse_decimal(const char *s, size_t n, unsigned max, unsigned *v)
@@ -41,17 +42,6 @@ bool ipaddr_parse4(const char *s, size_t n, uint32_t *ip)
     return true;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* Groups of 16 bits parted by colons, the last perhaps an IPv4 address. Returns the bytes written
  * to out, at most max; -1 if the text is wrong. An empty text is no groups. */
 static int parse_groups(const char *s, size_t n, uint8_t *out, int max)
@@ -63,8 +53,8 @@ static int parse_groups(const char *s, size_t n, uint8_t *out, int max)
     for (;;) {
         unsigned v = 0;
         size_t i = 0;
-        for (; i < n && i < 4 && hex_digit(s[i]) >= 0; i++)
-            v = v << 4 | (unsigned)hex_digit(s[i]);
+        for (; i < n && i < 4 && text_digit(s[i]) < 16; i++)
+            v = v << 4 | text_digit(s[i]);
         if (i < n && s[i] == '.') {
             uint32_t ip;
             if (len + 4 > max || !ipaddr_parse4(s, n, &ip))

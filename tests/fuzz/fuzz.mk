@@ -85,7 +85,7 @@ coverage: | deps ## lines of our code that unit tests and fuzz corpora reach; fa
 
 # lwIP's own unit tests with our options; tests/lwip/main.c says how.
 LWIP_CHECK := build/lwip/test/unit
-UNIT_SRC_lwip_check    := tests/lwip/main.c lwip-port/chksum.c lwip-port/port.c kernel/ipaddr.c $(UNIT_LWIP) \
+UNIT_SRC_lwip_check    := tests/lwip/main.c lwip-port/chksum.c lwip-port/port.c kernel/ipaddr.c kernel/text.c $(UNIT_LWIP) \
     $(addprefix build/lwip/src/core/,ipv4/ip4_frag.c ipv6/ip6_frag.c) \
     $(addprefix $(LWIP_CHECK)/,core/test_def.c core/test_mem.c core/test_netif.c core/test_pbuf.c \
     core/test_timers.c dhcp/test_dhcp.c etharp/test_etharp.c ip4/test_ip4.c ip6/test_ip6.c tcp/tcp_helper.c \

@@ -31,7 +31,7 @@ UNIT_LWIP         := $(addprefix build/lwip/src/,core/def.c core/inet_chksum.c c
                      core/ipv6/ip6_addr.c core/ipv6/mld6.c core/ipv6/nd6.c netif/ethernet.c)
 UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_kernel.c netrig_mem.c netrig_vnet.c) \
                      $(addprefix lwip-port/,address.c announce.c chksum.c ethif.c netport.c netport_stats.c offload.c port.c silence.c) \
-                     kernel/fault.c kernel/ipaddr.c kernel/json.c kernel/format.c $(UNIT_LWIP)
+                     kernel/fault.c kernel/ipaddr.c kernel/json.c kernel/format.c kernel/text.c $(UNIT_LWIP)
 UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc
 UNIT_NETRIG_NEEDS := build/lwip/.stamp
 UNIT_SIM    := tests/sim/sim_pci.c tests/sim/sim_nic.c tests/sim/sim_legacy.c tests/sim/sim_net.c tests/sim/sim_ring.c \
@@ -40,15 +40,17 @@ UNIT_SIM    := tests/sim/sim_pci.c tests/sim/sim_nic.c tests/sim/sim_legacy.c te
 
 # ---- the programs -------------------------------------------------------------------------------
 
-UNIT_TESTS += test_string test_format test_console test_json test_record test_rand test_ipaddr test_conf
+UNIT_TESTS += test_string test_text test_format test_console test_json test_record test_rand test_ipaddr test_conf
 UNIT_SRC_test_string  := tests/unit/test_string.c
+UNIT_SRC_test_text    := tests/unit/test_text.c kernel/text.c
 UNIT_SRC_test_format  := tests/unit/test_format.c kernel/format.c
 UNIT_SRC_test_console := tests/unit/test_console.c kernel/format.c
 UNIT_SRC_test_json    := tests/unit/test_json.c kernel/json.c kernel/format.c
 UNIT_SRC_test_record  := tests/unit/test_record.c kernel/record.c kernel/json.c kernel/format.c
 UNIT_SRC_test_rand    := tests/unit/test_rand.c
-UNIT_SRC_test_ipaddr  := tests/unit/test_ipaddr.c kernel/ipaddr.c
-UNIT_CONF             := kernel/conf.c kernel/conf_fault.c kernel/fault.c kernel/ipaddr.c kernel/record.c kernel/json.c kernel/format.c
+UNIT_SRC_test_ipaddr  := tests/unit/test_ipaddr.c kernel/ipaddr.c kernel/text.c
+UNIT_CONF             := kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/fault.c kernel/format.c \
+                         kernel/ipaddr.c kernel/json.c kernel/record.c kernel/text.c
 UNIT_SRC_test_conf    := tests/unit/test_conf.c $(UNIT_CONF)
 UNIT_TESTS += test_fault
 UNIT_SRC_test_fault   := tests/unit/test_fault.c $(UNIT_CONF)
@@ -153,7 +155,8 @@ UNIT_TESTS += test_vnet_queue
 UNIT_SRC_test_vnet_queue := tests/unit/test_vnet_queue.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_TESTS += test_vnet_features test_vnet_ctrl
 UNIT_SRC_test_vnet_ctrl := tests/unit/test_vnet_ctrl.c $(UNIT_DRIVER) $(UNIT_SIM)
-UNIT_SRC_test_vnet_features := tests/unit/test_vnet_features.c kernel/conf.c kernel/conf_fault.c kernel/ipaddr.c $(UNIT_DRIVER) $(UNIT_SIM)
+UNIT_SRC_test_vnet_features := tests/unit/test_vnet_features.c kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/ipaddr.c \
+    kernel/text.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_SRC_test_sim        := tests/unit/test_sim.c $(UNIT_SIM)
 UNIT_SRC_test_pci        := tests/unit/test_pci.c drivers/pci.c $(UNIT_SIM)
 UNIT_SRC_test_virtio_pci := tests/unit/test_virtio_pci.c drivers/pci.c drivers/virtio_pci.c drivers/virtio_pci_legacy.c \
