@@ -127,23 +127,26 @@ UNIT_DRIVER := drivers/netbuf.c drivers/pci.c drivers/virtqueue.c drivers/virtqu
                drivers/virtio_net_up.c drivers/virtio_net_stats.c \
                drivers/virtio_net_bufs.c drivers/virtio_net_ctrl.c drivers/virtio_net_features.c drivers/virtio_net_hdr.c drivers/virtio_net_merge.c \
                drivers/virtio_net_queue.c drivers/virtio_net_stall.c drivers/virtio_net_watch.c drivers/virtqueue_packed.c kernel/fault.c
-UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci test_virtio_net test_virtio_net_up test_sim
+UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci test_virtio_net_up test_sim
 UNIT_SRC_test_netbuf    := tests/unit/test_netbuf.c drivers/netbuf.c $(UNIT_SIM)
 UNIT_SRC_test_virtqueue := tests/unit/test_virtqueue.c drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
 UNIT_TESTS += test_virtqueue_packed test_sim_packed
 UNIT_SRC_test_sim_packed := tests/unit/test_sim_packed.c $(UNIT_SIM)
 UNIT_SRC_test_virtqueue_packed := tests/unit/test_virtqueue_packed.c drivers/virtqueue.c drivers/virtqueue_packed.c $(UNIT_SIM)
-UNIT_SRC_test_virtio_net := tests/unit/test_virtio_net.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_SRC_test_virtio_net_up := tests/unit/test_virtio_net_up.c $(UNIT_DRIVER) $(UNIT_SIM)
 # At low addresses: the legacy interface names a page of memory with 32 bits.
-UNIT_TESTS += test_irq test_virtio_irq test_virtio_net_legacy test_virtio_pci_legacy
+UNIT_TESTS += test_irq test_virtio_irq test_virtio_pci_legacy
 UNIT_SRC_test_irq := tests/unit/test_irq.c
 UNIT_SRC_test_virtio_irq  := tests/unit/test_virtio_irq.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_LIBS_test_virtio_irq := -no-pie
-UNIT_SRC_test_virtio_net_legacy  := tests/unit/test_virtio_net_legacy.c $(UNIT_DRIVER) $(UNIT_SIM)
-UNIT_LIBS_test_virtio_net_legacy := -no-pie
 UNIT_SRC_test_virtio_pci_legacy  := tests/unit/test_virtio_pci_legacy.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_LIBS_test_virtio_pci_legacy := -no-pie
+# The driver between its caller and the device (tests/unit/vnet_rig.h), at low addresses as well.
+UNIT_VNET  := test_vnet_broken test_vnet_config test_vnet_heartbeat test_vnet_rx test_vnet_sleep test_vnet_tx test_vnet_up
+UNIT_TESTS += $(UNIT_VNET)
+$(foreach t,$(UNIT_VNET),\
+    $(eval UNIT_SRC_$(t) := tests/unit/$(t).c tests/unit/vnet_rig.c $(UNIT_DRIVER) $(UNIT_SIM))\
+    $(eval UNIT_LIBS_$(t) := -no-pie))
 # The driver's pools at their bounds, in both profiles.
 UNIT_TESTS += test_ledger_driver test_ledger_driver_lean
 UNIT_SRC_test_ledger_driver         := tests/unit/test_ledger_driver.c $(UNIT_DRIVER) $(UNIT_SIM)
