@@ -114,6 +114,7 @@ struct vnet {
     bool repair;         /* the bookkeeping is not to be trusted: it begins anew */
     uint64_t violations; /* how often that was so */
     bool reclaimed;      /* while RESETTING: the reset is complete, all buffers are ours again */
+    const char *away;    /* likewise: why it is not up again yet; NULL: nothing is known */
     uint64_t resets;     /* since boot, the first one not counted */
     uint64_t resets_injected; /* of these: because the device was made to */
     struct vnet_watch watch;

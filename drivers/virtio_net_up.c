@@ -286,9 +286,23 @@ static void reclaim(struct vnet *vn)
     vnet_queue_reclaim(vn, &vn->tx);
 }
 
+/* It does not come back, whatever the reset was for: that is the device's doing, and said once. */
+static void stays_away(struct vnet *vn, const char *why)
+{
+    if (!vn->watch.device.open)
+        vnet_watch_broke(vn, why, vpci_status(&vn->vpci));
+    if (vn->away == NULL)
+        kprintf("%s: not up again yet: %s", vn->name, why);
+    vn->away = why;
+}
+
 void vnet_recover(struct vnet *vn)
 {
+    const char *why;
+
     if (!vpci_reset_done(&vn->vpci)) {
+        if (vn->now_ns - vn->reset_ns >= VNET_STALL_NS)
+            stays_away(vn, "it does not complete a reset");
         if (vn->now_ns - vn->reset_ns >= RETRY_NS) {
             vn->reset_ns = vn->now_ns;
             vpci_reset_begin(&vn->vpci);
@@ -300,12 +314,15 @@ void vnet_recover(struct vnet *vn)
     if (vn->now_ns < vn->retry_ns)
         return;
     vn->up_ns = vn->now_ns;
-    if (bring_up(vn) == NULL) {
+    why = bring_up(vn);
+    if (why == NULL) {
+        vn->away = NULL;
         vnet_watch_up(vn);
         kprintf("%s: up again %llu us after the reset", vn->name,
                 (unsigned long long)((vn->now_ns - vn->reset_ns) / NS_PER_US));
         return;
     }
+    stays_away(vn, why);
     vn->reset_ns = vn->now_ns;
     vn->retry_ns = vn->now_ns + RETRY_NS;
     vpci_fail(&vn->vpci);

@@ -254,6 +254,61 @@ static void a_transmit_queue_that_is_refused_at_boot_leaves_the_device_reset(voi
     setup(NULL);
 }
 
+/* A reset that nobody asked the device to be blamed for: nothing is received, and nobody answers.
+ */
+static void reset_for_silence(void)
+{
+    for (unsigned i = 0; i < 2000 && nic->resets == 1 && !nic->resetting; i++) {
+        turns(1);
+        if (vnet_rx_silent(vn))
+            vnet_rx_probed(vn, true);
+    }
+    assert_true(nic->resetting || nic->resets == 2);
+}
+
+static void was_named(const char *why)
+{
+    struct vnet_totals t;
+
+    assert_int_equal(sim_records("stall"), 1);
+    assert_non_null(strstr(sim_record("stall"), "\"cause\":\"device_broken\""));
+    assert_non_null(strstr(sim_record("stall"), why));
+    vnet_totals(vn, &t);
+    assert_int_equal(t.stalls[VNET_DEVICE_BROKEN], 1);
+    assert_int_equal(t.stalls_judged, 1);
+    turns(300); /* said once, however long it lasts */
+    assert_int_equal(sim_records("stall"), 1);
+    assert_int_equal(sim_records("recovered"), 0);
+}
+
+static void a_device_that_cannot_be_brought_up_again_is_named(void **state)
+{
+    const uint16_t bell = nic->q[SIM_TXQ].notify_off;
+
+    (void)state;
+    break_tx(GONE);
+    reset_for_silence();
+    turns(25);
+    was_named("it has no transmit queue");
+    mend(bell);
+    assert_int_equal(sim_records("recovered"), 1);
+    assert_non_null(strstr(sim_record("recovered"), "\"action\":\"reset\""));
+    traffic_flows();
+}
+
+static void a_reset_that_does_not_end_is_named(void **state)
+{
+    (void)state;
+    nic->reset_never = true;
+    reset_for_silence();
+    turns(25);
+    was_named("it does not complete a reset");
+    nic->reset_never = false;
+    turns(110);
+    assert_int_equal(sim_records("recovered"), 1);
+    traffic_flows();
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -263,6 +318,8 @@ int main(void)
         T(fewest_posted_is_about_the_ring_there_is),
         T(a_nic_whose_bring_up_failed_takes_and_gives_nothing),
         T(a_transmit_queue_that_is_refused_at_boot_leaves_the_device_reset),
+        T(a_device_that_cannot_be_brought_up_again_is_named),
+        T(a_reset_that_does_not_end_is_named),
     };
     return cmocka_run_group_tests_name("virtio_net_up", tests, NULL, NULL);
 }
