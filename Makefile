@@ -208,7 +208,7 @@ debug: all ## QEMU stopped, a gdb stub on port 1234, the gdb line; APPEND= is th
 	$(Q)tools/debug $(APPEND)
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## */  \1\t/p' Makefile tests/unit/unit.mk tests/fuzz/fuzz.mk | expand -t 16
+	@sed -n 's/^\([a-z-]*\):[^#]*## */  \1\t/p' Makefile tests/*/*.mk | expand -t 16
 
 clean: ## remove what was built; the fetched lwIP package stays in build/cache
 	$(Q)for f in $(BUILD)/*; do [ "$$f" = $(BUILD)/cache ] || rm -rf "$$f"; done
@@ -216,3 +216,4 @@ clean: ## remove what was built; the fetched lwIP package stays in build/cache
 -include $(OBJ:.o=.d) $(B)/obj/uefi/uefi.d
 -include tests/unit/unit.mk
 -include tests/fuzz/fuzz.mk
+-include tests/bench/bench.mk

@@ -115,6 +115,7 @@ class Machine:
     cpus: int = 1  # the guest uses the first
     accel: str = ""  # "": the best one that works
     append: str = ""  # the command line; load options under UEFI
+    initrd: object = None  # a file that a kernel of another kind begins with
     fw_cfg: object = None  # text of opt/antifreeze/config
     nics: list = dataclasses.field(default_factory=list)
     debug_exit: bool = True  # isa-debug-exit is there
@@ -157,6 +158,8 @@ class Machine:
             words += ["-kernel", image]
             if self.append:
                 words += ["-append", self.append]
+            if self.initrd:
+                words += ["-initrd", str(self.initrd)]
         if self.fw_cfg is not None:
             words += ["-fw_cfg", f"name=opt/antifreeze/config,string={_escaped(self.fw_cfg)}"]
         for setting in self.settings:

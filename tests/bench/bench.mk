@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The benchmark's own programs, hosted. Included by the top Makefile. BENCH= has the words for tools/bench.
+
+BENCH_DIR    := $(BUILD)/bench
+BENCH_CFLAGS := -std=c11 -D_GNU_SOURCE -O2 -g $(WARN)
+
+.PHONY: bench
+
+bench: all $(BENCH_DIR)/linux_init ## against a Linux guest on the same QEMU line: ratios, JSON, plot; BENCH=quick
+	$(Q)tools/bench $(BENCH)
+
+# Static: the guest that it begins has nothing else yet.
+$(BENCH_DIR)/linux_init: tests/bench/linux_init.c tests/bench/bench.mk | deps
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	$(Q)$(CC) $(BENCH_CFLAGS) -static $< -o $@

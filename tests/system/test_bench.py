@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The benchmark's arithmetic, its archive, and its table: whatever needs no guest."""
+
+import pytest
+
+from antifreeze import net
+from antifreeze.bench import cpio, figures, iperf, linux, pairs, report
+from antifreeze.bench.meter import Cost
+from antifreeze.bench.rows import ROWS, Row
+
+
+def test_spread_is_median_and_extremes():
+    assert figures.spread([5, 1, 9]) == {"median": 5, "min": 1, "max": 9, "n": 3}
+    assert figures.spread([1, 2])["median"] == 1.5
+    with pytest.raises(ValueError):
+        figures.spread([])
+
+
+def test_ratios_are_pair_by_pair():
+    # the host was half as fast for the second pair: neither median knows, the ratios do
+    assert figures.ratios([4, 2], [2, 1]) == [2, 2]
+    assert figures.ratios([1], [0]) == [float("inf")]
+    with pytest.raises(ValueError):
+        figures.ratios([1, 2], [1])
+
+
+def test_percentile_is_a_value_that_was_measured():
+    assert figures.percentile(range(1, 101), 99) == 99
+    assert figures.percentile([7], 99) == 7
+    assert figures.percentile([3, 1, 2], 50) == 2
+
+
+@pytest.mark.parametrize("limit", [1, 9.9, 50, 1234])
+@pytest.mark.parametrize("guess", [1, 40, 3000])
+def test_search_comes_close_to_the_limit(limit, guess):
+    tried = []
+
+    def trial(rate):
+        tried.append(rate)
+        return rate <= limit, rate
+
+    best = figures.highest(trial, guess, 30)
+    assert 0.95 * limit < best <= limit
+    assert len(tried) <= 30
+
+
+def test_search_stops_at_the_senders_own_limit():
+    tried = []
+
+    def trial(rate):
+        tried.append(rate)
+        return True, min(rate, 100)
+
+    assert figures.highest(trial, 80, 30) == 100
+    assert len(tried) <= 3
+
+
+def test_search_says_zero_where_nothing_passes():
+    assert figures.highest(lambda rate: (False, rate), 100, 8) == 0
+
+
+def test_iperf3_figures_are_those_of_the_receiver():
+    sent = {"bits_per_second": 9e9, "seconds": 2.0, "bytes": 1}
+    received = {"bits_per_second": 4e9, "seconds": 2.0, "bytes": 1}
+    back = {"bits_per_second": 1e9, "seconds": 2.0, "bytes": 1}
+    end = {"sum_sent": sent, "sum_received": received, "sum_received_bidir_reverse": back}
+    assert iperf.flows(end, False).bps == 4e9
+    assert [flow.bps for flow in iperf.flows(end, True)] == [4e9, 1e9]
+    udp = iperf.flows({"sum_received": received | {"packets": 1000, "lost_packets": 200}}, False)
+    assert (udp.packets, udp.lost, udp.pps) == (1000, 200, 400)
+
+
+def _entries(data):
+    """{name: (mode, content)} of an archive, by the published layout."""
+    found, at = {}, 0
+    while True:
+        assert data[at : at + 6] == b"070701"
+        field = [int(data[at + 6 + 8 * k : at + 14 + 8 * k], 16) for k in range(13)]
+        size, name_size = field[6], field[11]
+        name = data[at + 110 : at + 110 + name_size - 1].decode()
+        at = -(-(at + 110 + name_size) // 4) * 4
+        if name == "TRAILER!!!":
+            return found
+        found[name] = field[1], data[at : at + size]
+        at = -(-(at + size) // 4) * 4
+
+
+def test_archive_has_files_folders_and_devices():
+    archive = cpio.Archive()
+    archive.add_file("a/b/c", b"12345", executable=True)
+    archive.add_file("a/d", b"")
+    archive.add_character_device("dev/console", 5, 1)
+    assert _entries(archive.bytes()) == {
+        "a": (0o40755, b""), "a/b": (0o40755, b""), "a/b/c": (0o100755, b"12345"), "a/d": (0o100644, b""),
+        "dev": (0o40755, b""), "dev/console": (0o20600, b""),
+    }  # fmt: skip
+
+
+def test_modules_say_what_they_need():
+    assert linux.depends(b"x\0license=GPL\0depends=net-failover,virtio\0name=v\0") == ["net_failover", "virtio"]
+    assert linux.depends(b"x\0depends=\0name=v\0") == []
+
+
+def test_both_guests_get_the_same_machine():
+    """What differs is the kernel with its words; a tap each, since both are up at once."""
+    lines = {}
+    for name in pairs.GUESTS:
+        nic = net.qemu.Nic.tap("tap0", "52:54:00:00:00:01", **pairs.OFFLOADS_OFF)
+        kernel = {"image": "ours"} if name == pairs.OURS else {"image": "theirs", "initrd": "file"}
+        machine = net.qemu.Machine(nics=[nic], memory_mib=pairs.MEMORY_MIB, append="words", accel="tcg", **kernel)
+        lines[name] = machine.command(8, 9)
+    ours, theirs = lines[pairs.OURS], lines[pairs.THEIRS]
+    at = theirs.index("-initrd")
+    assert theirs[at + 1] == "file"
+    del theirs[at : at + 2]
+    assert [(a, b) for a, b in zip(ours, theirs) if a != b] == [("ours", "theirs")]
+    assert len(ours) == len(theirs)
+
+
+def _row_of(ours, theirs, main_loop=0.2, **options):
+    row = Row("name", "Title", "Gbit/s", None, bar=3.0, **options)
+    cost = Cost(8, 0.9, main_loop, 0.3)
+    samples = {
+        pairs.OURS: [pairs.Sample(value, cost, {"gap_max_us": 7}) for value in ours],
+        pairs.THEIRS: [pairs.Sample(value, Cost(8, 1, 0.1, 0.1), {}) for value in theirs],
+    }
+    return pairs.summary(row, True, samples)
+
+
+def test_row_has_medians_ratios_and_gap():
+    row = _row_of([6, 8], [2, 2])
+    assert row["ratio"]["pairs"] == [3, 4]
+    assert row["antifreeze"]["values"] == [6, 8]
+    assert row["antifreeze"]["gap_max_us"] == 7
+    assert row["linux"]["median"] == 2
+    assert row["ratio_per_cpu"]["median"] == pytest.approx(3.5 * 1.2 / 1.4)
+
+
+def test_table_tells_met_from_missed():
+    table = report.table({"rows": [_row_of([6], [2]), _row_of([5], [2]), _row_of([5], [2], more_is_better=False)]})
+    assert [line.count("met") for line in table.splitlines()[2:5]] == [1, 0, 1]
+    assert [line.count("missed") for line in table.splitlines()[2:5]] == [0, 1, 0]
+
+
+def test_table_says_where_qemu_is_the_bound():
+    assert "bounded" not in report.table({"rows": [_row_of([6], [2])]})
+    assert "antifreeze: bounded by QEMU" in report.table({"rows": [_row_of([6], [2], main_loop=0.95)]})
+
+
+def test_row_names_are_unique():
+    names = [row.name for row in ROWS]
+    assert len(set(names)) == len(names)

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The two guests, each on a tap of its own, measured in turn: A B A B. Who is not measured is stopped.
+
+Both get the same machine, CPU, memory, and device; what differs is the kernel. Figures of the two are only ever compared
+within a pair, since whatever else runs on the host changes from minute to minute.
+"""
+
+import contextlib
+import dataclasses
+
+from .. import BUILD, net
+from . import figures, linux
+from .meter import Meter
+
+LOGS = BUILD / "bench" / "logs"
+MEMORY_MIB = 256  # for both: Linux wants that much to unpack itself
+BOOT_SECONDS = 180
+
+OURS, THEIRS = "antifreeze", "linux"
+GUESTS = {OURS: net.NetGuest, THEIRS: linux.LinuxGuest}
+
+# What the device then offers neither to send nor to receive.
+OFFLOADS_OFF = dict.fromkeys(
+    ("csum", "gso", "host_tso4", "host_tso6", "host_ecn", "host_ufo",
+     "guest_csum", "guest_tso4", "guest_tso6", "guest_ecn", "guest_ufo"),
+    "off",
+)  # fmt: skip
+
+
+@dataclasses.dataclass
+class Sample:
+    value: float
+    cost: object  # meter.Cost
+    more: dict  # whatever else the row wants to be known
+
+
+class Pair:
+    """Both guests, booted; a context manager."""
+
+    def __init__(self, offloads):
+        self.offloads = offloads
+        self._stack = contextlib.ExitStack()
+        self.guests = {}
+
+    def __enter__(self):
+        try:
+            for name, kind in GUESTS.items():
+                tap = self._stack.enter_context(net.Tap())
+                options = {} if self.offloads else OFFLOADS_OFF
+                folder = LOGS / f"{name}-{'on' if self.offloads else 'off'}"
+                guest = kind(tap, folder, options=options, memory_mib=MEMORY_MIB)
+                self.guests[name] = self._stack.enter_context(guest)
+                guest.wait("ready", BOOT_SECONDS)
+                guest.qmp.command("stop")
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._stack.close()
+
+    @contextlib.contextmanager
+    def only(self, name):
+        """The guest of this name, running, while the other stands still."""
+        guest = self.guests[name]
+        guest.qmp.command("cont")
+        try:
+            yield guest
+        finally:
+            if guest.alive():
+                guest.qmp.command("stop")
+
+    def sample(self, name, row, seconds):
+        with self.only(name) as guest:
+            if name == THEIRS:
+                guest.settle()
+            start = guest.mark()
+            with Meter(guest) as meter:
+                value = row.measure(guest, seconds)
+            more = {"gap_max_us": _longest_gap(guest, start)} if name == OURS else {}
+        return Sample(value, meter.cost, more)
+
+
+def _longest_gap(guest, start):
+    """As our guest reported it since its record number `start`; 0 if it did not."""
+    return max((r.get("gap_max_us", 0) for r in guest.records[start:] if r["event"] == "result"), default=0)
+
+
+def alternate(pair, row, count, seconds, progress):
+    """A warm-up of each, then `count` pairs. Returns the row's figures, ready for JSON."""
+    samples = {name: [] for name in GUESTS}
+    for name in GUESTS:
+        pair.sample(name, row, min(seconds, row.warm_up))
+    for number in range(count):
+        for name in GUESTS:
+            samples[name].append(pair.sample(name, row, seconds))
+            progress(row, number, name, samples[name][-1].value)
+    return summary(row, pair.offloads, samples)
+
+
+def summary(row, offloads, samples):
+    values = {name: [sample.value for sample in samples[name]] for name in samples}
+    by_pair = figures.ratios(values[OURS], values[THEIRS])
+    report = {
+        "row": row.name, "title": row.title, "unit": row.unit, "offloads": "on" if offloads else "off",
+        "ratio": figures.spread(by_pair) | {"pairs": by_pair},
+        "bar": row.bar if offloads else row.bar_off,
+        "more_is_better": row.more_is_better,
+    }  # fmt: skip
+    for name in samples:
+        report[name] = figures.spread(values[name]) | {"values": values[name], "cost": _cost(samples[name])}
+    if row.more_is_better:
+        report["ratio_per_cpu"] = figures.spread(figures.ratios(*(_per_cpu(samples[name]) for name in GUESTS)))
+    gaps = [sample.more["gap_max_us"] for sample in samples[OURS]]
+    report[OURS]["gap_max_us"] = max(gaps)
+    return report
+
+
+def _per_cpu(samples):
+    """The figure per share of a CPU that QEMU and the peer had for it."""
+    return [sample.value * sample.cost.seconds / max(sample.cost.cpu_seconds, 0.01) for sample in samples]
+
+
+def _cost(samples):
+    """The medians of the shares."""
+    share = {
+        field: figures.spread(getattr(sample.cost, field) for sample in samples)["median"]
+        for field in ("vcpu", "main_loop", "peer")
+    }
+    return share | {"bounded_by_qemu": sum(s.cost.bounded_by_qemu for s in samples) * 2 > len(samples)}

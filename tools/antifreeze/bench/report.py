@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a run of the benchmark leaves behind: JSON and a Markdown table, all made from the JSON alone."""
+
+import json
+import os
+import pathlib
+import platform
+import subprocess
+
+from .. import BUILD, own_folder, qemu
+from . import linux, packages, pairs
+
+FOLDER = BUILD / "bench"
+
+_LEGEND = """Medians (min–max); the ratio is that of the pairs. CPU: vCPU thread / main loop of QEMU / the host's peer, in per
+cent of one CPU. Per CPU: the ratio of what each moved per second of CPU that these three had, which other work on the host
+disturbs less."""
+
+
+def about(count, seconds, command):
+    """Where and with what the run was made."""
+    version = subprocess.run([*qemu.program(), "--version"], capture_output=True, text=True, check=True)
+    return {
+        "command": command,
+        "pairs": count,
+        "seconds": seconds,
+        "host": {
+            "cpu": _cpu_name(),
+            "cpus": os.cpu_count(),
+            "kernel": platform.release(),
+            "load_before": os.getloadavg()[0],
+        },
+        "qemu": version.stdout.splitlines()[0],
+        "accelerator": qemu.accelerator().why,
+        "cpu_model": qemu.CPU_MODEL,
+        "memory_mib": pairs.MEMORY_MIB,
+        "linux": packages.versions(),
+        "linux_settings": linux.SETTINGS,
+    }
+
+
+def _cpu_name():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def write(report):
+    """build/bench/bench.json and bench.md."""
+    own_folder(FOLDER)
+    (FOLDER / "bench.json").write_text(json.dumps(report, indent=1) + "\n")
+    (FOLDER / "bench.md").write_text(table(report) + "\n")
+
+
+def table(report):
+    """The rows as a Markdown table."""
+    lines = [
+        "| row | offloads | Antifreeze | Linux | ratio | per CPU | bar | CPU: ours | CPU: Linux | |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in report["rows"]:
+        ours, theirs = row[pairs.OURS], row[pairs.THEIRS]
+        cells = [
+            f"{row['title']}, {row['unit']}", row["offloads"], _figure(ours), _figure(theirs), _figure(row["ratio"]),
+            _per_cpu(row), _bar(row), _shares(ours), _shares(theirs), _remark(row),
+        ]  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", _LEGEND]
+    return "\n".join(lines)
+
+
+def number(value):
+    """Three digits are enough."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _figure(spread):
+    return f"{number(spread['median'])} ({number(spread['min'])}–{number(spread['max'])})"
+
+
+def _per_cpu(row):
+    return number(row["ratio_per_cpu"]["median"]) if "ratio_per_cpu" in row else "–"
+
+
+def _bar(row):
+    if row["bar"] is None:
+        return "–"
+    sign = "≥" if row["more_is_better"] else "≤"
+    return f"{sign} {row['bar']:g}: {'met' if met(row) else 'missed'}"
+
+
+def met(row):
+    """True if the median ratio keeps the bar."""
+    ratio = row["ratio"]["median"]
+    return ratio >= row["bar"] if row["more_is_better"] else ratio <= row["bar"]
+
+
+def _shares(side):
+    cost = side["cost"]
+    return " / ".join(f"{100 * cost[field]:.0f}" for field in ("vcpu", "main_loop", "peer"))
+
+
+def _remark(row):
+    bounded = [name for name in (pairs.OURS, pairs.THEIRS) if row[name]["cost"]["bounded_by_qemu"]]
+    return f"{' and '.join(bounded)}: bounded by QEMU" if bounded else ""
