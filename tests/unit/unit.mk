@@ -29,7 +29,8 @@ UNIT_LWIP         := $(addprefix build/lwip/src/,core/def.c core/inet_chksum.c c
                      core/timeouts.c core/udp.c core/ipv4/dhcp.c core/ipv4/etharp.c core/ipv4/icmp.c \
                      core/ipv4/ip4.c core/ipv4/ip4_addr.c core/ipv6/ethip6.c core/ipv6/icmp6.c core/ipv6/ip6.c \
                      core/ipv6/ip6_addr.c core/ipv6/mld6.c core/ipv6/nd6.c netif/ethernet.c)
-UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_kernel.c netrig_mem.c netrig_vnet.c) \
+UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_frame.c netrig_kernel.c netrig_mem.c netrig_peer.c netrig_tcp.c \
+                     netrig_vnet.c) \
                      $(addprefix lwip-port/,address.c announce.c chksum.c ethif.c netport.c netport_stats.c offload.c port.c silence.c) \
                      kernel/fault.c kernel/ipaddr.c kernel/json.c kernel/format.c kernel/text.c $(UNIT_LWIP)
 UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc
