@@ -128,13 +128,12 @@ UNIT_DRIVER := drivers/netbuf.c drivers/pci.c drivers/virtqueue.c drivers/virtqu
                drivers/virtio_net_up.c drivers/virtio_net_stats.c \
                drivers/virtio_net_bufs.c drivers/virtio_net_ctrl.c drivers/virtio_net_features.c drivers/virtio_net_hdr.c drivers/virtio_net_merge.c \
                drivers/virtio_net_queue.c drivers/virtio_net_stall.c drivers/virtio_net_watch.c drivers/virtqueue_packed.c kernel/fault.c
-UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci test_virtio_net_up test_sim
+UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci test_sim
 UNIT_SRC_test_netbuf    := tests/unit/test_netbuf.c drivers/netbuf.c $(UNIT_SIM)
 UNIT_SRC_test_virtqueue := tests/unit/test_virtqueue.c drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
 UNIT_TESTS += test_virtqueue_packed test_sim_packed
 UNIT_SRC_test_sim_packed := tests/unit/test_sim_packed.c $(UNIT_SIM)
 UNIT_SRC_test_virtqueue_packed := tests/unit/test_virtqueue_packed.c drivers/virtqueue.c drivers/virtqueue_packed.c $(UNIT_SIM)
-UNIT_SRC_test_virtio_net_up := tests/unit/test_virtio_net_up.c $(UNIT_DRIVER) $(UNIT_SIM)
 # At low addresses: the legacy interface names a page of memory with 32 bits.
 UNIT_TESTS += test_irq test_virtio_irq test_virtio_pci_legacy
 UNIT_SRC_test_irq := tests/unit/test_irq.c
@@ -143,11 +142,12 @@ UNIT_LIBS_test_virtio_irq := -no-pie
 UNIT_SRC_test_virtio_pci_legacy  := tests/unit/test_virtio_pci_legacy.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_LIBS_test_virtio_pci_legacy := -no-pie
 # The driver between its caller and the device (tests/unit/vnet_rig.h), at low addresses as well.
-UNIT_VNET  := test_vnet_broken test_vnet_config test_vnet_heartbeat test_vnet_rx test_vnet_sleep test_vnet_tx test_vnet_up
+UNIT_VNET  := $(addprefix test_vnet_,broken bufs config ctrl features hdr heartbeat merge queue rx sleep tx up up_fails)
 UNIT_TESTS += $(UNIT_VNET)
 $(foreach t,$(UNIT_VNET),\
     $(eval UNIT_SRC_$(t) := tests/unit/$(t).c tests/unit/vnet_rig.c $(UNIT_DRIVER) $(UNIT_SIM))\
     $(eval UNIT_LIBS_$(t) := -no-pie))
+UNIT_SRC_test_vnet_features += kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/ipaddr.c kernel/text.c
 # The driver's pools at their bounds, in both profiles.
 UNIT_TESTS += test_ledger_driver test_ledger_driver_lean
 UNIT_SRC_test_ledger_driver         := tests/unit/test_ledger_driver.c $(UNIT_DRIVER) $(UNIT_SIM)
@@ -155,12 +155,6 @@ UNIT_SRC_test_ledger_driver_lean    := $(UNIT_SRC_test_ledger_driver)
 UNIT_CFLAGS_test_ledger_driver_lean := -DLEAN
 UNIT_TESTS += test_watch
 UNIT_SRC_test_watch      := tests/unit/test_watch.c $(UNIT_DRIVER) $(UNIT_SIM)
-UNIT_TESTS += test_vnet_queue
-UNIT_SRC_test_vnet_queue := tests/unit/test_vnet_queue.c $(UNIT_DRIVER) $(UNIT_SIM)
-UNIT_TESTS += test_vnet_features test_vnet_ctrl
-UNIT_SRC_test_vnet_ctrl := tests/unit/test_vnet_ctrl.c $(UNIT_DRIVER) $(UNIT_SIM)
-UNIT_SRC_test_vnet_features := tests/unit/test_vnet_features.c kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/ipaddr.c \
-    kernel/text.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_SRC_test_sim        := tests/unit/test_sim.c $(UNIT_SIM)
 UNIT_SRC_test_pci        := tests/unit/test_pci.c drivers/pci.c $(UNIT_SIM)
 UNIT_SRC_test_virtio_pci := tests/unit/test_virtio_pci.c drivers/pci.c drivers/virtio_pci.c drivers/virtio_pci_legacy.c \

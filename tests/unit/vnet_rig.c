@@ -10,7 +10,7 @@ struct sim_nic *nic;
 struct vnet *vn;
 struct vnet_options opt[CONFIG_NICS];
 struct netbuf *frames[CONFIG_RX_RING];
-uint8_t frame[RIG_FRAME_BYTES];
+uint8_t frame[FRAME_MAX + 64];
 
 /* ---- the machine ------------------------------------------------------------------------------
  */
@@ -161,6 +161,31 @@ unsigned drain(struct vnet *v)
     return receive_data(v, NULL);
 }
 
+int receive_behind(uint8_t flags, uint8_t gso_type, uint16_t start, uint16_t offset, uint32_t len)
+{
+    int offload;
+
+    memset(nic->rx_hdr, 0xee, sizeof(nic->rx_hdr));
+    nic->rx_hdr[HDR_FLAGS] = flags;
+    nic->rx_hdr[HDR_GSO_TYPE] = gso_type;
+    sim_put16(nic->rx_hdr + HDR_CSUM_START, start);
+    sim_put16(nic->rx_hdr + HDR_CSUM_OFFSET, offset);
+    nic->rx_hdr_set = true;
+    assert_true(sim_rx(nic, frame, len));
+    nic->rx_hdr_set = false;
+    if (vnet_rx_poll(vn, frames, 1) == 0)
+        return -1;
+    assert_int_equal(frames[0]->len, len);
+    assert_memory_equal(netbuf_frame(frames[0]), frame, len);
+    offload = frames[0]->offload;
+    if (offload & NETBUF_CSUM_PARTIAL) {
+        assert_int_equal(frames[0]->csum_start, start);
+        assert_int_equal(frames[0]->csum_offset, offset);
+    }
+    vnet_rx_release(vn, frames[0]);
+    return offload;
+}
+
 /* The content begins elsewhere each time, so that none can be mistaken for the one before. */
 void traffic_flows(unsigned n)
 {
@@ -180,6 +205,28 @@ void traffic_flows(unsigned n)
         assert_int_equal(vnet_tx_reclaim(vn), 1);
         assert_true(vnet_check(vn));
     }
+}
+
+void bursts_flow(unsigned rounds)
+{
+    for (; rounds > 0; rounds--) {
+        unsigned sent = 0;
+
+        while (sim_rx(nic, frame, 1514))
+            sent++;
+        assert_true(sent > 0);
+        assert_int_equal(drain(vn), sent);
+    }
+    assert_int_equal(stat_of("rx", "no_buffer"), 0);
+    assert_int_equal(vnet_alloc_failures(vn), 0);
+    assert_true(vnet_check(vn));
+}
+
+void recover(void)
+{
+    sim_needs_reset(nic);
+    turns(20, 100 * MS);
+    assert_int_equal(nic->status, status_up());
 }
 
 void after_the_reset_traffic_flows(unsigned resets)

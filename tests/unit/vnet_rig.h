@@ -26,9 +26,17 @@
 #include "sim.h"
 #include "virtio_net.h"
 
-#define MS              1000000ull
-#define COUNT(array)    (sizeof(array) / sizeof((array)[0]))
-#define RIG_FRAME_BYTES (14 + 40 + 65535 + 64) /* the largest merged segment, and some more */
+#define MS           1000000ull
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define FRAME_MAX    (14 + 40 + 65535) /* the largest merged segment */
+
+#define TSO          (SIM_F_GUEST_TSO4 | SIM_F_GUEST_TSO6)
+#define OFFLOADS     (SIM_F_CSUM | SIM_F_GUEST_CSUM | TSO | SIM_F_GUEST_ECN)
+
+/* The header before a frame [5.1.6]: flags, types, and where its fields are. */
+enum { NEEDS_CSUM = 1, DATA_VALID = 2 };
+enum { TCPV4 = 1, UDP = 3, TCPV6 = 4, ECN = 0x80 };
+enum { HDR_FLAGS, HDR_GSO_TYPE, HDR_CSUM_START = 6, HDR_CSUM_OFFSET = 8 };
 
 /* What setup() makes. All but RIG_LEGACY have the modern interface. */
 enum rig_kind { RIG_SPLIT, RIG_PACKED, RIG_LEGACY };
@@ -38,7 +46,7 @@ extern struct sim_nic *nic;                   /* the device; NULL: none yet */
 extern struct vnet *vn;                       /* its driver; NULL: not up */
 extern struct vnet_options opt[CONFIG_NICS];  /* what up() asks of it: nothing */
 extern struct netbuf *frames[CONFIG_RX_RING]; /* for what is received */
-extern uint8_t frame[RIG_FRAME_BYTES];        /* the content of frames both ways */
+extern uint8_t frame[FRAME_MAX + 64];         /* the content of frames both ways */
 
 /* cmocka's: a machine with one NIC. teardown() fails the test if a doorbell is owed or a buffer is
  * lost. setup_empty() is a machine without a NIC. */
@@ -75,8 +83,18 @@ unsigned send_frames(unsigned n, uint32_t len);
 unsigned receive(void);
 unsigned drain(struct vnet *v);
 
+/* Receives one frame of so many bytes behind this header; returns what the driver says of it
+ * (NETBUF_*), -1: dropped. */
+int receive_behind(uint8_t flags, uint8_t gso_type, uint16_t start, uint16_t offset, uint32_t len);
+
 /* n frames each way, one after the other, of all lengths from 60 to 1459 bytes. */
 void traffic_flows(unsigned n);
+
+/* As many frames at once as the receive ring takes, so many times. None may be lost. */
+void bursts_flow(unsigned rounds);
+
+/* The device asks for a reset; until it is up again. */
+void recover(void);
 
 /* Turns until the device was reset so many times and is up again, then the same. */
 void after_the_reset_traffic_flows(unsigned resets);
