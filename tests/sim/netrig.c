@@ -19,6 +19,7 @@
 #include "netport.h"
 #include "netrig.h"
 #include "netrig_priv.h"
+#include "record.h"
 #include "time.h"
 
 struct rig rig;
@@ -223,6 +224,7 @@ int rig_teardown(void **state)
         memp_pools[i]->stats->max = 0;
     }
     assert_int_equal(rig_nic_busy(), 0);
+    assert_int_equal(record_dropped(), 0); /* each found room in its line */
     rig_nic_reset();
     rig_drop_frames();
     return 0;

@@ -109,10 +109,6 @@ static struct {
     unsigned n;
 } kinds[KINDS];
 
-static struct json writer;
-static char line[CONFIG_RECORD_MAX];
-static unsigned current;
-
 void rig_records_reset(void)
 {
     memset(kinds, 0, sizeof(kinds));
@@ -127,41 +123,23 @@ static unsigned kind_of(const char *event)
     return i;
 }
 
-struct json *record_begin(const char *event)
+/* Each is one line, which begins with the name of the event. */
+bool console_write(const char *s, size_t len)
 {
-    current = kind_of(event);
-    snprintf(kinds[current].event, sizeof(kinds[current].event), "%s", event);
-    json_init(&writer, line, sizeof(line));
-    json_object(&writer, NULL);
-    json_str(&writer, "event", event);
-    json_u64(&writer, "t_us", time_us());
-    return &writer;
-}
+    static const char head[] = "{\"event\":\"";
+    const size_t at = sizeof(head) - 1;
+    const char *end = len > at && memcmp(s, head, at) == 0 ? memchr(s + at, '"', len - at) : NULL;
+    char event[32];
 
-void record_end(void)
-{
-    json_end_object(&writer);
-    if (json_finish(&writer) == 0)
-        panic("record %s does not fit", kinds[current].event);
-    memcpy(kinds[current].text, line, sizeof(line));
-    kinds[current].n++;
-}
-
-void record_error(const char *fmt, ...)
-{
-    char text[512];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    json_str(record_begin("error"), "message", text);
-    record_end();
-}
-
-uint64_t record_dropped(void)
-{
-    return 0;
+    if (end == NULL || len > CONFIG_RECORD_MAX)
+        panic("not a record: %.*s", (int)len, s);
+    snprintf(event, sizeof(event), "%.*s", (int)(end - s) - (int)at, s + at);
+    const unsigned k = kind_of(event);
+    strcpy(kinds[k].event, event);
+    memcpy(kinds[k].text, s, len - 1);
+    kinds[k].text[len - 1] = 0;
+    kinds[k].n++;
+    return true;
 }
 
 const char *rig_record(const char *event)

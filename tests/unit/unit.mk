@@ -32,7 +32,7 @@ UNIT_LWIP         := $(addprefix build/lwip/src/,core/def.c core/inet_chksum.c c
 UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_frame.c netrig_kernel.c netrig_mem.c netrig_peer.c netrig_tcp.c \
                      netrig_vnet.c) \
                      $(addprefix lwip-port/,address.c announce.c chksum.c ethif.c netport.c netport_stats.c offload.c port.c silence.c) \
-                     kernel/fault.c kernel/ipaddr.c kernel/json.c kernel/format.c kernel/text.c $(UNIT_LWIP)
+                     kernel/fault.c kernel/ipaddr.c kernel/json.c kernel/format.c kernel/record.c kernel/text.c $(UNIT_LWIP)
 UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc
 UNIT_NETRIG_NEEDS := build/lwip/.stamp
 UNIT_SIM    := tests/sim/sim_pci.c tests/sim/sim_nic.c tests/sim/sim_legacy.c tests/sim/sim_net.c tests/sim/sim_ring.c \
