@@ -143,18 +143,18 @@ UNIT_SRC_test_virtio_pci_legacy  := tests/unit/test_virtio_pci_legacy.c $(UNIT_D
 UNIT_LIBS_test_virtio_pci_legacy := -no-pie
 # The driver between its caller and the device (tests/unit/vnet_rig.h), at low addresses as well.
 UNIT_VNET  := $(addprefix test_vnet_,broken bufs config ctrl features hdr heartbeat merge queue rx sleep tx up up_fails)
-UNIT_TESTS += $(UNIT_VNET)
-$(foreach t,$(UNIT_VNET),\
+UNIT_WATCH := $(addprefix test_watch_,device fault lost peer silence)
+UNIT_TESTS += $(UNIT_VNET) $(UNIT_WATCH)
+$(foreach t,$(UNIT_VNET) $(UNIT_WATCH),\
     $(eval UNIT_SRC_$(t) := tests/unit/$(t).c tests/unit/vnet_rig.c $(UNIT_DRIVER) $(UNIT_SIM))\
     $(eval UNIT_LIBS_$(t) := -no-pie))
+$(foreach t,$(UNIT_WATCH),$(eval UNIT_SRC_$(t) += tests/unit/watch_rig.c))
 UNIT_SRC_test_vnet_features += kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/ipaddr.c kernel/text.c
 # The driver's pools at their bounds, in both profiles.
 UNIT_TESTS += test_ledger_driver test_ledger_driver_lean
 UNIT_SRC_test_ledger_driver         := tests/unit/test_ledger_driver.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_SRC_test_ledger_driver_lean    := $(UNIT_SRC_test_ledger_driver)
 UNIT_CFLAGS_test_ledger_driver_lean := -DLEAN
-UNIT_TESTS += test_watch
-UNIT_SRC_test_watch      := tests/unit/test_watch.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_SRC_test_sim        := tests/unit/test_sim.c $(UNIT_SIM)
 UNIT_SRC_test_pci        := tests/unit/test_pci.c drivers/pci.c $(UNIT_SIM)
 UNIT_SRC_test_virtio_pci := tests/unit/test_virtio_pci.c drivers/pci.c drivers/virtio_pci.c drivers/virtio_pci_legacy.c \
