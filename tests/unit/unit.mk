@@ -135,14 +135,12 @@ UNIT_TESTS += test_virtqueue_packed test_sim_packed
 UNIT_SRC_test_sim_packed := tests/unit/test_sim_packed.c $(UNIT_SIM)
 UNIT_SRC_test_virtqueue_packed := tests/unit/test_virtqueue_packed.c drivers/virtqueue.c drivers/virtqueue_packed.c $(UNIT_SIM)
 # At low addresses: the legacy interface names a page of memory with 32 bits.
-UNIT_TESTS += test_irq test_virtio_irq test_virtio_pci_legacy
+UNIT_TESTS += test_irq test_virtio_pci_legacy
 UNIT_SRC_test_irq := tests/unit/test_irq.c
-UNIT_SRC_test_virtio_irq  := tests/unit/test_virtio_irq.c $(UNIT_DRIVER) $(UNIT_SIM)
-UNIT_LIBS_test_virtio_irq := -no-pie
 UNIT_SRC_test_virtio_pci_legacy  := tests/unit/test_virtio_pci_legacy.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_LIBS_test_virtio_pci_legacy := -no-pie
 # The driver between its caller and the device (tests/unit/vnet_rig.h), at low addresses as well.
-UNIT_VNET  := $(addprefix test_vnet_,broken bufs config ctrl features hdr heartbeat merge queue rx sleep tx up up_fails)
+UNIT_VNET  := $(addprefix test_vnet_,broken bufs config ctrl features hdr heartbeat irq merge queue rx sleep tx up up_fails)
 UNIT_WATCH := $(addprefix test_watch_,device fault lost peer silence)
 UNIT_TESTS += $(UNIT_VNET) $(UNIT_WATCH)
 $(foreach t,$(UNIT_VNET) $(UNIT_WATCH),\

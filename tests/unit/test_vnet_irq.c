@@ -4,43 +4,11 @@
  * line is the simulated machine's (tests/sim/sim_kernel.c); the controller's side of it is
  * test_irq.c's business.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-#include <cmocka.h>
-#include "config.h"
-#include "sim.h"
-#include "virtio_net.h"
+#include "vnet_rig.h"
 
-#define MS     1000000ull
 #define LINE   11
 #define VECTOR (SIM_LINE_VECTOR + LINE)
-
-static struct sim_nic *nic;
-static struct vnet *vn;
-static struct vnet_options opt[CONFIG_NICS];
-static struct netbuf *frames[CONFIG_RX_BATCH];
-static uint8_t frame[2048];
-
-static int setup(void **state)
-{
-    (void)state;
-    sim_power_on();
-    memset(opt, 0, sizeof(opt));
-    vn = NULL;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    if (vn != NULL)
-        assert_true(vnet_check(vn));
-    sim_power_off();
-    return 0;
-}
 
 static struct sim_nic *add_modern(uint8_t slot, bool msix)
 {
@@ -67,21 +35,10 @@ static struct sim_nic *add_legacy(uint8_t slot, bool msix)
     return n;
 }
 
-static void up(const char *irq)
+static void up_by(const char *irq)
 {
-    assert_int_equal(vnet_probe(opt), 1);
-    vn = vnet_get(0);
-    if (strstr(sim_record("nic"), irq) == NULL)
-        fail_msg("%s", sim_record("nic"));
-}
-
-static unsigned receive(struct vnet *v)
-{
-    unsigned n = vnet_rx_poll(v, frames, CONFIG_RX_BATCH);
-
-    for (unsigned i = 0; i < n; i++)
-        vnet_rx_release(v, frames[i]);
-    return n;
+    up();
+    said("nic", irq);
 }
 
 static bool irqs_off(const struct sim_nic *n)
@@ -90,20 +47,19 @@ static bool irqs_off(const struct sim_nic *n)
 }
 
 /* One sleep that a frame ends, and the turn behind it. */
-static void sleep_until_a_frame(struct sim_nic *n, struct vnet *v)
+static void sleep_until_a_frame(void)
 {
     uint64_t before = sim_irqs[VECTOR];
 
-    assert_true(vnet_may_sleep(v));
+    assert_true(vnet_may_sleep(vn));
     assert_int_equal(sim_irqs[VECTOR], before);
-    assert_true(sim_rx(n, frame, 60));
+    assert_true(sim_rx(nic, frame, 60));
     assert_int_equal(sim_irqs[VECTOR], before + 1);
     assert_true(sim_line_high(LINE));
-    vnet_awake(v);
+    vnet_awake(vn);
     assert_false(sim_line_high(LINE)); /* the status was read, which clears it */
-    sim_now_ns += MS;
-    vnet_heartbeat(v, sim_now_ns);
-    assert_int_equal(receive(v), 1);
+    turn(MS);
+    assert_int_equal(receive(), 1);
 }
 
 /* ---- which way --------------------------------------------------------------------------------
@@ -132,9 +88,8 @@ static void the_best_way_there_is_is_taken_unless_told(void **state)
 
     (void)state;
     for (unsigned legacy = 0; legacy < 2; legacy++)
-        for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-            sim_power_off();
-            setup(NULL);
+        for (unsigned i = 0; i < COUNT(table); i++) {
+            again_empty();
             nic = legacy ? add_legacy(3, table[i].msix) : add_modern(3, table[i].msix);
             if (!table[i].line)
                 nic->fn->cfg[0x3d] = 0;
@@ -145,7 +100,7 @@ static void the_best_way_there_is_is_taken_unless_told(void **state)
                 assert_true(irqs_off(nic));
                 continue;
             }
-            up(table[i].got);
+            up_by(table[i].got);
             assert_int_equal(irqs_off(nic), strstr(table[i].got, "intx") == NULL);
             assert_int_equal(sim_msix_on(nic), strstr(table[i].got, "msix") != NULL);
         }
@@ -157,11 +112,10 @@ static void lines_that_cannot_be_are_not_used(void **state)
 
     (void)state;
     for (unsigned i = 0; i < sizeof(lines); i++) {
-        sim_power_off();
-        setup(NULL);
+        again_empty();
         nic = add_modern(3, false);
         nic->fn->cfg[0x3c] = lines[i];
-        up("\"irq\":\"poll\"");
+        up_by("\"irq\":\"poll\"");
         assert_true(irqs_off(nic));
     }
 }
@@ -174,7 +128,7 @@ static void without_an_interrupt_status_the_line_is_not_used(void **state)
     sim_cap_notify(nic);
     sim_cap_config(nic);
     sim_add_line(nic, LINE);
-    up("\"irq\":\"poll\"");
+    up_by("\"irq\":\"poll\"");
 }
 
 /* All vectors refused by the device: the line is the next best. */
@@ -183,9 +137,9 @@ static void a_device_that_refuses_vectors_uses_its_line(void **state)
     (void)state;
     nic = add_modern(3, true);
     nic->vectors_ok = 0;
-    up("\"irq\":\"intx\"");
+    up_by("\"irq\":\"intx\"");
     assert_false(sim_msix_on(nic));
-    sleep_until_a_frame(nic, vn);
+    sleep_until_a_frame();
 }
 
 /* ---- the line ---------------------------------------------------------------------------------
@@ -195,12 +149,11 @@ static void a_frame_ends_sleep_through_the_line(void **state)
 {
     (void)state;
     for (unsigned legacy = 0; legacy < 2; legacy++) {
-        sim_power_off();
-        setup(NULL);
+        again_empty();
         nic = legacy ? add_legacy(3, false) : add_modern(3, false);
-        up("\"irq\":\"intx\"");
+        up_by("\"irq\":\"intx\"");
         for (unsigned i = 0; i < 1000; i++)
-            sleep_until_a_frame(nic, vn);
+            sleep_until_a_frame();
         assert_int_equal(sim_irqs[VECTOR], 1000);
         assert_true(sim_line_claims >= 998);
         assert_int_equal(vnet_sleep_max_ns(vn), CONFIG_SLEEP_MAX_MS * MS);
@@ -211,7 +164,7 @@ static void nothing_interrupts_while_awake(void **state)
 {
     (void)state;
     nic = add_modern(3, false);
-    up("\"irq\":\"intx\"");
+    up_by("\"irq\":\"intx\"");
     assert_true(vnet_may_sleep(vn));
     vnet_awake(vn);
     for (unsigned i = 0; i < 100; i++)
@@ -220,7 +173,7 @@ static void nothing_interrupts_while_awake(void **state)
     assert_int_equal(nic->q[SIM_RXQ].interrupts, 0);
     assert_false(vnet_may_sleep(vn));
     vnet_awake(vn);
-    while (receive(vn) > 0)
+    while (receive() > 0)
         ;
 }
 
@@ -230,14 +183,13 @@ static void a_change_of_the_configuration_is_seen_at_once(void **state)
 {
     (void)state;
     nic = add_legacy(3, false);
-    up("\"irq\":\"intx\"");
+    up_by("\"irq\":\"intx\"");
     for (unsigned i = 0; i < 500; i++) {
         assert_true(vnet_may_sleep(vn));
         nic->link_status = (uint16_t)(i & 1);
         sim_interrupt(nic, SIM_QUEUES);
         vnet_awake(vn);
-        sim_now_ns += 1000;
-        vnet_heartbeat(vn, sim_now_ns);
+        turn(1000);
         assert_int_equal(vnet_link_up(vn), i & 1);
     }
     assert_true(sim_line_claims >= 498);
@@ -248,7 +200,7 @@ static void one_interrupt_may_mean_both(void **state)
 {
     (void)state;
     nic = add_modern(3, false);
-    up("\"irq\":\"intx\"");
+    up_by("\"irq\":\"intx\"");
     assert_true(vnet_may_sleep(vn));
     nic->link_status = 0;
     sim_interrupt(nic, SIM_QUEUES);
@@ -256,40 +208,48 @@ static void one_interrupt_may_mean_both(void **state)
     assert_int_equal(sim_irqs[VECTOR], 1);
     vnet_awake(vn);
     assert_int_equal(nic->isr, 0);
-    sim_now_ns += 1000;
-    vnet_heartbeat(vn, sim_now_ns);
+    turn(1000);
     assert_false(vnet_link_up(vn));
-    assert_int_equal(receive(vn), 1);
+    assert_int_equal(receive(), 1);
 }
 
-static void a_shared_line_wakes_for_either(void **state)
-{
-    struct sim_nic *other;
-    struct vnet *second;
+static struct sim_nic *other;
+static struct vnet *second;
 
-    (void)state;
+/* A modern device and a legacy one, on the same line. */
+static void share_the_line(void)
+{
     nic = add_modern(3, false);
     other = add_legacy(5, false);
     assert_int_equal(vnet_probe(opt), 2);
     vn = vnet_get(0);
     second = vnet_get(1);
-    for (unsigned i = 0; i < 300; i++) {
-        bool mine = i % 3 == 0;
-        uint64_t before = sim_irqs[VECTOR];
+}
 
-        assert_true(vnet_may_sleep(vn));
-        assert_true(vnet_may_sleep(second));
-        assert_true(sim_rx(mine ? nic : other, frame, 60));
-        assert_int_equal(sim_irqs[VECTOR], before + 1);
-        vnet_awake(vn);
-        vnet_awake(second);
-        assert_false(sim_line_high(LINE));
-        sim_now_ns += MS;
-        vnet_heartbeat(vn, sim_now_ns);
-        vnet_heartbeat(second, sim_now_ns);
-        assert_int_equal(receive(vn), mine);
-        assert_int_equal(receive(second), !mine);
-    }
+/* Both sleep until a frame for one of them comes. */
+static void both_sleep_until_a_frame(struct sim_nic *n)
+{
+    uint64_t before = sim_irqs[VECTOR];
+
+    assert_true(vnet_may_sleep(vn));
+    assert_true(vnet_may_sleep(second));
+    assert_true(sim_rx(n, frame, 60));
+    assert_int_equal(sim_irqs[VECTOR], before + 1);
+    vnet_awake(vn);
+    vnet_awake(second);
+    assert_false(sim_line_high(LINE));
+    turn(MS);
+    vnet_heartbeat(second, sim_now_ns);
+    assert_int_equal(receive(), n == nic);
+    assert_int_equal(drain(second), n == other);
+}
+
+static void a_shared_line_wakes_for_either(void **state)
+{
+    (void)state;
+    share_the_line();
+    for (unsigned i = 0; i < 300; i++)
+        both_sleep_until_a_frame(i % 3 == 0 ? nic : other);
     assert_true(sim_line_claims >= 298); /* the busy one keeps the line open for both */
     assert_true(vnet_check(second));
 }
@@ -298,7 +258,7 @@ static void the_status_of_a_silent_device_is_not_read(void **state)
 {
     (void)state;
     nic = add_modern(3, false);
-    up("\"irq\":\"intx\"");
+    up_by("\"irq\":\"intx\"");
     nic->isr = 1; /* it has something to say, but its interrupt has not come */
     sim_put16(nic->fn->cfg + 4, (uint16_t)(sim_get16(nic->fn->cfg + 4) | 0x0400));
     assert_true(vnet_may_sleep(vn));
@@ -316,16 +276,15 @@ static void a_device_that_never_lets_go_claims_nothing(void **state)
 
     (void)state;
     nic = add_modern(3, false);
-    up("\"irq\":\"intx\"");
-    sleep_until_a_frame(nic, vn);
+    up_by("\"irq\":\"intx\"");
+    sleep_until_a_frame();
     nic->isr_sticks = 3;
     nic->isr = 3;
     claims = sim_line_claims;
     for (unsigned i = 0; i < 100; i++) {
         assert_true(vnet_may_sleep(vn)); /* ends at once */
         vnet_awake(vn);
-        sim_now_ns += 1000;
-        vnet_heartbeat(vn, sim_now_ns);
+        turn(1000);
     }
     assert_true(sim_irqs[VECTOR] >= 100);
     assert_true(sim_line_claims <= claims + 1);
@@ -335,7 +294,7 @@ static void a_line_that_was_given_up_means_polling(void **state)
 {
     (void)state;
     nic = add_modern(3, false);
-    up("\"irq\":\"intx\"");
+    up_by("\"irq\":\"intx\"");
     sim_line_given_up = true;
     assert_false(vnet_may_sleep(vn));
     assert_true(irqs_off(nic));
@@ -344,15 +303,12 @@ static void a_line_that_was_given_up_means_polling(void **state)
     vnet_awake(vn);
     assert_true(sim_rx(nic, frame, 60));
     assert_false(vnet_may_sleep(vn));
-    assert_int_equal(receive(vn), 1);
+    assert_int_equal(receive(), 1);
     /* A reset does not bring the line back. */
     sim_line_given_up = false;
     sim_needs_reset(nic);
-    for (unsigned i = 0; i < 2000; i++) {
-        sim_now_ns += MS;
-        vnet_heartbeat(vn, sim_now_ns);
-    }
-    assert_int_equal(nic->status, 0x0f);
+    turns(2000, MS);
+    assert_int_equal(nic->status, status_up());
     assert_true(irqs_off(nic));
     assert_true(vnet_sleep_max_ns(vn) <= MS);
 }
@@ -361,14 +317,11 @@ static void the_line_works_again_after_a_reset(void **state)
 {
     (void)state;
     nic = add_legacy(3, false);
-    up("\"irq\":\"intx\"");
+    up_by("\"irq\":\"intx\"");
     sim_needs_reset(nic);
-    for (unsigned i = 0; i < 2000; i++) {
-        sim_now_ns += MS;
-        vnet_heartbeat(vn, sim_now_ns);
-    }
+    turns(2000, MS);
     assert_int_equal(nic->status, 0x07);
-    sleep_until_a_frame(nic, vn);
+    sleep_until_a_frame();
 }
 
 static void a_function_that_is_gone_claims_nothing(void **state)
@@ -377,7 +330,7 @@ static void a_function_that_is_gone_claims_nothing(void **state)
 
     (void)state;
     nic = add_modern(3, false);
-    up("\"irq\":\"intx\"");
+    up_by("\"irq\":\"intx\"");
     claims = sim_line_claims;
     assert_true(vnet_may_sleep(vn));
     assert_true(sim_rx(nic, frame, 60));
@@ -385,63 +338,44 @@ static void a_function_that_is_gone_claims_nothing(void **state)
     vnet_awake(vn);
     assert_int_equal(sim_line_claims, claims);
     nic->gone = false;
-    assert_int_equal(receive(vn), 1);
+    assert_int_equal(receive(), 1);
 }
 
 /* Another device on the line works on while one is unplugged and its driver tries again and again.
  */
 static void a_function_that_is_gone_leaves_the_line_to_others(void **state)
 {
-    struct sim_nic *other;
-    struct vnet *second;
-
     (void)state;
-    nic = add_modern(3, false);
-    other = add_legacy(5, false);
-    assert_int_equal(vnet_probe(opt), 2);
-    vn = vnet_get(0);
-    second = vnet_get(1);
+    share_the_line();
     nic->gone = true;
-    for (unsigned i = 0; i < 3000; i++) {
-        uint64_t before = sim_irqs[VECTOR];
-
-        assert_true(vnet_may_sleep(vn));
-        assert_true(vnet_may_sleep(second));
-        assert_true(sim_rx(other, frame, 60));
-        assert_int_equal(sim_irqs[VECTOR], before + 1);
-        vnet_awake(vn);
-        vnet_awake(second);
-        sim_now_ns += MS;
-        vnet_heartbeat(vn, sim_now_ns);
-        vnet_heartbeat(second, sim_now_ns);
-        assert_int_equal(receive(second), 1);
-    }
+    for (unsigned i = 0; i < 3000; i++)
+        both_sleep_until_a_frame(other);
     assert_true(sim_line_claims >= 2998);
-    assert_non_null(strstr(sim_record("error"), "net0"));
+    said("error", "net0");
     assert_true(vnet_check(second));
     nic->gone = false;
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define E(f) cmocka_unit_test_setup_teardown(f, setup_empty, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(the_best_way_there_is_is_taken_unless_told),
-        T(lines_that_cannot_be_are_not_used),
-        T(without_an_interrupt_status_the_line_is_not_used),
-        T(a_device_that_refuses_vectors_uses_its_line),
-        T(a_frame_ends_sleep_through_the_line),
-        T(nothing_interrupts_while_awake),
-        T(a_change_of_the_configuration_is_seen_at_once),
-        T(one_interrupt_may_mean_both),
-        T(a_shared_line_wakes_for_either),
-        T(the_status_of_a_silent_device_is_not_read),
-        T(a_device_that_never_lets_go_claims_nothing),
-        T(a_line_that_was_given_up_means_polling),
-        T(the_line_works_again_after_a_reset),
-        T(a_function_that_is_gone_claims_nothing),
-        T(a_function_that_is_gone_leaves_the_line_to_others),
+        E(the_best_way_there_is_is_taken_unless_told),
+        E(lines_that_cannot_be_are_not_used),
+        E(without_an_interrupt_status_the_line_is_not_used),
+        E(a_device_that_refuses_vectors_uses_its_line),
+        E(a_frame_ends_sleep_through_the_line),
+        E(nothing_interrupts_while_awake),
+        E(a_change_of_the_configuration_is_seen_at_once),
+        E(one_interrupt_may_mean_both),
+        E(a_shared_line_wakes_for_either),
+        E(the_status_of_a_silent_device_is_not_read),
+        E(a_device_that_never_lets_go_claims_nothing),
+        E(a_line_that_was_given_up_means_polling),
+        E(the_line_works_again_after_a_reset),
+        E(a_function_that_is_gone_claims_nothing),
+        E(a_function_that_is_gone_leaves_the_line_to_others),
     };
-    return cmocka_run_group_tests_name("virtio_irq", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("vnet_irq", tests, NULL, NULL);
 }
