@@ -233,6 +233,10 @@ unsigned ethif_poll(struct ethif *e, uint64_t now_ns)
         rx_frame(e, frames[i]);
         vnet_rx_release(e->vn, frames[i]);
     }
+    if (n > 0) {
+        e->heard_ns = now_ns;
+        e->unanswered = false;
+    }
     return n;
 }
 

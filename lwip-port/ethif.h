@@ -22,6 +22,10 @@ struct ethif {
     const void *tx_turn; /* the connection that wakes first; only compared, it may be gone */
     bool rx_due;         /* an application said so since the last turn */
     uint64_t tx_room_ns; /* when there was last room for a frame */
+    uint64_t heard_ns;   /* when a frame was last received */
+    /* silence.c's. */
+    unsigned station; /* whom it asked last, when nobody waited, */
+    bool unanswered;  /* and nothing has been received since */
     /* Frames dropped here, by reason. */
     uint64_t rx_runt;      /* shorter than its Ethernet, ARP or IP header */
     uint64_t rx_oversized; /* longer than the MTU allows */

@@ -202,7 +202,7 @@ unsigned netport_poll(uint64_t now_ns)
         vnet_rx_due(e->vn, e->rx_due);
         vnet_heartbeat(e->vn, now_ns);
         if (vnet_rx_silent(e->vn))
-            vnet_rx_probed(e->vn, netport_probe(e));
+            vnet_rx_probed(e->vn, netport_probe(e, now_ns));
         e->rx_due = false;
         done += ethif_poll(e, now_ns);
     }

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Nothing is received: is that wrong? Only if a peer owes us something, which the connections know.
- * Then the next station on the way is asked for its hardware address. Whoever is there has to
+ * Nothing is received: is that wrong? It may be if a peer owes us something, which the connections
+ * know. Then the next station on the way is asked for its hardware address. Whoever is there has to
  * answer that, whatever else may be broken; so an answer proves the NIC, and the peer's silence is
  * its own.
+ *
+ * A server that nobody owes anything would never notice that it cannot be reached. So after a
+ * longer silence the stations that it has heard of are asked, one after the other until one
+ * answers.
  */
 #include "lwip/etharp.h"
 #include "lwip/icmp6.h"
@@ -16,12 +20,16 @@
 #include "netport.h"
 #include "netport_priv.h"
 #include "string.h"
+#include "time.h"
 
-/* A connection that waits for an answer, or NULL. */
-static const struct tcp_pcb *waiting(const struct netif *netif)
+/* Without anybody who waits, that long without a frame is looked into. */
+#define IDLE_NS (30 * NS_PER_S)
+
+/* A connection that waits for an answer, or, where an application waits for data, any; or NULL. */
+static const struct tcp_pcb *waiting(const struct ethif *e)
 {
     for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next)
-        if (pcb->unacked != NULL && netport_leaves_by(pcb, netif))
+        if ((pcb->unacked != NULL || e->rx_due) && netport_leaves_by(pcb, &e->netif))
             return pcb;
     return NULL;
 }
@@ -75,13 +83,46 @@ static const ip6_addr_t *hop6(const ip6_addr_t *peer)
     return peer;
 }
 
-bool netport_probe(struct ethif *e)
-{
-    const struct tcp_pcb *pcb = waiting(&e->netif);
+#define STATIONS ((unsigned)(ARP_TABLE_SIZE + LWIP_ND6_NUM_NEIGHBORS))
 
+/* Asks this one of the stations whose hardware address there may be. False: there is none. */
+static bool ask_station(struct netif *netif, unsigned k)
+{
+    const struct nd6_neighbor_cache_entry *neighbour;
+    struct eth_addr *mac;
+    struct netif *of;
+    ip4_addr_t *ip;
+
+    if (k < ARP_TABLE_SIZE)
+        return etharp_get_entry(k, &ip, &of, &mac) && of == netif &&
+               etharp_request(netif, ip) == ERR_OK;
+    neighbour = &neighbor_cache[k - ARP_TABLE_SIZE];
+    return neighbour->state != ND6_NO_ENTRY && neighbour->state != ND6_INCOMPLETE &&
+           neighbour->netif == netif && ask6(netif, &neighbour->next_hop_address);
+}
+
+/* Some station: the one that answered last time, or else another. */
+static bool ask_somebody(struct ethif *e)
+{
+    for (unsigned i = e->unanswered; i < STATIONS + e->unanswered; i++) {
+        const unsigned k = (e->station + i) % STATIONS;
+
+        if (ask_station(&e->netif, k)) {
+            e->station = k;
+            e->unanswered = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool netport_probe(struct ethif *e, uint64_t now_ns)
+{
+    const struct tcp_pcb *pcb = waiting(e);
+
+    if (pcb == NULL && !e->rx_due)
+        return now_ns - e->heard_ns >= IDLE_NS && ask_somebody(e);
     if (pcb != NULL && IP_IS_V6(&pcb->remote_ip))
         return ask6(&e->netif, hop6(ip_2_ip6(&pcb->remote_ip)));
-    if (pcb == NULL && !e->rx_due)
-        return false;
     return ask4(&e->netif, pcb != NULL ? ip_2_ip4(&pcb->remote_ip) : NULL);
 }

@@ -119,6 +119,19 @@ def test_a_bad_descriptor_head_costs_a_reset_each(boot, times, packed, figures):
     passes(guest)
 
 
+@LONG
+@pytest.mark.limit(240)
+def test_a_legacy_device_that_breaks_in_silence_is_found(boot, tap):
+    """It has no way to ask for a reset, and nobody waits for anything: the guest asks whom it knows."""
+    guest = boot(append="ip6=off fault=bad_head@5s", options={"disable-modern": "on"}, net=tap)
+    download(guest)
+    fault(guest, "bad_head", "struck")
+    back = guest.wait("recovered", 120, lambda r: r["cause"] != "guest_late")
+    assert (back["cause"], back["action"]) == ("backend_blocked", "reset")
+    assert back["after_us"] < 10_000_000
+    download(guest)
+
+
 @pytest.mark.parametrize("times", [5, pytest.param(100, marks=LONG)])
 @pytest.mark.limit(1200)
 def test_periodic_resets_lose_nothing_for_good(boot, times):

@@ -462,78 +462,6 @@ static void reception_is_due_as_long_as_somebody_says_so(void **state)
     assert_false(rig.rx_due);
 }
 
-/* ---- silence ------------------------------------------------------------------------------------
- */
-
-/* The guest's question for the peer's hardware address is among its frames. */
-static bool asked_for_the_peer(bool v6)
-{
-    struct rig_frame f;
-    bool asked = false;
-
-    while (rig_next_frame(&f)) {
-        static const uint8_t peer4[] = {10, 0, 2, 1};
-
-        if (v6)
-            asked |= f.data[12] == 0x86 && f.data[20] == 58 && f.data[54] == 135 &&
-                     f.data[21] == 255 && memcmp(f.data + 62, rig_peer_ip6, 16) == 0 &&
-                     f.data[78] == 1 && memcmp(f.data + 80, rig_guest_mac, 6) == 0;
-        else
-            asked |= f.data[12] == 8 && f.data[13] == 6 && f.data[21] == 1 &&
-                     memcmp(f.data + 38, peer4, 4) == 0;
-    }
-    return asked;
-}
-
-static void silence_is_looked_into_where_somebody_waits(void **state)
-{
-    (void)state;
-    for (unsigned v6 = 0; v6 < 2; v6++) {
-        struct rig_tcp t;
-
-        assert_true(v6 ? rig_tcp_connect6(&t, 19) : rig_tcp_connect(&t, 19));
-        rig_advance_ms(50);
-        t.manual_ack = true; /* it owes us acknowledgements */
-        t.rx_len = 0;
-        rig_tcp_segment(&t, RIG_ACK, t.snd_nxt, t.rcv_nxt, NULL, 0);
-        rig_pump();
-        rig_drop_frames();
-        rig.watch_questions = true;
-        rig.silent = true;
-        rig_pump();
-        assert_true(rig.asked);
-        assert_true(asked_for_the_peer(v6));
-        rig.watch_questions = false;
-        rig_tcp_abort(&t);
-        rig_advance_ms(10);
-    }
-    assert_int_equal(netport_alloc_failures(), 0);
-}
-
-static void silence_is_left_alone_where_nobody_waits(void **state)
-{
-    (void)state;
-    struct rig_tcp t;
-
-    assert_true(rig_tcp_connect(&t, 9)); /* open, and idle */
-    rig_advance_ms(50);
-    rig_drop_frames();
-    rig.asked = true;
-    rig.silent = true;
-    rig_pump();
-    assert_false(rig.silent);
-    assert_false(rig.asked);
-    netport_rx_due(
-        &netport_ethif(0)->netif); /* unless an application does: then the gateway is asked */
-    rig.watch_questions = true;
-    rig.silent = true;
-    netport_poll(rig.now_ns);
-    rig_pump();
-    assert_true(rig.asked);
-    assert_true(asked_for_the_peer(false));
-    rig_tcp_abort(&t);
-}
-
 /* ---- addresses and readiness --------------------------------------------------------------------
  */
 
@@ -924,8 +852,6 @@ int main(void)
         ON_DEFAULT(control_answers_while_bulk_fills_the_ring),
         ON_DEFAULT(a_storm_of_requests_loses_no_answer),
         ON_DEFAULT(reception_is_due_as_long_as_somebody_says_so),
-        ON_DEFAULT(silence_is_looked_into_where_somebody_waits),
-        ON_DEFAULT(silence_is_left_alone_where_nobody_waits),
         ON_OWN(static_address_is_ready_at_once),
         ON_OWN(link_decides_about_readiness),
         ON_OWN(ipv6_alone_is_ready_after_duplicate_detection),
