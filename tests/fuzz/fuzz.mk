@@ -14,7 +14,7 @@ FUZZ_CFLAGS  := -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer-no-link,address,
 FUZZ_TARGETS :=
 
 FUZZ_TARGETS     += device
-FUZZ_SRC_device  := tests/fuzz/fuzz_device.c $(UNIT_DRIVER) $(UNIT_SIM)
+FUZZ_SRC_device  := $(addprefix tests/fuzz/,fuzz_device.c fuzz_device_marks.c fuzz_device_nic.c fuzz_device_user.c) $(UNIT_DRIVER) $(UNIT_SIM)
 FUZZ_RUNS_device := 2000
 
 FUZZ_TARGETS   += conf pci
