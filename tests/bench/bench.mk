@@ -7,8 +7,13 @@ BENCH_CFLAGS := -std=c11 -D_GNU_SOURCE -O2 -g $(WARN)
 
 .PHONY: bench
 
-bench: all $(BENCH_DIR)/linux_init ## against a Linux guest on the same QEMU line: ratios, JSON, plot; BENCH=quick
+bench: all $(BENCH_DIR)/linux_init $(BENCH_DIR)/load ## against a Linux guest on the same QEMU line: ratios, JSON, plot; BENCH=quick
 	$(Q)tools/bench $(BENCH)
+
+$(BENCH_DIR)/load: tests/bench/load.c tests/bench/bench.mk | deps
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	$(Q)$(CC) $(BENCH_CFLAGS) $< -o $@
 
 # Static: the guest that it begins has nothing else yet.
 $(BENCH_DIR)/linux_init: tests/bench/linux_init.c tests/bench/bench.mk | deps

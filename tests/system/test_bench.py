@@ -4,7 +4,7 @@
 import pytest
 
 from antifreeze import net
-from antifreeze.bench import cpio, figures, iperf, linux, pairs, report
+from antifreeze.bench import cpio, figures, iperf, linux, pairs, report, udp
 from antifreeze.bench.meter import Cost
 from antifreeze.bench.rows import ROWS, Row
 
@@ -19,7 +19,7 @@ def test_spread_is_median_and_extremes():
 def test_ratios_are_pair_by_pair():
     # the host was half as fast for the second pair: neither median knows, the ratios do
     assert figures.ratios([4, 2], [2, 1]) == [2, 2]
-    assert figures.ratios([1], [0]) == [float("inf")]
+    assert figures.ratios([1, 0], [0, 0]) == [figures.RATIO_MAX] * 2  # a number, since JSON knows no other
     with pytest.raises(ValueError):
         figures.ratios([1, 2], [1])
 
@@ -53,6 +53,10 @@ def test_search_stops_at_the_senders_own_limit():
 
     assert figures.highest(trial, 80, 30) == 100
     assert len(tried) <= 3
+
+
+def test_search_falls_fast_where_the_guess_was_far_too_high():
+    assert figures.highest(lambda rate: (rate <= 1, rate), 10, 5, step=1.2) > 0
 
 
 def test_search_says_zero_where_nothing_passes():
@@ -145,6 +149,20 @@ def test_table_tells_met_from_missed():
 def test_table_says_where_qemu_is_the_bound():
     assert "bounded" not in report.table({"rows": [_row_of([6], [2])]})
     assert "antifreeze: bounded by QEMU" in report.table({"rows": [_row_of([6], [2], main_loop=0.95)]})
+
+
+def test_table_has_a_row_that_only_linux_has_and_says_why():
+    row = Row("raw", "Raw", "kpps", None, missing="no such thing yet", note=lambda: "burst 7")
+    sample = pairs.Sample(100, Cost(8, 1, 0.1, 0.1), {})
+    table = report.table({"rows": [pairs.summary(row, True, {pairs.THEIRS: [sample]})]})
+    assert "| Raw, kpps | on | – | 100 (100–100) |" in table
+    assert "no such thing yet; burst 7" in table
+
+
+def test_a_thousandth_may_be_lost():
+    assert udp.passes(iperf.Flow(packets=1000, lost=1))
+    assert not udp.passes(iperf.Flow(packets=1000, lost=2))
+    assert not udp.passes(iperf.Flow(packets=0, lost=0))
 
 
 def test_row_names_are_unique():

@@ -3,7 +3,9 @@
 
 import statistics
 
+RATIO_MAX = 1000.0  # what a ratio to nothing at all is taken for
 _AS_ASKED = 0.95  # of the rate that was asked for: less, and the sender was at its own limit
+_FASTER = 2  # what the exponent of a search's step grows by
 
 
 def spread(values):
@@ -18,7 +20,7 @@ def ratios(ours, theirs):
     """Ours to theirs, pair by pair: what disturbs the machine for a while disturbs both of a pair."""
     if len(ours) != len(theirs):
         raise ValueError("not as many of ours as of theirs")
-    return [a / b if b else float("inf") for a, b in zip(ours, theirs)]
+    return [min(a / b, RATIO_MAX) if b else RATIO_MAX for a, b in zip(ours, theirs)]
 
 
 def percentile(values, per_cent):
@@ -31,9 +33,9 @@ def percentile(values, per_cent):
 
 def highest(trial, guess, trials, step=1.5):
     """The highest offered rate that passes. trial(rate) -> (True if it passed, what was measured). Climbs or falls
-    from `guess` by `step` until one has passed and one has failed, then halves between them, as often as `trials`
-    allows in all; where the sender gives less than it was asked for, more is no use. Returns what the best passing
-    trial measured; 0 if none passed."""
+    from `guess`, by `step` and then by more and more, until one rate has passed and one has failed, then halves between
+    them, as often as `trials` allows in all; where the sender gives less than it was asked for, more is no use.
+    Returns what the best passing trial measured; 0 if none passed."""
     passed = failed = None
     best = 0.0
     rate = guess
@@ -46,10 +48,9 @@ def highest(trial, guess, trials, step=1.5):
                 break
         else:
             failed = rate
-        if failed is None:
-            rate = passed * step
-        elif passed is None:
-            rate = failed / step
-        else:
+        if passed and failed:
             rate = (passed * failed) ** 0.5
+        else:
+            rate = rate * step if passed else rate / step
+            step **= _FASTER
     return best

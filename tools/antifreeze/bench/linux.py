@@ -140,3 +140,7 @@ class LinuxGuest(net.NetGuest):
         while not any(_LISTENS.search(self.ask(f"get /proc/net/{name}")) for name in ("tcp", "tcp6")):
             if time.monotonic() > deadline:
                 raise self.error("iperf3 does not listen")
+
+    def received(self):
+        """Frames that the guest's NIC has received."""
+        return int(self.ask("get /sys/class/net/eth0/statistics/rx_packets"))

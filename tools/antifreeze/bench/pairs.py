@@ -16,8 +16,21 @@ LOGS = BUILD / "bench" / "logs"
 MEMORY_MIB = 256  # for both: Linux wants that much to unpack itself
 BOOT_SECONDS = 180
 
+
+
+class OurGuest(net.NetGuest):
+    """With what the rows ask of either guest."""
+
+    def settle(self):
+        """Its iperf3 server listens all the time."""
+
+    def received(self):
+        """Frames that the guest's NIC has received."""
+        return self.stats()["totals"]["rx_packets"]
+
+
 OURS, THEIRS = "antifreeze", "linux"
-GUESTS = {OURS: net.NetGuest, THEIRS: linux.LinuxGuest}
+GUESTS = {OURS: OurGuest, THEIRS: linux.LinuxGuest}
 
 # What the device then offers neither to send nor to receive.
 OFFLOADS_OFF = dict.fromkeys(
@@ -73,8 +86,7 @@ class Pair:
 
     def sample(self, name, row, seconds):
         with self.only(name) as guest:
-            if name == THEIRS:
-                guest.settle()
+            guest.settle()
             start = guest.mark()
             with Meter(guest) as meter:
                 value = row.measure(guest, seconds)
@@ -89,31 +101,33 @@ def _longest_gap(guest, start):
 
 def alternate(pair, row, count, seconds, progress):
     """A warm-up of each, then `count` pairs. Returns the row's figures, ready for JSON."""
-    samples = {name: [] for name in GUESTS}
-    for name in GUESTS:
+    names = [name for name in GUESTS if name == THEIRS or not row.missing]
+    samples = {name: [] for name in names}
+    for name in names:
         pair.sample(name, row, min(seconds, row.warm_up))
     for number in range(count):
-        for name in GUESTS:
+        for name in names:
             samples[name].append(pair.sample(name, row, seconds))
             progress(row, number, name, samples[name][-1].value)
     return summary(row, pair.offloads, samples)
 
 
 def summary(row, offloads, samples):
-    values = {name: [sample.value for sample in samples[name]] for name in samples}
-    by_pair = figures.ratios(values[OURS], values[THEIRS])
     report = {
         "row": row.name, "title": row.title, "unit": row.unit, "offloads": "on" if offloads else "off",
-        "ratio": figures.spread(by_pair) | {"pairs": by_pair},
-        "bar": row.bar if offloads else row.bar_off,
-        "more_is_better": row.more_is_better,
+        "bar": row.bar if offloads else row.bar_off, "more_is_better": row.more_is_better,
+        "note": row.note(),
     }  # fmt: skip
     for name in samples:
-        report[name] = figures.spread(values[name]) | {"values": values[name], "cost": _cost(samples[name])}
-    if row.more_is_better:
+        values = [sample.value for sample in samples[name]]
+        report[name] = figures.spread(values) | {"values": values, "cost": _cost(samples[name])}
+    if row.missing:
+        return report | {"missing": row.missing}
+    by_pair = figures.ratios(report[OURS]["values"], report[THEIRS]["values"])
+    report["ratio"] = figures.spread(by_pair) | {"pairs": by_pair}
+    if row.more_is_better and row.per_cpu:
         report["ratio_per_cpu"] = figures.spread(figures.ratios(*(_per_cpu(samples[name]) for name in GUESTS)))
-    gaps = [sample.more["gap_max_us"] for sample in samples[OURS]]
-    report[OURS]["gap_max_us"] = max(gaps)
+    report[OURS]["gap_max_us"] = max(sample.more["gap_max_us"] for sample in samples[OURS])
     return report
 
 

@@ -60,14 +60,21 @@ def table(report):
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in report["rows"]:
-        ours, theirs = row[pairs.OURS], row[pairs.THEIRS]
-        cells = [
-            f"{row['title']}, {row['unit']}", row["offloads"], _figure(ours), _figure(theirs), _figure(row["ratio"]),
-            _per_cpu(row), _bar(row), _shares(ours), _shares(theirs), _remark(row),
-        ]  # fmt: skip
-        lines.append("| " + " | ".join(cells) + " |")
+        lines.append("| " + " | ".join(_cells(row)) + " |")
     lines += ["", _LEGEND]
     return "\n".join(lines)
+
+
+def _cells(row):
+    theirs = row[pairs.THEIRS]
+    head = [f"{row['title']}, {row['unit']}", row["offloads"]]
+    if "missing" in row:
+        return [*head, "–", _figure(theirs), "–", "–", "–", "–", _shares(theirs), _remark(row)]
+    ours = row[pairs.OURS]
+    return [
+        *head, _figure(ours), _figure(theirs), _figure(row["ratio"]), _per_cpu(row), _bar(row), _shares(ours),
+        _shares(theirs), _remark(row),
+    ]  # fmt: skip
 
 
 def number(value):
@@ -102,5 +109,6 @@ def _shares(side):
 
 
 def _remark(row):
-    bounded = [name for name in (pairs.OURS, pairs.THEIRS) if row[name]["cost"]["bounded_by_qemu"]]
-    return f"{' and '.join(bounded)}: bounded by QEMU" if bounded else ""
+    bounded = [name for name in (pairs.OURS, pairs.THEIRS) if name in row and row[name]["cost"]["bounded_by_qemu"]]
+    said = [row.get("missing", ""), row["note"], f"{' and '.join(bounded)}: bounded by QEMU" if bounded else ""]
+    return "; ".join(text for text in said if text)

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The host's end of those measurements of `make bench` that iperf3 has no word for.
+ *
+ *     load ping|tcp|udp HOST SECONDS PAUSE_US   one request after the other, each as soon as the
+ * one before is answered and PAUSE_US have passed; prints each round trip in microseconds, a line
+ * each load raw INTERFACE MAC SECONDS            frames of 60 bytes to that MAC address, as fast as
+ * the other side takes them; prints "frames seconds"
+ *
+ * TCP and UDP talk one byte with the echo service. Round trips are timed around the two system
+ * calls, with nothing printed before the end.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+#include <netinet/tcp.h>
+#include <netpacket/packet.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PORT_ECHO   7
+#define TRIPS_MAX   4000000
+#define ANSWER_MS   1000 /* a request without an answer for so long is sent again */
+
+#define FRAME_BYTES 60
+#define BATCH       64
+
+/* Frames on their way at most: less than a tap's queue has room for, so that none is dropped there.
+ */
+#define AHEAD_MAX 512
+
+static uint32_t trips_us[TRIPS_MAX];
+
+static _Noreturn void fail(const char *what)
+{
+    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void nap(double seconds)
+{
+    struct timespec t = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
+
+    nanosleep(&t, NULL);
+}
+
+/* ---- requests and answers ---------------------------------------------------------------------
+ */
+
+static int connected(const char *kind, const char *host)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(PORT_ECHO)};
+    bool ping = strcmp(kind, "ping") == 0, tcp = strcmp(kind, "tcp") == 0;
+    int fd = socket(AF_INET,
+                    ping  ? SOCK_RAW
+                    : tcp ? SOCK_STREAM
+                          : SOCK_DGRAM,
+                    ping ? IPPROTO_ICMP : 0);
+    int one = 1;
+
+    if (fd < 0 || inet_pton(AF_INET, host, &in.sin_addr) != 1 ||
+        connect(fd, (struct sockaddr *)&in, sizeof(in)) != 0)
+        fail(host);
+    if (tcp)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    return fd;
+}
+
+static uint16_t checksum(const void *bytes, size_t n)
+{
+    const uint16_t *at = bytes;
+    uint32_t sum = 0;
+
+    for (size_t i = 0; i < n / 2; i++)
+        sum += at[i];
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t) ~(sum + (sum >> 16));
+}
+
+/* An echo request of 64 bytes as `ping` has it, or the one byte. */
+static size_t request(bool ping, uint16_t number, uint8_t bytes[64])
+{
+    struct icmphdr *icmp = (struct icmphdr *)bytes;
+
+    memset(bytes, 0, 64);
+    if (!ping) {
+        bytes[0] = (uint8_t)number;
+        return 1;
+    }
+    icmp->type = ICMP_ECHO;
+    icmp->un.echo.id = htons(0x4146);
+    icmp->un.echo.sequence = htons(number);
+    icmp->checksum = checksum(bytes, 64);
+    return 64;
+}
+
+/* True if that is the answer to request `number`; a raw socket gets the IP header, and what others
+ * ask. */
+static bool answers(bool ping, uint16_t number, const uint8_t *bytes, ssize_t n)
+{
+    const struct icmphdr *icmp = (const struct icmphdr *)(bytes + 4 * (bytes[0] & 15));
+
+    if (!ping)
+        return n == 1 && bytes[0] == (uint8_t)number;
+    return n >= 28 && icmp->type == ICMP_ECHOREPLY && icmp->un.echo.sequence == htons(number);
+}
+
+static bool one_trip(int fd, bool ping, uint16_t number)
+{
+    uint8_t bytes[2048];
+    size_t len = request(ping, number, bytes);
+    struct pollfd until = {.fd = fd, .events = POLLIN};
+
+    if (send(fd, bytes, len, 0) != (ssize_t)len)
+        fail("send");
+    while (poll(&until, 1, ANSWER_MS) == 1) {
+        ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
+        if (n <= 0)
+            fail("recv");
+        if (answers(ping, number, bytes, n))
+            return true;
+    }
+    return false;
+}
+
+static void round_trips(const char *kind, const char *host, double seconds, double pause)
+{
+    bool ping = strcmp(kind, "ping") == 0;
+    int fd = connected(kind, host);
+    double end = now() + seconds;
+    size_t n = 0, lost = 0;
+
+    for (uint16_t number = 1; now() < end && n < TRIPS_MAX; number++) {
+        double start = now();
+        if (one_trip(fd, ping, number))
+            trips_us[n++] = (uint32_t)((now() - start) * 1e6);
+        else if (++lost > 3 || strcmp(kind, "tcp") == 0)
+            fail("no answer");
+        if (pause > 0)
+            nap(pause);
+    }
+    for (size_t i = 0; i < n; i++)
+        printf("%u\n", trips_us[i]);
+}
+
+/* ---- raw frames -------------------------------------------------------------------------------
+ */
+
+/* Frames that the other end of the tap has read, or that were dropped on the way there. */
+static uint64_t taken(const char *interface)
+{
+    FILE *f = fopen("/proc/net/dev", "r");
+    char line[512], name[IF_NAMESIZE + 1];
+    unsigned long long packets = 0, dropped = 0;
+
+    if (f == NULL)
+        fail("/proc/net/dev");
+    while (fgets(line, sizeof(line), f) != NULL)
+        if (sscanf(line, " %16[^:]: %*u %*u %*u %*u %*u %*u %*u %*u %*u %llu %*u %llu", name,
+                   &packets, &dropped) == 3 &&
+            strcmp(name, interface) == 0)
+            break;
+    fclose(f);
+    return packets + dropped;
+}
+
+static void raw_frames(const char *interface, const char *mac, double seconds)
+{
+    static uint8_t frame[FRAME_BYTES];
+    struct sockaddr_ll at = {.sll_family = AF_PACKET,
+                             .sll_ifindex = (int)if_nametoindex(interface)};
+    struct iovec part = {frame, sizeof(frame)};
+    struct mmsghdr batch[BATCH] = {0};
+    int fd = socket(AF_PACKET, SOCK_RAW, 0);
+    uint64_t before = taken(interface), sent = 0;
+    double start = now(), took;
+
+    if (fd < 0 || sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &frame[0], &frame[1], &frame[2],
+                         &frame[3], &frame[4], &frame[5]) != 6)
+        fail(mac);
+    frame[6] = 0x02; /* from a locally administered address; the type is for experiments */
+    frame[12] = 0x88;
+    frame[13] = 0xb5;
+    if (bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0)
+        fail(interface);
+    for (int i = 0; i < BATCH; i++)
+        batch[i].msg_hdr = (struct msghdr){.msg_iov = &part, .msg_iovlen = 1};
+    while ((took = now() - start) < seconds) {
+        int n;
+        if (sent - (taken(interface) - before) > AHEAD_MAX - BATCH) {
+            nap(20e-6);
+            continue;
+        }
+        n = sendmmsg(fd, batch, BATCH, 0);
+        if (n < 0 && errno != ENOBUFS)
+            fail("sendmmsg");
+        sent += n > 0 ? (uint64_t)n : 0;
+    }
+    printf("%llu %.6f\n", (unsigned long long)sent, took);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 5 && strcmp(argv[1], "raw") == 0) {
+        raw_frames(argv[2], argv[3], atof(argv[4]));
+    } else if (argc == 5) {
+        round_trips(argv[1], argv[2], atof(argv[3]), atof(argv[4]) * 1e-6);
+    } else {
+        fprintf(stderr, "load: see the top of tests/bench/load.c\n");
+        return 2;
+    }
+    return 0;
+}
