@@ -4,9 +4,12 @@
  * and not from the driver.
  *
  *     sim_pci.c      ports 0xcf8/0xcfc, configuration space, BARs, the window that registers are in
- *     sim_nic.c      the device's registers and their rules
+ *     sim_nic.c      a network device behind them: what both interfaces have in common
+ *     sim_modern.c   the registers of the modern interface and their rules
  *     sim_legacy.c   those of the legacy interface
- *     sim_ring.c     its rings: buffers, owners, frames
+ *     sim_net.c      the rules that are about networks
+ *     sim_ring.c     its rings: buffers, owners, what the monitor sees
+ *     sim_work.c     the device at work: frames and commands
  *     sim_split.c    the split ring, and the rules of its format
  *     sim_packed.c   likewise the packed ring
  *     sim_kernel.c   the few kernel functions that drivers call
@@ -116,7 +119,17 @@ enum { SIM_RXQ, SIM_TXQ, SIM_QUEUES, SIM_CTLQ = SIM_QUEUES, SIM_SLOTS };
 #define SIM_F_ORDER_PLATFORM  (1ull << 36)
 #define SIM_F_RING_RESET      (1ull << 40)
 
-#define SIM_SEGS              16 /* in one buffer; more than a driver of small frames has use for */
+enum { /* the device's status [2.1] */
+       SIM_ACKNOWLEDGE = 0x01,
+       SIM_DRIVER = 0x02,
+       SIM_DRIVER_OK = 0x04,
+       SIM_FEATURES_OK = 0x08,
+       SIM_NEEDS_RESET = 0x40,
+       SIM_FAILED = 0x80,
+};
+
+#define SIM_NO_VECTOR 0xffff
+#define SIM_SEGS      16 /* in one buffer; more than a driver of small frames has use for */
 
 struct sim_seg {
     uint64_t addr;
@@ -349,8 +362,12 @@ void sim_settled(struct sim_nic *n);
 
 uint32_t sim_nic_read(struct sim_nic *n, unsigned bar, uint64_t offset, unsigned width);
 void sim_nic_write(struct sim_nic *n, unsigned bar, uint64_t offset, unsigned width, uint32_t v);
+uint32_t sim_common_read(struct sim_nic *n, uint32_t at, unsigned width);
+void sim_common_write(struct sim_nic *n, uint32_t at, unsigned width, uint32_t v);
+void sim_notify_write(struct sim_nic *n, uint32_t at, unsigned width, uint32_t v);
 uint32_t sim_legacy_read(struct sim_nic *n, uint32_t at, unsigned width);
 void sim_legacy_write(struct sim_nic *n, uint32_t at, unsigned width, uint32_t v);
+struct sim_queue *sim_selected(struct sim_nic *n); /* NULL: there is no such queue */
 void sim_reset_begin(struct sim_nic *n, enum sim_interface interface);
 uint8_t sim_status_read(struct sim_nic *n);
 uint8_t sim_isr_read(struct sim_nic *n);

@@ -5,15 +5,10 @@
  */
 #include "sim.h"
 
-#define ACKNOWLEDGE 0x01
-#define DRIVER      0x02
-#define DRIVER_OK   0x04
-#define FAILED      0x80
-
-#define BAR_BYTES   64u
-#define PAGE        4096u
-#define LOW         0xffffffffull
-#define ANY_LAYOUT  (1ull << 27)
+#define BAR_BYTES  64u
+#define PAGE       4096u
+#define LOW        0xffffffffull
+#define ANY_LAYOUT (1ull << 27)
 
 enum {
     R_DEVICE_FEATURES = 0x00,
@@ -47,13 +42,6 @@ struct sim_nic *sim_add_legacy_nic(uint8_t slot)
     return n;
 }
 
-static struct sim_queue *selected(struct sim_nic *n)
-{
-    unsigned slot = sim_slot(n, n->queue_select);
-
-    return slot < SIM_SLOTS && n->queue_select < n->num_queues ? &n->q[slot] : NULL;
-}
-
 /* Where the configuration begins, which is also where the registers end. */
 static uint32_t config_start(const struct sim_nic *n)
 {
@@ -85,7 +73,7 @@ static void check_access(struct sim_nic *n, uint32_t at, unsigned width)
 
 uint32_t sim_legacy_read(struct sim_nic *n, uint32_t at, unsigned width)
 {
-    struct sim_queue *q = selected(n);
+    struct sim_queue *q = sim_selected(n);
 
     if (at >= config_start(n)) {
         uint32_t offset = at - config_start(n);
@@ -121,7 +109,7 @@ uint32_t sim_legacy_read(struct sim_nic *n, uint32_t at, unsigned width)
 
 static void write_features(struct sim_nic *n, uint32_t v)
 {
-    if (!(n->status & DRIVER) || n->status & DRIVER_OK)
+    if (!(n->status & SIM_DRIVER) || n->status & SIM_DRIVER_OK)
         sim_breach("3.1.2", "features written with status 0x%02x", n->status);
     if (v & ~n->offer & LOW)
         sim_breach("2.2.1", "accepts features that were not offered: 0x%llx",
@@ -138,16 +126,17 @@ static void write_status(struct sim_nic *n, uint8_t v)
         sim_reset_begin(n, SIM_LEGACY);
         return;
     }
-    if (n->status & FAILED)
+    if (n->status & SIM_FAILED)
         sim_breach("2.1.1", "goes on after FAILED without a reset");
     if ((v & n->status) != n->status)
         sim_breach("2.1.1", "clears status bits: 0x%02x after 0x%02x", v, n->status);
-    if ((added & (added - 1)) != 0 || added & ~(ACKNOWLEDGE | DRIVER | DRIVER_OK | FAILED))
+    if ((added & (added - 1)) != 0 ||
+        added & ~(SIM_ACKNOWLEDGE | SIM_DRIVER | SIM_DRIVER_OK | SIM_FAILED))
         sim_breach("3.1.2", "status 0x%02x added to 0x%02x", added, n->status);
-    if ((added & DRIVER && !(n->status & ACKNOWLEDGE)) ||
-        (added & DRIVER_OK && !(n->status & DRIVER)))
+    if ((added & SIM_DRIVER && !(n->status & SIM_ACKNOWLEDGE)) ||
+        (added & SIM_DRIVER_OK && !(n->status & SIM_DRIVER)))
         sim_breach("3.1.2", "status 0x%02x added to 0x%02x", added, n->status);
-    if (added & DRIVER_OK) {
+    if (added & SIM_DRIVER_OK) {
         if (!n->features_known)
             sim_breach("3.1.2", "features were never written");
         sim_check_dependencies(n);
@@ -160,13 +149,13 @@ static void write_status(struct sim_nic *n, uint8_t v)
  * on the next page boundary [2.7.2]. */
 static void write_page(struct sim_nic *n, uint32_t v)
 {
-    struct sim_queue *q = selected(n);
+    struct sim_queue *q = sim_selected(n);
 
     if (q == NULL || q->max == 0) {
         sim_breach("4.1.5.1.3.1", "queue %u does not exist", n->queue_select);
         return;
     }
-    if (n->status & DRIVER_OK || !n->features_known) {
+    if (n->status & SIM_DRIVER_OK || !n->features_known) {
         sim_breach("3.1.2", "queue set up %s",
                    n->features_known ? "after DRIVER_OK" : "before the features were written");
         return;
@@ -189,7 +178,7 @@ static void notify(struct sim_nic *n, uint32_t v)
 
     if (slot == SIM_SLOTS)
         sim_breach("4.1.5.2.1", "doorbell %u", v);
-    else if (!(n->status & DRIVER_OK))
+    else if (!(n->status & SIM_DRIVER_OK))
         sim_breach("3.1.1", "doorbell before DRIVER_OK");
     else if (!n->q[slot].enabled)
         sim_breach("3.1.1", "doorbell of a queue that is not enabled");
@@ -199,7 +188,7 @@ static void notify(struct sim_nic *n, uint32_t v)
 
 void sim_legacy_write(struct sim_nic *n, uint32_t at, unsigned width, uint32_t v)
 {
-    struct sim_queue *q = selected(n);
+    struct sim_queue *q = sim_selected(n);
 
     if (at >= config_start(n)) {
         sim_breach("5.1.4.2", "configuration written at %u", at - config_start(n));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The device's rings: who owns which buffer, what the monitor hears of, and frames. How a ring is
- * laid out is in sim_split.c and sim_packed.c.
+ * The device's rings: who owns which buffer, and what the monitor hears of. How a ring is laid out
+ * is in sim_split.c and sim_packed.c; what the device does with buffers, in sim_work.c.
  *
  * The monitor sees each access to shared memory that goes through mmio.h. Buffers, and the tables
  * that lead to them, are poisoned from the moment the ring shows them to the device until a
@@ -16,9 +16,6 @@
 #include <sanitizer/asan_interface.h>
 #include <cmocka.h>
 #include "mmio.h"
-
-#define DRIVER_OK   0x04
-#define NEEDS_RESET 0x40
 
 const struct sim_format *sim_format(const struct sim_nic *n)
 {
@@ -76,7 +73,7 @@ unsigned sim_table(struct sim_nic *n, struct sim_entry *e, uint64_t addr, uint32
     return len / 16;
 }
 
-static uint32_t bytes_of(const struct sim_entry *e, bool writes)
+uint32_t sim_bytes(const struct sim_entry *e, bool writes)
 {
     uint32_t sum = 0;
 
@@ -92,7 +89,7 @@ static void unpoison(const struct sim_entry *e)
     ASAN_UNPOISON_MEMORY_REGION((void *)(uintptr_t)e->table, e->table_len);
 }
 
-static void give_back(struct sim_queue *q, unsigned id)
+void sim_give_back(struct sim_queue *q, unsigned id)
 {
     struct sim_entry *e = &q->entries[id];
 
@@ -103,14 +100,14 @@ static void give_back(struct sim_queue *q, unsigned id)
     q->exposed_n--;
 }
 
-static bool has(const struct sim_queue *q, uint32_t id)
+bool sim_has(const struct sim_queue *q, uint32_t id)
 {
     return q->entries != NULL && id < q->size && q->entries[id].exposed;
 }
 
 uint32_t sim_room(const struct sim_nic *n, unsigned qi, uint32_t id)
 {
-    return has(&n->q[qi], id) ? bytes_of(&n->q[qi].entries[id], qi == SIM_RXQ) : 0;
+    return sim_has(&n->q[qi], id) ? sim_bytes(&n->q[qi].entries[id], qi == SIM_RXQ) : 0;
 }
 
 void sim_lie(struct sim_nic *n)
@@ -118,14 +115,14 @@ void sim_lie(struct sim_nic *n)
     n->at_odds = true;
     for (unsigned k = 0; k < SIM_SLOTS; k++)
         for (unsigned id = 0; id < n->q[k].size; id++)
-            if (has(&n->q[k], id))
+            if (sim_has(&n->q[k], id))
                 unpoison(&n->q[k].entries[id]);
 }
 
 void sim_believed(struct sim_nic *n, unsigned qi, uint32_t id)
 {
-    if (n->at_odds && has(&n->q[qi], id))
-        give_back(&n->q[qi], id);
+    if (n->at_odds && sim_has(&n->q[qi], id))
+        sim_give_back(&n->q[qi], id);
 }
 
 void sim_queue_reset(struct sim_nic *n, unsigned qi)
@@ -134,7 +131,7 @@ void sim_queue_reset(struct sim_nic *n, unsigned qi)
 
     for (unsigned id = 0; q->entries != NULL && id < q->size; id++)
         if (q->entries[id].exposed)
-            give_back(q, id);
+            sim_give_back(q, id);
     free(q->entries);
     free(q->slots);
     *q = (struct sim_queue){.max = q->max,
@@ -154,8 +151,7 @@ void sim_queue_enable(struct sim_nic *n, unsigned qi)
     sim_format(n)->enable(n, qi);
 }
 
-/* Moves bytes from or to the part of a buffer that has this direction, from its byte `at` on. */
-static void transfer(const struct sim_entry *e, bool writes, uint32_t at, void *data, uint32_t len)
+void sim_transfer(const struct sim_entry *e, bool writes, uint32_t at, void *data, uint32_t len)
 {
     uint8_t *bytes = data;
 
@@ -183,7 +179,7 @@ static void check_tx_header(const struct sim_nic *n, const struct sim_entry *e, 
 {
     uint8_t h[12];
 
-    transfer(e, false, 0, h, sim_header(n));
+    sim_transfer(e, false, 0, h, sim_header(n));
     sim_check_tx_header(n, h, bytes - sim_header(n));
 }
 
@@ -216,7 +212,7 @@ static bool poisoned(const struct sim_entry *e)
 
 static void check_entry(struct sim_nic *n, unsigned qi, const struct sim_entry *e)
 {
-    uint32_t out = bytes_of(e, false), in = bytes_of(e, true), header = sim_header(n);
+    uint32_t out = sim_bytes(e, false), in = sim_bytes(e, true), header = sim_header(n);
 
     check_order(e, n->q[qi].size);
     if (qi == SIM_RXQ && (out != 0 || in < sim_rx_min(n) + header))
@@ -289,7 +285,7 @@ void sim_owed(const struct sim_nic *n, unsigned qi)
 void sim_kick_due(struct sim_nic *n, unsigned qi)
 {
     /* A device that is awake looks by itself; one that sleeps has published its wish. */
-    if (!n->q[qi].awake && n->status & DRIVER_OK && !n->gone)
+    if (!n->q[qi].awake && n->status & SIM_DRIVER_OK && !n->gone)
         n->q[qi].kick_due = true;
 }
 
@@ -349,161 +345,4 @@ void sim_barrier(enum sim_barrier kind)
             if (kind != SIM_WMB)
                 q->need_rmb = false;
         }
-}
-
-/* ---- what the device does ---------------------------------------------------------------------
- */
-
-/* A function that is not bus master cannot touch memory at all. */
-static bool working(const struct sim_nic *n)
-{
-    return n->status & DRIVER_OK && !(n->status & NEEDS_RESET) && !n->resetting && !n->gone &&
-           sim_fn_masters(n->fn);
-}
-
-void sim_doorbell(struct sim_nic *n, unsigned qi)
-{
-    n->q[qi].doorbells++;
-    n->q[qi].kick_due = false;
-    if (!n->doorbells_lost)
-        n->q[qi].awake = true;
-}
-
-void sim_settled(struct sim_nic *n)
-{
-    for (unsigned k = 0; k < SIM_SLOTS; k++)
-        sim_owed(n, k);
-}
-
-bool sim_take(struct sim_nic *n, unsigned qi, uint16_t *id)
-{
-    struct sim_queue *q = &n->q[qi];
-
-    sim_settled(n);
-    if (!working(n) || !q->awake || q->resetting)
-        return false;
-    q->awake = sim_format(n)->next(n, qi, id);
-    sim_format(n)->wish(n, qi, !q->awake);
-    return q->awake;
-}
-
-void sim_use_raw(struct sim_nic *n, unsigned qi, uint32_t id, uint32_t len)
-{
-    sim_format(n)->complete(n, qi, id, len);
-    if (sim_format(n)->interrupt_wanted(n, qi) && qi != SIM_CTLQ)
-        sim_interrupt(n, qi);
-}
-
-void sim_use(struct sim_nic *n, unsigned qi, uint32_t id, uint32_t len)
-{
-    struct sim_queue *q = &n->q[qi];
-
-    assert_true(n->at_odds || has(q, id));
-    if (has(q, id))
-        give_back(q, id);
-    sim_use_raw(n, qi, id, len);
-}
-
-void sim_used_jump(struct sim_nic *n, unsigned qi, uint16_t idx)
-{
-    sim_format(n)->jump(n, qi, idx);
-    if (sim_format(n)->interrupt_wanted(n, qi) && qi != SIM_CTLQ)
-        sim_interrupt(n, qi);
-}
-
-void sim_garbage_wish(struct sim_nic *n, unsigned qi, uint16_t v)
-{
-    sim_format(n)->garbage(n, qi, v);
-}
-
-uint8_t *sim_used_memory(const struct sim_nic *n, unsigned qi, uint32_t *bytes)
-{
-    const struct sim_queue *q = &n->q[qi];
-    bool packed = sim_format(n) == &sim_packed;
-
-    *bytes = packed ? 16u * q->size : 4 + 8u * q->size - 2;
-    return (uint8_t *)(uintptr_t)(packed ? q->desc : q->device + 2);
-}
-
-/* Into the buffer that was taken and, where they are mergeable, as many more as the frame needs. A
- * device may use all it was given. */
-static void rx_deliver(struct sim_nic *n, uint16_t id, const void *frame, uint32_t len)
-{
-    uint32_t header = sim_header(n), total = header + len, room = sim_room(n, SIM_RXQ, id), pieces;
-    uint8_t *bytes = malloc(total + room);
-    uint16_t ids[SIM_PIECES] = {id};
-
-    assert_non_null(bytes);
-    pieces = sim_rx_header(n, bytes, total, &room);
-    assert_true(pieces <= SIM_PIECES && room * pieces >= total);
-    memcpy(bytes + header, frame, len);
-    memset(bytes + total, 0xa5, room);
-    for (uint32_t i = 1; i < pieces; i++)
-        if (!sim_take(n, SIM_RXQ, &ids[i])) { /* cut off: a frame as well, a shorter one */
-            pieces = i;
-            total = i * room;
-            if (!n->num_buffers_set)
-                sim_put16(bytes + header - 2, (uint16_t)i);
-        }
-    for (uint32_t i = 0, at = 0; i < pieces; i++, at += room) {
-        if (sim_room(n, SIM_RXQ, ids[i]) >= room) /* a device at odds may not have it */
-            transfer(&n->q[SIM_RXQ].entries[ids[i]], true, 0, bytes + at, room);
-        sim_use(n, SIM_RXQ, ids[i], total - at < room ? total - at : room);
-    }
-    free(bytes);
-}
-
-bool sim_rx(struct sim_nic *n, const void *frame, uint32_t len)
-{
-    const uint32_t header = sim_header(n);
-    uint32_t room;
-    uint16_t id;
-
-    if (!sim_take(n, SIM_RXQ, &id))
-        return false;
-    room = sim_room(n, SIM_RXQ, id);
-    if (n->at_odds && room < header + len) { /* it does not have this one */
-        sim_use(n, SIM_RXQ, id, header + len);
-        return true;
-    }
-    rx_deliver(n, id, frame, len);
-    return true;
-}
-
-unsigned sim_tx(struct sim_nic *n, unsigned max)
-{
-    const uint32_t header = sim_header(n);
-    unsigned sent = 0;
-    uint16_t id;
-
-    while (sent < max && sim_take(n, SIM_TXQ, &id)) {
-        const struct sim_entry *e;
-
-        sent++;
-        if (n->at_odds && sim_room(n, SIM_TXQ, id) < header) {
-            sim_use(n, SIM_TXQ, id, 0);
-            continue;
-        }
-        e = &n->q[SIM_TXQ].entries[id];
-        n->tx_last_len = bytes_of(e, false) - header;
-        assert_true(n->tx_last_len <= sizeof(n->tx_last));
-        transfer(e, false, 0, n->tx_last_hdr, header);
-        transfer(e, false, header, n->tx_last, n->tx_last_len);
-        n->tx_frames++;
-        n->tx_bytes += n->tx_last_len;
-        sim_use(n, SIM_TXQ, id, 0);
-    }
-    return sent;
-}
-
-bool sim_ctrl(struct sim_nic *n, uint8_t answer, uint8_t said[2])
-{
-    uint16_t id;
-
-    if (!sim_take(n, SIM_CTLQ, &id))
-        return false;
-    transfer(&n->q[SIM_CTLQ].entries[id], false, 0, said, 2);
-    transfer(&n->q[SIM_CTLQ].entries[id], true, 0, &answer, 1);
-    sim_use(n, SIM_CTLQ, id, 1);
-    return true;
 }

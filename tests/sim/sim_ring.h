@@ -53,6 +53,15 @@ const struct sim_format *sim_format(const struct sim_nic *n);
 /* A buffer becomes the device's: checks it and poisons its memory. */
 void sim_expose(struct sim_nic *n, unsigned qi, uint16_t id, const struct sim_entry *e);
 
+/* Whether the device has this id; takes a buffer from it. */
+bool sim_has(const struct sim_queue *q, uint32_t id);
+void sim_give_back(struct sim_queue *q, unsigned id);
+
+/* The bytes of a buffer that have this direction, and moves `len` of them from or to it, from byte
+ * `at` on. */
+uint32_t sim_bytes(const struct sim_entry *e, bool writes);
+void sim_transfer(const struct sim_entry *e, bool writes, uint32_t at, void *data, uint32_t len);
+
 /* Appends a segment to an entry. */
 void sim_add_seg(struct sim_entry *e, uint64_t addr, uint32_t len, bool writes);
 

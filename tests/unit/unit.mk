@@ -35,8 +35,7 @@ UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_frame.c netrig_kerne
                      kernel/fault.c kernel/ipaddr.c kernel/json.c kernel/format.c kernel/record.c kernel/text.c $(UNIT_LWIP)
 UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc
 UNIT_NETRIG_NEEDS := build/lwip/.stamp
-UNIT_SIM    := tests/sim/sim_pci.c tests/sim/sim_nic.c tests/sim/sim_legacy.c tests/sim/sim_net.c tests/sim/sim_ring.c \
-               tests/sim/sim_split.c tests/sim/sim_packed.c tests/sim/sim_kernel.c \
+UNIT_SIM    := $(addprefix tests/sim/sim_,pci.c nic.c modern.c legacy.c net.c ring.c split.c packed.c work.c kernel.c) \
                kernel/json.c kernel/format.c
 
 # ---- the programs -------------------------------------------------------------------------------
