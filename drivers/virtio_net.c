@@ -40,15 +40,19 @@ static bool kick_lost(uint16_t index)
     return fault_strike(index == VIRTIO_NET_RXQ ? FAULT_DROP_KICK_RX : FAULT_DROP_KICK_TX) || lost;
 }
 
-static void publish(struct vnet *vn, struct vnet_queue *q, uint16_t index)
+static void notify(struct vnet *vn, struct vnet_queue *q, uint16_t index)
 {
-    if (!vq_publish(&q->vq))
-        return;
     vnet_watch_wanted(q);
     if (fault_any() && kick_lost(index))
         q->kicks++;
     else
         vnet_kick(vn, q, index);
+}
+
+static void publish(struct vnet *vn, struct vnet_queue *q, uint16_t index)
+{
+    if (vq_publish(&q->vq))
+        notify(vn, q, index);
 }
 
 /* ---- receive ----------------------------------------------------------------------------------
@@ -364,6 +368,24 @@ bool vnet_may_sleep(struct vnet *vn)
     if (!sleep)
         vnet_stay_awake(vn);
     return sleep;
+}
+
+/* The second look: behind a fence that is one everywhere. */
+static bool at_rest(struct vnet *vn, struct vnet_queue *q, uint16_t index)
+{
+    if (vq_weigh_again(&q->vq))
+        notify(vn, q, index);
+    return !vq_reached(&q->vq, q->watch.asked > 0 ? q->watch.asked : 1);
+}
+
+bool vnet_still_idle(struct vnet *vn)
+{
+    bool idle;
+
+    if (vn->up != VNET_UP)
+        return true;
+    idle = at_rest(vn, &vn->rx, VIRTIO_NET_RXQ);
+    return at_rest(vn, &vn->tx, VIRTIO_NET_TXQ) && idle;
 }
 
 static void end_sleep(struct vnet *vn, bool slept)

@@ -139,6 +139,10 @@ void vnet_heartbeat(struct vnet *vn, uint64_t now_ns);
 bool vnet_may_sleep(struct vnet *vn);
 void vnet_awake(struct vnet *vn);
 
+/* After that, and after an access to any device register: looks once more, and rings a doorbell
+ * that was missed; see vq_weigh_again(). False: do not sleep, call vnet_stay_awake(). */
+bool vnet_still_idle(struct vnet *vn);
+
 /* Instead of vnet_awake() where no sleep came of it. */
 void vnet_stay_awake(struct vnet *vn);
 

@@ -20,7 +20,7 @@ void vq_start(struct vq *vq, const struct vq_ops *ops, uint16_t size, uint64_t f
     vq->mask = (uint16_t)(size - 1);
     vq->event_idx = features & VIRTIO_F_EVENT_IDX;
     vq->indirect = vq->tables != NULL && (features & VIRTIO_F_INDIRECT_DESC);
-    vq->added_idx = vq->published_idx = vq->kick_idx = vq->seen_idx = 0;
+    vq->added_idx = vq->published_idx = vq->kick_idx = vq->sure_idx = vq->seen_idx = 0;
     vq->broken = NULL;
     vq->evidence = 0;
     vq->free_n = size;

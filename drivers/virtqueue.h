@@ -86,6 +86,8 @@ struct vq_ops {
     uint16_t (*used_idx)(const struct vq *vq);
     void (*irq_off)(struct vq *vq);
     bool (*irq_on)(struct vq *vq, uint16_t after);
+    bool (*weigh_again)(struct vq *vq);
+    bool (*reached)(const struct vq *vq, uint16_t after);
 
     /* A fault on demand: makes an entry available that no device can take for a buffer, for the
      * next publish. The queue is of no use until it is started anew. */
@@ -106,12 +108,14 @@ struct vq {
     uint16_t added_idx;     /* written to the ring */
     uint16_t published_idx; /* of these: made visible to the device */
     uint16_t kick_idx;      /* of these: weighed for a doorbell */
+    uint16_t sure_idx;      /* of these: the doorbell was rung, or weighed twice; split */
     uint16_t seen_idx;      /* completions taken */
 
     /* Of a packed ring. */
     struct vq_place next; /* behind the last descriptor written */
     struct vq_place seen; /* where the next completion comes */
     uint32_t unweighed;   /* descriptors added and not weighed for a doorbell */
+    uint32_t unsure;      /* descriptors weighed once, and no doorbell since */
     uint16_t held_slot;   /* first descriptor that is not published, … */
     uint64_t held;        /* … and the half of it that will do that */
 
@@ -197,6 +201,24 @@ static inline void vq_irq_off(struct vq *vq)
 static inline bool vq_irq_on(struct vq *vq, uint16_t after)
 {
     return vq->ops->irq_on(vq, after);
+}
+
+/* For the second look before sleep, behind an access to a device register. cpu_mb() is no fence
+ * where QEMU before 8.1 emulates a machine's only CPU: it leaves the instruction out, although its
+ * device runs in another thread. Then vq_publish() may have missed the device's wish for a
+ * doorbell, and vq_irq_on() completions for which no interrupt comes. A register's access is a
+ * fence there, too.
+ *
+ * True: the device must be notified after all (or it wants it by now). */
+static inline bool vq_weigh_again(struct vq *vq)
+{
+    return vq->ops->weigh_again(vq);
+}
+
+/* True if `after` completions are there; of a packed ring, any. */
+static inline bool vq_reached(const struct vq *vq, uint16_t after)
+{
+    return vq->ops->reached(vq, after);
 }
 
 /* After a reset: one buffer that was still with the device, by our own table; NULL when there are

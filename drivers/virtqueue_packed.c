@@ -50,7 +50,7 @@ static void packed_start(struct vq *vq)
     vq->driver = dma_addr(vq->area_driver);
     vq->device = dma_addr(vq->area_device);
     vq->next = vq->seen = (struct vq_place){.wrap = 1};
-    vq->unweighed = 0;
+    vq->unweighed = vq->unsure = 0;
     vq->ops->irq_off(vq);
 }
 
@@ -150,9 +150,25 @@ static bool passed(const struct vq *vq, uint16_t off, uint16_t wrap, uint32_t n)
     return vq_passed(event, vq->next.slot, (uint16_t)(vq->next.slot - n));
 }
 
+/* True if the device wants a doorbell for the last n entries that were published. */
+static bool wants_doorbell(const struct vq *vq, uint32_t n)
+{
+    uint32_t wish = shm_read32(vq->area_device);
+
+    if (vq->event_idx && PVIRTQ_EVENT_FLAGS(wish) == PVIRTQ_EVENT_DESC)
+        return passed(vq, PVIRTQ_EVENT_OFF(wish), PVIRTQ_EVENT_WRAP(wish), n);
+    return PVIRTQ_EVENT_FLAGS(wish) != PVIRTQ_EVENT_DISABLE;
+}
+
+static uint32_t at_most_all(const struct vq *vq, uint32_t n)
+{
+    return n < vq->size ? n : vq->size;
+}
+
 static bool packed_publish(struct vq *vq)
 {
-    uint32_t n = vq->unweighed < vq->size ? vq->unweighed : vq->size, wish;
+    uint32_t n = at_most_all(vq, vq->unweighed);
+    bool wanted;
 
     expose(vq);
     if (n == 0)
@@ -162,10 +178,17 @@ static bool packed_publish(struct vq *vq)
     /* Our flags before the device's wish: it writes the wish and then reads the flags, so one of us
      * sees the other [virtio 2.8.21.3.1]. */
     cpu_mb();
-    wish = shm_read32(vq->area_device);
-    if (vq->event_idx && PVIRTQ_EVENT_FLAGS(wish) == PVIRTQ_EVENT_DESC)
-        return passed(vq, PVIRTQ_EVENT_OFF(wish), PVIRTQ_EVENT_WRAP(wish), n);
-    return PVIRTQ_EVENT_FLAGS(wish) != PVIRTQ_EVENT_DISABLE;
+    wanted = wants_doorbell(vq, n);
+    vq->unsure = wanted ? 0 : at_most_all(vq, vq->unsure + n);
+    return wanted;
+}
+
+static bool packed_weigh_again(struct vq *vq)
+{
+    uint32_t n = vq->unsure;
+
+    vq->unsure = 0;
+    return n > 0 && vq_outstanding(vq) > 0 && wants_doorbell(vq, n);
 }
 
 /* ---- used -------------------------------------------------------------------------------------
@@ -231,6 +254,13 @@ static uint16_t packed_used_idx(const struct vq *vq)
     return (uint16_t)(vq->seen_idx + packed_pending(vq));
 }
 
+/* How many there are only taking them would show, so one is enough. */
+static bool packed_reached(const struct vq *vq, uint16_t after)
+{
+    (void)after;
+    return packed_pending(vq);
+}
+
 /* Both fields in one store, so that the device never sees the flags of one wish with the place of
  * another [virtio 2.8.14]. */
 static void write_wish(struct vq *vq, struct vq_place p, unsigned flags)
@@ -253,10 +283,9 @@ static bool packed_irq_on(struct vq *vq, uint16_t after)
     else
         write_wish(vq, (struct vq_place){0, 0}, PVIRTQ_EVENT_ENABLE);
     /* Our wish before the device's flags: what it completed before it saw the wish raises no
-     * interrupt, so that must be seen here. How many those are only taking them would show, so one
-     * is enough [virtio 2.8.22]. */
+     * interrupt, so that must be seen here [virtio 2.8.22]. */
     cpu_mb();
-    return !packed_pending(vq);
+    return !packed_reached(vq, after);
 }
 
 /* Ids are any number here, so it is an empty buffer that no device may be given [virtio 2.8.5]. */
@@ -279,5 +308,7 @@ const struct vq_ops vq_packed = {
     .used_idx = packed_used_idx,
     .irq_off = packed_irq_off,
     .irq_on = packed_irq_on,
+    .weigh_again = packed_weigh_again,
+    .reached = packed_reached,
     .spoil = packed_spoil,
 };

@@ -123,9 +123,18 @@ static void expose(struct vq *vq)
     vq->published_idx = vq->added_idx;
 }
 
+/* True if the device wants a doorbell for what was published since `before`. */
+static bool wants_doorbell(const struct vq *vq, uint16_t before)
+{
+    if (vq->event_idx)
+        return vq_passed(shm_read16(avail_event(vq)), vq->published_idx, before);
+    return !(shm_read16(&used_of(vq)->flags) & VIRTQ_USED_F_NO_NOTIFY);
+}
+
 static bool split_publish(struct vq *vq)
 {
     uint16_t before = vq->kick_idx;
+    bool wanted;
 
     expose(vq);
     if (before == vq->published_idx)
@@ -134,9 +143,20 @@ static bool split_publish(struct vq *vq)
     /* Our index before the device's wish: it writes the wish and then reads the index, so one of us
      * sees the other [virtio 2.7.13.4.1]. */
     cpu_mb();
-    if (vq->event_idx)
-        return vq_passed(shm_read16(avail_event(vq)), vq->kick_idx, before);
-    return !(shm_read16(&used_of(vq)->flags) & VIRTQ_USED_F_NO_NOTIFY);
+    wanted = wants_doorbell(vq, before);
+    if (wanted)
+        vq->sure_idx = vq->published_idx;
+    else if (vq_ahead(vq->published_idx, vq->sure_idx) > vq->size)
+        vq->sure_idx = (uint16_t)(vq->published_idx - vq->size); /* it cannot be further behind */
+    return wanted;
+}
+
+static bool split_weigh_again(struct vq *vq)
+{
+    uint16_t before = vq->sure_idx;
+
+    vq->sure_idx = vq->published_idx;
+    return before != vq->published_idx && vq_outstanding(vq) > 0 && wants_doorbell(vq, before);
 }
 
 static unsigned split_take(struct vq *vq, struct vq_done *done, unsigned max)
@@ -184,18 +204,21 @@ static void split_irq_off(struct vq *vq)
         shm_write16(&avail_of(vq)->flags, VIRTQ_AVAIL_F_NO_INTERRUPT);
 }
 
+static bool split_reached(const struct vq *vq, uint16_t after)
+{
+    return vq_ahead(split_used_idx(vq), vq->seen_idx) >= (vq->event_idx ? after : 1);
+}
+
 static bool split_irq_on(struct vq *vq, uint16_t after)
 {
-    if (vq->event_idx) {
+    if (vq->event_idx)
         shm_write16(used_event(vq), (uint16_t)(vq->seen_idx + after - 1));
-    } else {
+    else
         shm_write16(&avail_of(vq)->flags, 0);
-        after = 1;
-    }
     /* Our wish before the device's index: what it completed before it saw the wish raises no
      * interrupt, so that must be seen here [virtio 2.7.14]. */
     cpu_mb();
-    return vq_ahead(split_used_idx(vq), vq->seen_idx) < after;
+    return !split_reached(vq, after);
 }
 
 static void split_spoil(struct vq *vq)
@@ -214,5 +237,7 @@ const struct vq_ops vq_split = {
     .used_idx = split_used_idx,
     .irq_off = split_irq_off,
     .irq_on = split_irq_on,
+    .weigh_again = split_weigh_again,
+    .reached = split_reached,
     .spoil = split_spoil,
 };

@@ -237,7 +237,9 @@ static void sleep(uint64_t now)
         return;
     if (!netport_may_sleep(&ns))
         return;
-    lapic_timer_arm(ns);
+    lapic_timer_arm(ns); /* a device register: the fence that netport_still_idle() needs */
+    if (!netport_still_idle())
+        return;
     irq_begin_sleep();
     do
         cpu_wait_irq();

@@ -239,6 +239,17 @@ bool netport_may_sleep(uint64_t *sleep_ns)
     return true;
 }
 
+bool netport_still_idle(void)
+{
+    bool idle = true;
+
+    for (unsigned k = 0; k < nics; k++)
+        idle = vnet_still_idle(ethifs[k].vn) && idle;
+    for (unsigned k = 0; !idle && k < nics; k++)
+        vnet_stay_awake(ethifs[k].vn);
+    return idle;
+}
+
 void netport_awake(void)
 {
     for (unsigned k = 0; k < nics; k++)

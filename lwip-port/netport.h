@@ -32,6 +32,10 @@ void netport_flush(void);
 bool netport_may_sleep(uint64_t *sleep_ns);
 void netport_awake(void);
 
+/* After netport_may_sleep() was true and the timer was set: looks once more. False: there is work,
+ * do not sleep, nor call netport_awake(). What it is for: vq_weigh_again(). */
+bool netport_still_idle(void);
+
 /* True once traffic can flow: an interface is up and every address asked for statically is set, or
  * DHCP has an answer, or IPv6 is all there is and its address is past duplicate detection. */
 bool netport_ready(void);

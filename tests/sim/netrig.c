@@ -126,7 +126,7 @@ void rig_advance_ms(uint64_t ms)
         uint64_t step_ns = end_ns - rig.now_ns;
 
         /* As the main loop does: nothing happens before the stack's next timer. */
-        if (rig.poll == NULL && netport_may_sleep(&step_ns))
+        if (rig.poll == NULL && netport_may_sleep(&step_ns) && netport_still_idle())
             netport_awake();
         else
             step_ns = NS_PER_MS;

@@ -353,6 +353,12 @@ bool vnet_may_sleep(struct vnet *vn)
     return vn->sleeping;
 }
 
+bool vnet_still_idle(struct vnet *vn)
+{
+    assert_true(vn->sleeping);
+    return vn->rx.n == 0;
+}
+
 void vnet_awake(struct vnet *vn)
 {
     assert_true(vn->sleeping);

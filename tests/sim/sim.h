@@ -309,6 +309,9 @@ uint8_t sim_cap_virtio(struct sim_nic *n, uint8_t type, uint8_t bar, uint32_t of
 /* Takes the next available buffer. False: it has not been told of one. */
 bool sim_take(struct sim_nic *n, unsigned q, uint16_t *id);
 
+/* It sleeps, as if it had looked whether there is more before the driver's index got to memory. */
+void sim_sleep(struct sim_nic *n, unsigned q);
+
 /* Gives a buffer back, in order: used entry, index, interrupt. */
 void sim_use(struct sim_nic *n, unsigned q, uint32_t id, uint32_t len);
 

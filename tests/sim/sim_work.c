@@ -44,6 +44,12 @@ bool sim_take(struct sim_nic *n, unsigned qi, uint16_t *id)
     return q->awake;
 }
 
+void sim_sleep(struct sim_nic *n, unsigned qi)
+{
+    n->q[qi].awake = false;
+    sim_format(n)->wish(n, qi, true);
+}
+
 void sim_use_raw(struct sim_nic *n, unsigned qi, uint32_t id, uint32_t len)
 {
     sim_format(n)->complete(n, qi, id, len);

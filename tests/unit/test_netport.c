@@ -751,6 +751,7 @@ static void sleep_ends_with_the_next_timer(void **state)
     rig_pump();
     assert_true(netport_may_sleep(&sleep_ns));
     assert_true(sleep_ns > 0 && sleep_ns <= NS_PER_S);
+    assert_true(netport_still_idle());
     netport_awake();
     rig.now_ns += sleep_ns;
     sleep_ns = 3600 * NS_PER_S;
@@ -758,6 +759,10 @@ static void sleep_ends_with_the_next_timer(void **state)
     rig_pump();
     rig_inject("a frame is work", 16);
     assert_false(netport_may_sleep(&sleep_ns));
+    rig_pump();
+    assert_true(netport_may_sleep(&sleep_ns));
+    rig_inject("and so is one in between", 25);
+    assert_false(netport_still_idle());
     rig_pump();
 }
 

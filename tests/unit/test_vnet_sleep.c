@@ -160,6 +160,79 @@ static void lost_interrupts_do_not_stop_traffic(void **state)
     assert_true(vnet_sleep_max_ns(vn) <= CONFIG_SLEEP_MAX_MS * MS);
 }
 
+/* A CPU that goes on before its stores are in memory, and knows no fence but the access to a device
+ * register: what the first look missed is there at the second. */
+static void second_look_sees_frames_that_no_interrupt_comes_for(void **state)
+{
+    (void)state;
+    for (unsigned event_idx = 0; event_idx < 2; event_idx++) {
+        again_up_event_idx(event_idx);
+        nic->interrupts_lost = true;
+        assert_true(vnet_may_sleep(vn));
+        assert_true(vnet_still_idle(vn));
+        vnet_awake(vn);
+        assert_true(vnet_may_sleep(vn));
+        sim_rx(nic, frame, 60);
+        assert_false(vnet_still_idle(vn));
+        vnet_stay_awake(vn);
+        assert_int_equal(receive(), 1);
+        assert_int_equal(send_frames(4, 60), 4);
+        assert_true(vnet_may_sleep(vn));
+        assert_true(vnet_still_idle(vn));
+        sim_tx(nic, 4);
+        assert_false(vnet_still_idle(vn));
+        vnet_stay_awake(vn);
+        assert_int_equal(vnet_tx_reclaim(vn), 4);
+    }
+}
+
+static void second_look_rings_a_doorbell_that_was_missed(void **state)
+{
+    const struct sim_queue *q;
+
+    (void)state;
+    for (unsigned event_idx = 0; event_idx < 2; event_idx++) {
+        again_up_event_idx(event_idx);
+        q = &nic->q[SIM_TXQ];
+        for (unsigned i = 1; i < 1000; i++) {
+            assert_int_equal(send_frames(1, 60), 1);
+            assert_int_equal(q->doorbells, 2 * i - 1);
+            assert_int_equal(sim_tx(nic, 1), 1); /* is awake, and about to look for more */
+            assert_int_equal(send_frames(1, 60), 1);
+            assert_int_equal(q->doorbells, 2 * i - 1);
+            sim_sleep(nic, SIM_TXQ);
+            vnet_may_sleep(vn);
+            vnet_still_idle(vn);
+            assert_int_equal(q->doorbells, 2 * i);
+            vnet_still_idle(vn);
+            assert_int_equal(q->doorbells, 2 * i); /* once */
+            vnet_stay_awake(vn);
+            assert_int_equal(sim_tx(nic, 2), 1);
+            assert_int_equal(vnet_tx_reclaim(vn), 2);
+        }
+    }
+}
+
+/* One that asks for nothing gets none, however often the loop goes to sleep. */
+static void second_look_leaves_an_awake_device_alone(void **state)
+{
+    (void)state;
+    for (unsigned event_idx = 0; event_idx < 2; event_idx++) {
+        again_up_event_idx(event_idx);
+        assert_int_equal(send_frames(1, 60), 1);
+        for (unsigned i = 1; i < 100; i++) {
+            assert_int_equal(sim_tx(nic, 1), 1);
+            assert_int_equal(send_frames(1, 60), 1);
+            vnet_may_sleep(vn);
+            vnet_still_idle(vn);
+            vnet_stay_awake(vn);
+        }
+        assert_int_equal(nic->q[SIM_TXQ].doorbells, 1);
+        sim_tx(nic, 1);
+        vnet_tx_reclaim(vn);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +244,9 @@ int main(void)
         T(half_of_what_was_sent_wakes),
         T(spurious_interrupts_and_early_ones_change_nothing),
         T(lost_interrupts_do_not_stop_traffic),
+        T(second_look_sees_frames_that_no_interrupt_comes_for),
+        T(second_look_rings_a_doorbell_that_was_missed),
+        T(second_look_leaves_an_awake_device_alone),
     };
     return RUN_ALL("vnet_sleep", tests);
 }
