@@ -2,103 +2,46 @@
 /*
  * The simulated device's packed ring: that a correct driver is left alone, and that each rule is
  * noticed when it is broken. The driver here does one step at a time, right or wrong; the rules
- * that have nothing to do with the format are in test_sim.c.
+ * that have nothing to do with the format are in test_sim_regs.c.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-#include <cmocka.h>
-#include "mmio.h"
-#include "paging.h"
-#include "sim.h"
+#include "sim_steps.h"
 
-#define SIZE  5 /* no power of two */
-#define LEN   2048
+#define ENTRIES 5 /* no power of two */
 
-#define PLAIN (SIM_F_VERSION_1 | SIM_F_RING_PACKED)
-#define EVENT (PLAIN | SIM_F_EVENT_IDX)
-#define TABLE (PLAIN | SIM_F_INDIRECT_DESC)
+#define PLAIN   (SIM_F_VERSION_1 | SIM_F_RING_PACKED)
+#define EVENT   (PLAIN | SIM_F_EVENT_IDX)
+#define TABLE   (PLAIN | SIM_F_INDIRECT_DESC)
 
-enum { NEXT = 1, WRITE = 2, INDIRECT = 4, AVAIL = 0x80, USED = 0x8000 };
+enum { AVAIL = 0x80, USED = 0x8000 };
 enum { ENABLE, DISABLE, DESC };
 
-/* Descriptors at 0, the driver's event suppression at 128, the device's at 192. */
-static uint8_t ring[SIM_QUEUES][256] __attribute__((aligned(4096)));
-static uint8_t buf[8][LEN] __attribute__((aligned(64)));
+/* In ring[q]: descriptors at 0, the driver's event suppression at 128, the device's at 192. */
 static uint8_t table[64] __attribute__((aligned(16)));
-static volatile uint8_t *regs;
-static struct sim_nic *nic;
 
-static int setup(void **state)
+static int setup_packed(void **state)
 {
     (void)state;
-    sim_power_on();
-    nic = sim_add_nic(3);
-    nic->offer |= SIM_F_RING_PACKED | SIM_F_INDIRECT_DESC;
-    nic->q[0].max = nic->q[1].max = SIZE;
-    regs = mmio_map(0x800030000, SIM_BAR_BYTES);
-    memset(buf, 0, sizeof(buf));
-    sim_collect = true;
+    power_on(ENTRIES, SIM_F_RING_PACKED | SIM_F_INDIRECT_DESC);
     return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    sim_power_off();
-    return 0;
-}
-
-static void fine(void)
-{
-    assert_string_equal(sim_violation, "");
 }
 
 /* ---- a driver, step by step -------------------------------------------------------------------
  */
 
-static void address(unsigned at, const void *p)
+static void packed_queue(unsigned q, unsigned driver)
 {
-    mmio_write32(regs + at, (uint32_t)(uintptr_t)p);
-    mmio_write32(regs + at + 4, (uint32_t)((uintptr_t)p >> 32));
-}
-
-static void queue(unsigned q, unsigned driver)
-{
-    mmio_write16(regs + 0x16, (uint16_t)q);
-    mmio_write16(regs + 0x18, SIZE);
-    address(0x20, ring[q]);
-    address(0x28, ring[q] + driver);
-    address(0x30, ring[q] + 192);
-    mmio_write16(regs + 0x1c, 1);
-}
-
-static void features(uint64_t f)
-{
-    sim_port_out(0xcf8, 4, 0x80001804);
-    sim_port_out(0xcfc, 2, 0x0406);
-    mmio_write8(regs + 0x14, 0);
-    while (mmio_read8(regs + 0x14) != 0)
-        ;
-    mmio_write8(regs + 0x14, 1);
-    mmio_write8(regs + 0x14, 3);
-    for (unsigned i = 0; i < 2; i++) {
-        mmio_write32(regs + 0x08, i);
-        mmio_write32(regs + 0x0c, (uint32_t)(f >> 32 * i));
-    }
-    mmio_write8(regs + 0x14, 11);
-    assert_true(mmio_read8(regs + 0x14) & 8);
+    fields_at(q, ENTRIES, driver, 192);
+    enable();
 }
 
 static void up(uint64_t f)
 {
-    features(f);
+    up_to_features(f);
     memset(ring, 0, sizeof(ring));
-    queue(0, 128);
-    queue(1, 128);
-    mmio_write8(regs + 0x14, 15);
+    packed_queue(0, 128);
+    packed_queue(1, 128);
+    set_status(SIM_DRIVER_OK);
     fine();
 }
 
@@ -137,11 +80,6 @@ static uint32_t *wish(unsigned q, unsigned at)
     return (uint32_t *)(void *)(ring[q] + at);
 }
 
-static void doorbell(unsigned q)
-{
-    mmio_write16(regs + SIM_NOTIFY + 4 * (2 - q), (uint16_t)q);
-}
-
 static void taken(unsigned q, unsigned slot, unsigned id)
 {
     shm_read16(flags_of(q, slot));
@@ -160,7 +98,7 @@ static void correct_packed_driver_is_left_alone(void **state)
     for (unsigned s = 0; s < 2; s++) {
         up(sets[s]);
         for (unsigned round = 0; round < 40; round++) {
-            unsigned slot = round % SIZE, mine = round / SIZE % 2 == 0 ? AVAIL : USED;
+            unsigned slot = round % ENTRIES, mine = round / ENTRIES % 2 == 0 ? AVAIL : USED;
             post(0, slot, buf[0], LEN, 4 - slot, mine | WRITE);
             cpu_mb();
             shm_read32(wish(0, 192));
@@ -287,8 +225,11 @@ static void wrong_packed_lists_are_noticed(void **state)
         {"2.7.4.2", {12, 9, 9}, {AVAIL | NEXT | WRITE, AVAIL | NEXT, AVAIL}, 2},
         {"2.7.5.2", {12, 0, 9}, {AVAIL | NEXT, AVAIL | NEXT, AVAIL}, 2},    /* of no bytes */
         {"2.8.13", {12, 9, 9}, {AVAIL | NEXT, AVAIL | NEXT, AVAIL | 8}, 2}, /* a reserved flag */
-        {"2.8.13", {12, 9, 9}, {AVAIL | NEXT, AVAIL | NEXT, AVAIL}, SIZE},  /* an id that is none */
-        {"2.8.13", {12, 9, 9}, {AVAIL | NEXT, AVAIL | NEXT, AVAIL}, 4},     /* one that it has */
+        {"2.8.13",
+         {12, 9, 9},
+         {AVAIL | NEXT, AVAIL | NEXT, AVAIL},
+         ENTRIES},                                                      /* an id that is none */
+        {"2.8.13", {12, 9, 9}, {AVAIL | NEXT, AVAIL | NEXT, AVAIL}, 4}, /* one that it has */
         {"2.8.19", {12, 9, 16}, {AVAIL | NEXT, AVAIL | NEXT, AVAIL | INDIRECT}, 2},
     };
 
@@ -302,11 +243,11 @@ static void wrong_packed_lists_are_noticed(void **state)
             fail_msg("%u: %s", t, sim_violation);
     }
     up(PLAIN);
-    for (unsigned i = 0; i < SIZE - 1; i++)
+    for (unsigned i = 0; i < ENTRIES - 1; i++)
         post(1, i, buf[i], 12, i, AVAIL);
     show(1, 0, 12, 0, USED); /* goes into the next round, where the first is still with it */
     sim_violation[0] = '\0';
-    post(1, SIZE - 1, buf[5], 12, 4, AVAIL | NEXT);
+    post(1, ENTRIES - 1, buf[5], 12, 4, AVAIL | NEXT);
     assert_true(sim_breached("2.8.17"));
 }
 
@@ -344,17 +285,17 @@ static void wrong_packed_tables_are_noticed(void **state)
 static void packed_rings_that_are_not_zeroed_or_aligned_are_noticed(void **state)
 {
     (void)state;
-    features(PLAIN);
+    up_to_features(PLAIN);
     memset(ring, 0, sizeof(ring));
     ring[0][17] = 1;
-    queue(0, 128);
+    packed_queue(0, 128);
     assert_true(sim_breached("2.8.13"));
     ring[1][192] = 1;
-    queue(1, 128);
+    packed_queue(1, 128);
     assert_true(sim_breached("4.1.5.1.3"));
-    features(PLAIN);
+    up_to_features(PLAIN);
     memset(ring, 0, sizeof(ring));
-    queue(0, 130);
+    packed_queue(0, 130);
     assert_true(sim_breached("2.7.1"));
 }
 
@@ -389,7 +330,7 @@ static void wrong_packed_suppression_is_noticed(void **state)
     up(EVENT);
     shm_write32(wish(0, 128), 3 << 16);
     assert_true(sim_breached("2.8.14"));
-    shm_write32(wish(0, 128), SIZE | DESC << 16);
+    shm_write32(wish(0, 128), ENTRIES | DESC << 16);
     assert_true(sim_breached("2.8.14"));
     shm_write16((uint16_t *)(void *)wish(0, 128), 1);
     assert_true(sim_breached("2.8.14"));
@@ -416,22 +357,22 @@ static void reading_packed_descriptors_back_is_noticed(void **state)
     assert_true(sim_breached("private"));
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define P(f) cmocka_unit_test_setup_teardown(f, setup_packed, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(correct_packed_driver_is_left_alone),
-        T(lists_and_tables_are_followed),
-        T(packed_interrupts_come_when_asked_for),
-        T(missing_packed_barriers_are_noticed),
-        T(changing_packed_descriptors_is_noticed),
-        T(wrong_packed_lists_are_noticed),
-        T(wrong_packed_tables_are_noticed),
-        T(packed_rings_that_are_not_zeroed_or_aligned_are_noticed),
-        T(packed_doorbell_that_is_owed_is_noticed),
-        T(wrong_packed_suppression_is_noticed),
-        T(reading_packed_descriptors_back_is_noticed),
+        P(correct_packed_driver_is_left_alone),
+        P(lists_and_tables_are_followed),
+        P(packed_interrupts_come_when_asked_for),
+        P(missing_packed_barriers_are_noticed),
+        P(changing_packed_descriptors_is_noticed),
+        P(wrong_packed_lists_are_noticed),
+        P(wrong_packed_tables_are_noticed),
+        P(packed_rings_that_are_not_zeroed_or_aligned_are_noticed),
+        P(packed_doorbell_that_is_owed_is_noticed),
+        P(wrong_packed_suppression_is_noticed),
+        P(reading_packed_descriptors_back_is_noticed),
     };
     return cmocka_run_group_tests_name("sim_packed", tests, NULL, NULL);
 }

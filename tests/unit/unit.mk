@@ -131,12 +131,16 @@ UNIT_DRIVER := drivers/netbuf.c drivers/pci.c drivers/virtqueue.c drivers/virtqu
                drivers/virtio_net_up.c drivers/virtio_net_stats.c \
                drivers/virtio_net_bufs.c drivers/virtio_net_ctrl.c drivers/virtio_net_features.c drivers/virtio_net_hdr.c drivers/virtio_net_merge.c \
                drivers/virtio_net_queue.c drivers/virtio_net_stall.c drivers/virtio_net_watch.c drivers/virtqueue_packed.c kernel/fault.c
-UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci test_sim
+UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci
 UNIT_SRC_test_netbuf    := tests/unit/test_netbuf.c drivers/netbuf.c $(UNIT_SIM)
 UNIT_SRC_test_virtqueue := tests/unit/test_virtqueue.c drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
-UNIT_TESTS += test_virtqueue_packed test_sim_packed
-UNIT_SRC_test_sim_packed := tests/unit/test_sim_packed.c $(UNIT_SIM)
+UNIT_TESTS += test_virtqueue_packed
 UNIT_SRC_test_virtqueue_packed := tests/unit/test_virtqueue_packed.c drivers/virtqueue.c drivers/virtqueue_packed.c $(UNIT_SIM)
+# The simulated device itself.
+UNIT_SIM_TESTS := $(addprefix test_sim_,buffers packed regs split)
+UNIT_TESTS += $(UNIT_SIM_TESTS)
+$(foreach t,$(UNIT_SIM_TESTS),$(eval UNIT_SRC_$(t) := tests/unit/$(t).c tests/unit/sim_steps.c $(UNIT_SIM)))
+$(foreach t,buffers regs split,$(eval UNIT_SRC_test_sim_$(t) += tests/unit/split_steps.c))
 # At low addresses: the legacy interface names a page of memory with 32 bits.
 UNIT_TESTS += test_irq test_virtio_pci_legacy
 UNIT_SRC_test_irq := tests/unit/test_irq.c
@@ -156,7 +160,6 @@ UNIT_TESTS += test_ledger_driver test_ledger_driver_lean
 UNIT_SRC_test_ledger_driver         := tests/unit/test_ledger_driver.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_SRC_test_ledger_driver_lean    := $(UNIT_SRC_test_ledger_driver)
 UNIT_CFLAGS_test_ledger_driver_lean := -DLEAN
-UNIT_SRC_test_sim        := tests/unit/test_sim.c $(UNIT_SIM)
 UNIT_SRC_test_pci        := tests/unit/test_pci.c drivers/pci.c $(UNIT_SIM)
 UNIT_SRC_test_virtio_pci := tests/unit/test_virtio_pci.c drivers/pci.c drivers/virtio_pci.c drivers/virtio_pci_legacy.c \
                             drivers/virtio_pci_modern.c drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
