@@ -30,8 +30,7 @@ void conf_init(struct conf *c)
         c->net[i] = (struct conf_net){.ip_mode = CONF_IP_AUTO, .ip6_mode = CONF_IP_AUTO};
 }
 
-/* ---- refusals ---------------------------------------------------------------------------------
- */
+/* ---- refusals ------------------------------------------------------------------------------ */
 
 /* A copy fit to be shown, with dots for what is beyond `max` bytes; takes 4 more. */
 static void shown(char *out, size_t max, struct text v)
@@ -64,8 +63,7 @@ void conf_refuse(const char *source, const char *key, const char *value, const c
     refuse(source, (struct text){key, strlen(key)}, (struct text){value, strlen(value)}, accepted);
 }
 
-/* ---- tokens -----------------------------------------------------------------------------------
- */
+/* ---- tokens -------------------------------------------------------------------------------- */
 
 /* "netN.name" or "name" -> the row of the table, and the NIC. */
 static const struct conf_key *find_key(struct text name, unsigned *nic)
@@ -141,8 +139,7 @@ bool conf_parse(struct conf *c, const char *source, const char *text)
     }
 }
 
-/* ---- one key against the others ---------------------------------------------------------------
- */
+/* ---- one key against the others ------------------------------------------------------------ */
 
 static bool refuse_nic(unsigned nic, const char *name, const char *value, const char *accepted)
 {

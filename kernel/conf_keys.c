@@ -51,8 +51,7 @@ static const struct name levels[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* ---- values of every kind ----------------------------------------------------------------------
- */
+/* ---- values of every kind ------------------------------------------------------------------ */
 
 static bool lookup(const struct name *names, size_t n, struct text v, uint64_t *bits)
 {
@@ -64,8 +63,7 @@ static bool lookup(const struct name *names, size_t n, struct text v, uint64_t *
     return false;
 }
 
-/* ---- one key each -------------------------------------------------------------------------------
- */
+/* ---- one key each -------------------------------------------------------------------------- */
 
 static bool set_ip(struct conf *c, struct conf_net *net, struct text v)
 {

@@ -24,8 +24,7 @@
 
 struct rig rig;
 
-/* ---- the pools of the stack ---------------------------------------------------------------------
- */
+/* ---- the pools of the stack ---------------------------------------------------------------- */
 
 static const char *const pool_names[] = {
 #define LWIP_MEMPOOL(name, num, size, desc) #name,
@@ -73,8 +72,7 @@ void rig_pool_shorten(const char *name)
     rig_mem_shorten(name != NULL ? pool_of(name) : -1);
 }
 
-/* ---- turns --------------------------------------------------------------------------------------
- */
+/* ---- turns --------------------------------------------------------------------------------- */
 
 void rig_inject(const void *frame, uint32_t len)
 {
@@ -135,8 +133,7 @@ void rig_advance_ms(uint64_t ms)
     }
 }
 
-/* ---- bring-up and tear-down ---------------------------------------------------------------------
- */
+/* ---- bring-up and tear-down ---------------------------------------------------------------- */
 
 void rig_prepare(void)
 {

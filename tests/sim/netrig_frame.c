@@ -13,8 +13,7 @@ const uint8_t rig_peer_ip6[16] = {0xfe, 0x80, [8] = 0x50, 0x55, 0x0a, 0xff, 0xfe
 static const uint8_t guest_ip6[16] = {0xfe, 0x80, [8] = 0x50, 0x54, 0x00,
                                       0xff, 0xfe, 0x12,       0x34, 0x56};
 
-/* ---- parts and checksums ------------------------------------------------------------------------
- */
+/* ---- parts and checksums ------------------------------------------------------------------- */
 
 uint16_t rig_sum(const void *data, uint32_t len, uint32_t start)
 {
@@ -95,8 +94,7 @@ void rig_fix_l4(uint8_t *frame, uint32_t len)
         rig_put16(l4 + at, 0xffff);
 }
 
-/* ---- building -----------------------------------------------------------------------------------
- */
+/* ---- building ------------------------------------------------------------------------------ */
 
 uint32_t rig_build_ip(uint8_t *frame, bool v6, uint8_t proto, const void *payload, uint32_t len)
 {

@@ -20,8 +20,7 @@ struct packet {
 static struct packet *others, **others_tail = &others;          /* whole frames */
 static struct packet *datagrams, **datagrams_tail = &datagrams; /* [port][data] */
 
-/* ---- what is kept -------------------------------------------------------------------------------
- */
+/* ---- what is kept -------------------------------------------------------------------------- */
 
 static struct packet *packet_new(const void *data, uint32_t len)
 {
@@ -71,8 +70,7 @@ void rig_drop_frames(void)
     clear(&datagrams, &datagrams_tail);
 }
 
-/* ---- what comes from the guest ------------------------------------------------------------------
- */
+/* ---- what comes from the guest ------------------------------------------------------------- */
 
 static void check_frame(const uint8_t *frame, uint32_t len)
 {

@@ -35,6 +35,15 @@ UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_frame.c netrig_kerne
                      kernel/fault.c kernel/ipaddr.c kernel/json.c kernel/format.c kernel/record.c kernel/text.c $(UNIT_LWIP)
 UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc
 UNIT_NETRIG_NEEDS := build/lwip/.stamp
+
+# A program on the rig: its name, the sources besides its own.
+define unit_on_rig
+UNIT_TESTS     += $(1)
+UNIT_SRC_$(1)   := tests/unit/$(1).c $(2)
+UNIT_LIBS_$(1)  := $(UNIT_NETRIG_LIBS)
+UNIT_NEEDS_$(1) := $(UNIT_NETRIG_NEEDS)
+endef
+
 UNIT_SIM    := $(addprefix tests/sim/sim_,pci.c nic.c modern.c legacy.c net.c ring.c split.c packed.c work.c kernel.c) \
                kernel/json.c kernel/format.c
 
@@ -94,17 +103,18 @@ UNIT_CFLAGS_test_hostile_lean := -DLEAN -w -fno-sanitize=alignment
 UNIT_LIBS_test_hostile_lean   := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_hostile_lean  := $(UNIT_NETRIG_NEEDS)
 
-# What each service is linked from, and all of them.
-UNIT_SMALL  := apps/chargen.c apps/conn.c apps/discard.c apps/echo.c apps/refused.c apps/small.c
-UNIT_HTTP   := apps/conn.c apps/http.c apps/http_parse.c apps/http_place.c apps/http_route.c apps/pattern.c apps/refused.c \
+# What is linked with each service, what each is linked from, and all of them.
+UNIT_SERVICE := apps/conn.c apps/pattern.c apps/refused.c tests/unit/rig_service.c $(UNIT_NETRIG)
+UNIT_SMALL   := apps/chargen.c apps/discard.c apps/echo.c apps/small.c
+UNIT_HTTP    := apps/http.c apps/http_parse.c apps/http_place.c apps/http_route.c \
     $(LLHTTP)/api.c $(LLHTTP)/http.c $(LLHTTP)/llhttp.c
-UNIT_IPERF3 := apps/conn.c apps/iperf3_control.c apps/iperf3_count.c apps/iperf3_door.c apps/iperf3_json.c apps/iperf3_report.c \
-    apps/iperf3_server.c apps/iperf3_session.c apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c apps/pattern.c apps/refused.c
-UNIT_APPS   := $(sort $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) apps/services.c apps/stats.c)
+UNIT_IPERF3  := apps/iperf3_control.c apps/iperf3_count.c apps/iperf3_door.c apps/iperf3_json.c apps/iperf3_report.c \
+    apps/iperf3_server.c apps/iperf3_session.c apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c
+UNIT_APPS    := $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) apps/services.c apps/stats.c $(UNIT_SERVICE)
 
 # Every pool of the stack at its bound, in both profiles.
 UNIT_TESTS += test_ledger test_ledger_lean
-UNIT_SRC_test_ledger         := tests/unit/test_ledger.c $(UNIT_APPS) $(UNIT_NETRIG)
+UNIT_SRC_test_ledger         := tests/unit/test_ledger.c $(UNIT_APPS)
 UNIT_LIBS_test_ledger        := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_ledger       := $(UNIT_NETRIG_NEEDS)
 UNIT_SRC_test_ledger_lean    := $(UNIT_SRC_test_ledger)
@@ -113,7 +123,7 @@ UNIT_LIBS_test_ledger_lean   := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_ledger_lean  := $(UNIT_NETRIG_NEEDS)
 
 UNIT_TESTS += test_admission test_admission_lean
-UNIT_SRC_test_admission         := tests/unit/test_admission.c $(UNIT_APPS) $(UNIT_NETRIG)
+UNIT_SRC_test_admission         := tests/unit/test_admission.c $(UNIT_APPS)
 UNIT_LIBS_test_admission        := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_admission       := $(UNIT_NETRIG_NEEDS)
 UNIT_SRC_test_admission_lean    := $(UNIT_SRC_test_admission)
@@ -122,7 +132,7 @@ UNIT_LIBS_test_admission_lean   := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_admission_lean  := $(UNIT_NETRIG_NEEDS)
 
 UNIT_TESTS += test_small
-UNIT_SRC_test_small   := tests/unit/test_small.c $(UNIT_SMALL) $(UNIT_NETRIG)
+UNIT_SRC_test_small   := tests/unit/test_small.c $(UNIT_SMALL) $(UNIT_SERVICE)
 UNIT_LIBS_test_small  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_small := $(UNIT_NETRIG_NEEDS)
 
@@ -169,17 +179,15 @@ UNIT_TESTS += test_ring_model
 UNIT_SRC_test_ring_model := tests/unit/test_ring_model.c drivers/virtqueue.c drivers/virtqueue_packed.c drivers/virtqueue_split.c
 
 UNIT_TESTS += test_http
-UNIT_SRC_test_http   := tests/unit/test_http.c $(UNIT_HTTP) $(UNIT_NETRIG)
+UNIT_SRC_test_http   := tests/unit/test_http.c $(UNIT_HTTP) $(UNIT_SERVICE)
 UNIT_LIBS_test_http  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_http := $(UNIT_NETRIG_NEEDS)
 
 UNIT_TESTS += test_iperf3_json test_iperf3_count
 UNIT_SRC_test_iperf3_json  := tests/unit/test_iperf3_json.c apps/iperf3_json.c kernel/json.c kernel/format.c
 UNIT_SRC_test_iperf3_count := tests/unit/test_iperf3_count.c apps/iperf3_count.c
-UNIT_TESTS += test_iperf3_server
-UNIT_SRC_test_iperf3_server := tests/unit/test_iperf3_server.c $(UNIT_IPERF3) $(UNIT_NETRIG)
-UNIT_LIBS_test_iperf3_server  := $(UNIT_NETRIG_LIBS)
-UNIT_NEEDS_test_iperf3_server := $(UNIT_NETRIG_NEEDS)
+$(foreach t,control door report server stream_tcp stream_udp,\
+    $(eval $(call unit_on_rig,test_iperf3_$(t),tests/unit/iperf3_client.c $(UNIT_IPERF3) $(UNIT_SERVICE))))
 
 UNIT_TESTS += test_report
 UNIT_SRC_test_report := tests/unit/test_report.c apps/pattern.c apps/refused.c apps/services.c apps/stats.c \
