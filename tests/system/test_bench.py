@@ -141,22 +141,32 @@ def test_row_has_medians_ratios_and_gap():
 
 
 def test_table_tells_met_from_missed():
-    table = report.table({"rows": [_row_of([6], [2]), _row_of([5], [2]), _row_of([5], [2], more_is_better=False)]})
+    rows = [_row_of([6], [2]), _row_of([5], [2]), _row_of([5], [2], more_is_better=False)]
+    table = report.table({"alloc_failures": 0, "rows": rows})
+    assert "longest gap in any iperf3 test: 0.0 ms. Allocation failures: 0." in table
     assert [line.count("met") for line in table.splitlines()[2:5]] == [1, 0, 1]
     assert [line.count("missed") for line in table.splitlines()[2:5]] == [0, 1, 0]
 
 
 def test_table_says_where_qemu_is_the_bound():
-    assert "bounded" not in report.table({"rows": [_row_of([6], [2])]})
-    assert "antifreeze: bounded by QEMU" in report.table({"rows": [_row_of([6], [2], main_loop=0.95)]})
+    assert "bounded" not in report.table({"alloc_failures": 0, "rows": [_row_of([6], [2])]})
+    assert "antifreeze: bounded by QEMU" in report.table({"alloc_failures": 0, "rows": [_row_of([6], [2], main_loop=0.95)]})
 
 
 def test_table_has_a_row_that_only_linux_has_and_says_why():
     row = Row("raw", "Raw", "kpps", None, missing="no such thing yet", note=lambda: "burst 7")
     sample = pairs.Sample(100, Cost(8, 1, 0.1, 0.1), {})
-    table = report.table({"rows": [pairs.summary(row, True, {pairs.THEIRS: [sample]})]})
+    table = report.table({"alloc_failures": 0, "rows": [pairs.summary(row, True, {pairs.THEIRS: [sample]})]})
     assert "| Raw, kpps | on | – | 100 (100–100) |" in table
     assert "no such thing yet; burst 7" in table
+
+
+def test_table_has_the_upper_limit_and_how_busy_the_host_was():
+    cost = pairs.cost([pairs.Sample(100, Cost(8, 1, 0.95, 0, 0.5), {})])
+    entry = {"title": "frames", "cost": cost, **figures.spread([100, 90])}
+    table = report.table({"rows": [], "ceiling": [entry]})
+    assert "| frames | 95 (90–100) | 100 / 95 / 0 | bounded by QEMU |" in table
+    assert "no CPU for it for 25 % of the time" in table
 
 
 def test_a_thousandth_may_be_lost():

@@ -21,6 +21,7 @@ class Cost:
     vcpu: float = 0.0
     main_loop: float = 0.0
     peer: float = 0.0  # processes of ours that have ended meanwhile: iperf3, the load generator
+    waited: float = 0.0  # that QEMU's two threads could have run and had no CPU: the host was busy with other things
 
     @property
     def cpu_seconds(self):
@@ -51,10 +52,15 @@ class Meter:
 
     def _now(self):
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return self._thread(self._vcpu), self._thread(self._pid), used.ru_utime + used.ru_stime
+        waited = self._waited(self._vcpu) + self._waited(self._pid)
+        return self._thread(self._vcpu), self._thread(self._pid), used.ru_utime + used.ru_stime, waited
 
     def _thread(self, tid):
         """CPU seconds so far; the fields behind the name, which may have blanks."""
         text = pathlib.Path(f"/proc/{self._pid}/task/{tid}/stat").read_text()
         fields = text.rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICK
+
+    def _waited(self, tid):
+        """Seconds so far in a queue for a CPU."""
+        return int(pathlib.Path(f"/proc/{self._pid}/task/{tid}/schedstat").read_text().split()[1]) / 1e9

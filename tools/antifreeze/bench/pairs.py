@@ -84,6 +84,11 @@ class Pair:
             if guest.alive():
                 guest.qmp.command("stop")
 
+    def alloc_failures(self):
+        """Of our guest since it was booted; the promise is 0."""
+        with self.only(OURS) as guest:
+            return guest.stats()["alloc_failures"]
+
     def sample(self, name, row, seconds):
         with self.only(name) as guest:
             guest.settle()
@@ -108,7 +113,7 @@ def alternate(pair, row, count, seconds, progress):
     for number in range(count):
         for name in names:
             samples[name].append(pair.sample(name, row, seconds))
-            progress(row, number, name, samples[name][-1].value)
+            progress(row.name, number, name, samples[name][-1].value, row.unit)
     return summary(row, pair.offloads, samples)
 
 
@@ -120,7 +125,7 @@ def summary(row, offloads, samples):
     }  # fmt: skip
     for name in samples:
         values = [sample.value for sample in samples[name]]
-        report[name] = figures.spread(values) | {"values": values, "cost": _cost(samples[name])}
+        report[name] = figures.spread(values) | {"values": values, "cost": cost(samples[name])}
     if row.missing:
         return report | {"missing": row.missing}
     by_pair = figures.ratios(report[OURS]["values"], report[THEIRS]["values"])
@@ -136,10 +141,10 @@ def _per_cpu(samples):
     return [sample.value * sample.cost.seconds / max(sample.cost.cpu_seconds, 0.01) for sample in samples]
 
 
-def _cost(samples):
-    """The medians of the shares."""
+def cost(samples):
+    """The medians of the shares, and whether most of the samples had QEMU's main loop at its limit."""
     share = {
         field: figures.spread(getattr(sample.cost, field) for sample in samples)["median"]
-        for field in ("vcpu", "main_loop", "peer")
+        for field in ("vcpu", "main_loop", "peer", "waited")
     }
     return share | {"bounded_by_qemu": sum(s.cost.bounded_by_qemu for s in samples) * 2 > len(samples)}

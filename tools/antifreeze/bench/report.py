@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import platform
+import statistics
 import subprocess
 
 from .. import BUILD, own_folder, qemu
@@ -54,15 +55,43 @@ def write(report):
 
 
 def table(report):
-    """The rows as a Markdown table."""
-    lines = [
-        "| row | offloads | Antifreeze | Linux | ratio | per CPU | bar | CPU: ours | CPU: Linux | |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for row in report["rows"]:
-        lines.append("| " + " | ".join(_cells(row)) + " |")
-    lines += ["", _LEGEND]
+    """The rows as Markdown tables."""
+    lines = []
+    if report["rows"]:
+        lines += [
+            "| row | offloads | Antifreeze | Linux | ratio | per CPU | bar | CPU: ours | CPU: Linux | |",
+            "|---|---|---|---|---|---|---|---|---|---|",
+        ]
+        lines += ["| " + " | ".join(_cells(row)) + " |" for row in report["rows"]]
+    if "ceiling" in report:
+        lines += ["", *_ceiling(report["ceiling"])]
+    lines += ["", _LEGEND, *_promises(report), _busy(report)]
     return "\n".join(lines)
+
+
+def _promises(report):
+    """What our guest promises under any load, over all the rows; nothing where none was measured."""
+    gaps = [row[pairs.OURS]["gap_max_us"] for row in report["rows"] if pairs.OURS in row]
+    if not gaps:
+        return []
+    failures = report["alloc_failures"]
+    return [f"Our guest's longest gap in any iperf3 test: {max(gaps) / 1000:.1f} ms. Allocation failures: {failures}."]
+
+
+def _busy(report):
+    """How far other work on the host is to blame."""
+    sides = [row[name] for row in report["rows"] for name in pairs.GUESTS if name in row] + report.get("ceiling", [])
+    waited = statistics.median(side["cost"]["waited"] for side in sides) / 2
+    return f"Either of QEMU's two threads had work and no CPU for it for {100 * waited:.0f} % of the time (median)."
+
+
+def _ceiling(entries):
+    """The upper limit, in a table of its own."""
+    lines = ["| a guest that does only ring work | kpps | CPU | |", "|---|---|---|---|"]
+    for entry in entries:
+        bounded = "bounded by QEMU" if entry["cost"]["bounded_by_qemu"] else ""
+        lines.append(f"| {entry['title']} | {_figure(entry)} | {_shares(entry)} | {bounded} |")
+    return lines
 
 
 def _cells(row):
