@@ -258,7 +258,7 @@ void vnet_repair(struct vnet *vn)
         "%s: the buffers do not add up: receive %u free, %u held, %u of %u with the device "
         "(at least %u of %u), transmit %u free, %u held, %u of %u with the device; it is reset",
         vn->name, rx->count[NETBUF_FREE], rx->count[NETBUF_STACK], rx->count[NETBUF_DEVICE],
-        vq_outstanding(&vn->rx.vq), vn->rx.posted_min, vn->rx.vq.size, tx->count[NETBUF_FREE],
+        vq_outstanding(&vn->rx.vq), vn->rx.posted_min, vn->rx_target, tx->count[NETBUF_FREE],
         tx->count[NETBUF_STACK], tx->count[NETBUF_DEVICE], vq_outstanding(&vn->tx.vq));
     vnet_reset(vn);
 }
@@ -271,7 +271,7 @@ static void begin_anew(struct vnet *vn)
     vq_forget(&vn->tx.vq);
     netbuf_pool_renew(&vn->rx_pool);
     netbuf_pool_renew(&vn->tx_pool);
-    vn->rx.posted_min = vn->rx.vq.size;
+    vn->rx.posted_min = vn->rx_target;
 }
 
 /* The queues are dead: what the device had is ours again [virtio 3.3.1]. */

@@ -12,7 +12,7 @@
 #include "config.h"
 #include "cpu.h"
 #include "sim.h"
-#include "virtio_net.h"
+#include "virtio_net_state.h"
 #include "virtio_pci.h"
 #include "virtqueue_split.h"
 
@@ -330,6 +330,11 @@ static void ring_longer_than_the_buffers_last_is_filled_as_far_as_they_go(void *
     }
     assert_int_equal(nic->q[SIM_RXQ].exposed_n, 256);
     assert_true(vnet_check(vnet_get(0)));
+    vnet_repair(vnet_get(0)); /* begins anew, with as many */
+    for (unsigned i = 0; i < 100; i++)
+        vnet_heartbeat(vnet_get(0), sim_now_ns += 10000000);
+    assert_int_equal(nic->q[SIM_RXQ].exposed_n, 256);
+    assert_int_equal(vnet_get(0)->rx.posted_min, 256);
 }
 
 /* ---- configuration ----------------------------------------------------------------------------
