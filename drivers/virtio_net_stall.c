@@ -87,6 +87,16 @@ static uint32_t faults_of(enum vnet_cause cause)
     return 0;
 }
 
+/* It struck shortly before; a bad head lasts until the next reset, for a device that cannot ask for
+ * one. */
+static bool was_asked_for(const struct vnet *vn, enum vnet_cause cause, uint64_t since_ns)
+{
+    const uint64_t slack = since_ns < NS_PER_S ? since_ns : NS_PER_S;
+
+    return fault_struck(faults_of(cause), since_ns - slack) ||
+           (vn->watch.spoiled && faults_of(cause) & 1u << FAULT_BAD_HEAD);
+}
+
 /* Open, of a cause for which the guest or its device answers, not asked for, and not over in time.
  */
 static bool is_judged(const struct vnet *vn, const struct vnet_stall *s)
@@ -118,10 +128,9 @@ static struct json *open_stall(struct vnet *vn, const struct vnet_queue *q, stru
                                enum vnet_cause cause, uint64_t since_ns, uint64_t stalled_ns)
 {
     struct json *j;
-    const uint64_t slack = since_ns < NS_PER_S ? since_ns : NS_PER_S;
 
     *s = (struct vnet_stall){.open = true, .cause = cause, .since_ns = since_ns};
-    s->injected = fault_struck(faults_of(cause), since_ns - slack);
+    s->injected = was_asked_for(vn, cause, since_ns);
     s->said = may_say(vn, cause);
     vn->watch.stalls[cause]++;
     if (!s->said)
@@ -221,6 +230,7 @@ static void spoil(struct vnet *vn)
 
     if (vq_room(vq, 1) == 0 || !fault_due(FAULT_BAD_HEAD, vn->index))
         return;
+    vn->watch.spoiled = true;
     vq->ops->spoil(vq);
     vq_publish(vq);
     vnet_kick(vn, &vn->tx, VIRTIO_NET_TXQ);

@@ -322,6 +322,7 @@ static void queue_up(struct vnet *vn, struct vnet_watch_queue *w)
 
 void vnet_watch_up(struct vnet *vn)
 {
+    vn->watch.spoiled = false;
     if (vn->watch.device.open)
         vnet_stall_end(vn, NULL, &vn->watch.device, VNET_DID_RESET);
     queue_up(vn, &vn->rx.watch);

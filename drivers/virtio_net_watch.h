@@ -54,11 +54,12 @@ struct vnet_watch_queue {
 struct vnet_watch {
     struct vnet_stall device, link;
     uint64_t stalls[VNET_CAUSES], recoveries[VNET_ACTIONS];
-    uint64_t stalls_judged;           /* those that are over and count against the run */
-    uint64_t late_ns;                 /* time that the loop was not run, in all */
-    uint64_t late_max_ns;             /* longest time that the loop was not run */
-    uint64_t woke_ns;                 /* last end of a sleep */
-    bool turned;                      /* there was a turn before this one */
+    uint64_t stalls_judged; /* those that are over and count against the run */
+    uint64_t late_ns;       /* time that the loop was not run, in all */
+    uint64_t late_max_ns;   /* longest time that the loop was not run */
+    uint64_t woke_ns;       /* last end of a sleep */
+    bool turned;            /* there was a turn before this one */
+    bool spoiled;           /* since it was last up, the device was given a bad head on demand */
     unsigned records[VNET_CAUSES];    /* written lately of each cause, */
     uint64_t records_ns[VNET_CAUSES]; /* and when one of them was last forgotten */
 };

@@ -126,7 +126,8 @@ def test_a_legacy_device_that_breaks_in_silence_is_found(boot, tap):
     guest = boot(append="ip6=off fault=bad_head@5s", options={"disable-modern": "on"}, net=tap)
     download(guest)
     fault(guest, "bad_head", "struck")
-    back = guest.wait("recovered", 120, lambda r: r["cause"] != "guest_late")
+    assert guest.wait("stall", 120, lambda r: r["cause"] != "guest_late")["injected"]
+    back = guest.wait("recovered", 60, lambda r: r["cause"] != "guest_late")
     assert (back["cause"], back["action"]) == ("backend_blocked", "reset")
     assert back["after_us"] < 10_000_000
     download(guest)

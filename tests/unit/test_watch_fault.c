@@ -71,6 +71,31 @@ static void bad_head_ends_in_one_reset_that_is_not_held_against_the_device(void 
     assert_int_equal(sim_records("error"), 1);
 }
 
+/* A legacy device has no way to ask, and what stands still comes to light with the next frame. */
+static void bad_head_that_no_reset_is_asked_for_is_remembered(void **state)
+{
+    (void)state;
+    ask(FAULT_BAD_HEAD, 0, 0, UINT64_MAX);
+    sim_collect = blocked = true;
+    run(20 * S);
+    sim_violation[0] = '\0';
+    sim_collect = false;
+    stalls(VNET_CAUSES, 0, 0);
+    assert_int_equal(send_frames(1, 60), 1);
+    run(5500 * MS);
+    stalls(VNET_BACKEND_BLOCKED, 1, 0);
+    said("stall", "\"injected\":true");
+    assert_int_equal(nic->resets, 2);
+    blocked = false;
+    run(2 * S);
+    recoveries(VNET_DID_RESET, 1);
+    blocked = true; /* this one is nobody's doing */
+    send_frames(1, 60);
+    run(2 * S);
+    stalls(VNET_BACKEND_BLOCKED, 2, 1);
+    blocked = false;
+}
+
 static void periodic_resets_are_survived(void **state)
 {
     (void)state;
@@ -117,6 +142,7 @@ int main(void)
         W(dropped_kick_is_our_own_doing),
         W(what_is_not_reaped_is_the_guests_doing),
         W(bad_head_ends_in_one_reset_that_is_not_held_against_the_device),
+        W(bad_head_that_no_reset_is_asked_for_is_remembered),
         W(periodic_resets_are_survived),
         W(lost_buffer_is_found_and_the_bookkeeping_begins_anew),
     };
