@@ -73,7 +73,12 @@ def link_off_and_on(guest):
 @pytest.mark.limit(3000)
 @pytest.mark.parametrize(
     "disturb,times",
-    [(stop_and_go, 20), pytest.param(stop_and_go, 500, marks=LONG), pytest.param(link_off_and_on, 500, marks=LONG)],
+    [
+        (stop_and_go, 20),
+        (link_off_and_on, 20),
+        pytest.param(stop_and_go, 500, marks=LONG),
+        pytest.param(link_off_and_on, 500, marks=LONG),
+    ],
 )
 def test_disturbed_under_load(boot, tap, disturb, times, figures):
     """It answers and the load goes on after each, and everything is given back in the end."""
