@@ -9,7 +9,7 @@ import time
 import pytest
 from books import bar
 
-from antifreeze import qemu
+from antifreeze import net as networks, qemu
 from peer import RawPeer
 
 OTHERS = ("guest_late",)  # may happen on a busy host, and is nobody's fault here
@@ -135,40 +135,32 @@ def test_silent_peer_is_told_from_a_stall(boot, tap, options):
     assert stats["stalls_judged"] == 0
 
 
-@pytest.mark.parametrize("seconds", [8, pytest.param(600, marks=pytest.mark.long)])
-@pytest.mark.limit(900)
-def test_idle_network_is_no_stall(boot, seconds):
-    guest = boot()
-    while guest.stats()["uptime_us"] < seconds * 1_000_000:
-        time.sleep(seconds / 2)
-    nothing_stalled(guest)
-
-
-@pytest.mark.parametrize("seconds", [3, pytest.param(600, marks=pytest.mark.long)])
-@pytest.mark.limit(900)
-def test_link_that_is_down_is_said_once(boot, seconds):
-    guest = boot()
-    guest.qmp.command("set_link", name="n0", up=False)
-    guest.wait("stall", 10, lambda r: r["cause"] == "link_down")
+def be_silent(idle, down, stopped, seconds):
+    down.qmp.command("set_link", name="n0", up=False)
+    down.wait("stall", 10, lambda r: r["cause"] == "link_down")
+    stopped.qmp.command("stop")
     time.sleep(seconds)
-    guest.qmp.command("set_link", name="n0", up=True)
-    back = guest.wait("recovered", 10, lambda r: r["cause"] == "link_down")
+    stopped.qmp.command("cont")
+    down.qmp.command("set_link", name="n0", up=True)
+    back = down.wait("recovered", 10, lambda r: r["cause"] == "link_down")
     assert back["action"] == "none" and back["after_us"] >= 0.9 * seconds * 1_000_000
-    assert len(guest.get("/data?bytes=100000")) == 100000
-    stats = guest.stats()
-    assert stats["stalls_by_cause"]["link_down"] == len(find(guest.find("stall"), cause="link_down")) == 1
+    for guest in (idle, down, stopped):
+        assert len(guest.get("/data?bytes=100000")) == 100000
+    assert idle.stats()["uptime_us"] >= seconds * 1_000_000
+    nothing_stalled(idle)
+    nothing_stalled(stopped)
+    stats = down.stats()
+    assert stats["stalls_by_cause"]["link_down"] == len(find(down.find("stall"), cause="link_down")) == 1
     assert not any(q["resets"] for q in stats["queues"])
 
 
-@pytest.mark.parametrize("seconds", [3, pytest.param(300, marks=pytest.mark.long)])
-@pytest.mark.limit(600)
-def test_stopped_guest_blames_nobody(boot, seconds):
-    guest = boot()
-    guest.qmp.command("stop")
-    time.sleep(seconds)
-    guest.qmp.command("cont")
-    assert len(guest.get("/data?bytes=100000")) == 100000
-    nothing_stalled(guest)
+@pytest.mark.parametrize("seconds", [8, pytest.param(600, marks=pytest.mark.long)])
+@pytest.mark.limit(900)
+def test_silence_is_no_stall(boot, net, seconds):
+    """Of three guests at once: nobody talks to one, another has no link, the third is stopped."""
+    with networks.best() as second, networks.best() as third:
+        idle, down, stopped = boot(net=net), boot(net=second), boot(net=third)
+        be_silent(idle, down, stopped, seconds)
 
 
 @pytest.mark.parametrize("times", [20, pytest.param(500, marks=pytest.mark.long)])
