@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include "conn.h"
 #include "json.h"
+#include "netrig.h"
 
 int rig_service_init(void **state)
 {
@@ -53,4 +54,16 @@ uint64_t rig_stat(const struct service *s, const char *key)
     json_end_object(&j);
     assert_true(json_finish(&j) > 0);
     return (uint64_t)rig_number(text, key, 0);
+}
+
+void rig_is_turned_away(uint16_t port)
+{
+    const uint64_t before = apps_refusals();
+    struct rig_tcp t;
+
+    rig_tcp_connect(&t, port);
+    rig_pump();
+    assert_true(t.got_rst);
+    rig_tcp_forget(&t);
+    assert_int_equal(apps_refusals(), before + 1);
 }

@@ -21,4 +21,7 @@ bool rig_says(const char *text, const char *key, const char *value);
 /* One number of a service's statistics. */
 uint64_t rig_stat(const struct service *s, const char *key);
 
+/* One more connection to that port is reset, and counted as refused. */
+void rig_is_turned_away(uint16_t port);
+
 #endif

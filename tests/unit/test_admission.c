@@ -11,10 +11,10 @@
 #include <cmocka.h>
 #include "lwip/priv/tcp_priv.h"
 #include "app.h"
-#include "conn.h"
 #include "iperf3.h"
 #include "netport.h"
 #include "netrig.h"
+#include "rig_service.h"
 
 /* Ports of the services; every small one has a backlog of its own. */
 static const uint16_t ports[CONFIG_LISTENERS] = {IPERF3_PORT, 7, 9, 19, 80};
@@ -35,14 +35,6 @@ static unsigned poll_all(uint64_t now)
     for (unsigned i = 0; i < SERVICES; i++)
         done += services[i]->poll != NULL ? services[i]->poll(now) : 0;
     return done;
-}
-
-static int init_once(void **state)
-{
-    (void)state;
-    conn_init();
-    pattern_init(1);
-    return 0;
 }
 
 static int setup(void **state)
@@ -249,5 +241,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(door_at_its_widest, setup, teardown),
     };
 
-    return cmocka_run_group_tests_name("admission", tests, init_once, NULL);
+    return cmocka_run_group_tests_name("admission", tests, rig_service_init, NULL);
 }

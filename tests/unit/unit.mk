@@ -131,10 +131,8 @@ UNIT_CFLAGS_test_admission_lean := $(UNIT_CFLAGS_test_ledger_lean)
 UNIT_LIBS_test_admission_lean   := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_admission_lean  := $(UNIT_NETRIG_NEEDS)
 
-UNIT_TESTS += test_small
-UNIT_SRC_test_small   := tests/unit/test_small.c $(UNIT_SMALL) $(UNIT_SERVICE)
-UNIT_LIBS_test_small  := $(UNIT_NETRIG_LIBS)
-UNIT_NEEDS_test_small := $(UNIT_NETRIG_NEEDS)
+$(foreach t,echo small,$(eval $(call unit_on_rig,test_$(t),tests/unit/small_client.c $(UNIT_SMALL) $(UNIT_SERVICE))))
+$(eval $(call unit_on_rig,test_refused,$(UNIT_SERVICE)))
 
 UNIT_DRIVER := drivers/netbuf.c drivers/pci.c drivers/virtqueue.c drivers/virtqueue_split.c drivers/virtio_pci.c \
                drivers/virtio_pci_legacy.c drivers/virtio_pci_modern.c drivers/virtio_net.c drivers/virtio_net_irq.c \
@@ -178,10 +176,8 @@ UNIT_SRC_test_virtio_pci := tests/unit/test_virtio_pci.c drivers/pci.c drivers/v
 UNIT_TESTS += test_ring_model
 UNIT_SRC_test_ring_model := tests/unit/test_ring_model.c drivers/virtqueue.c drivers/virtqueue_packed.c drivers/virtqueue_split.c
 
-UNIT_TESTS += test_http
-UNIT_SRC_test_http   := tests/unit/test_http.c $(UNIT_HTTP) $(UNIT_SERVICE)
-UNIT_LIBS_test_http  := $(UNIT_NETRIG_LIBS)
-UNIT_NEEDS_test_http := $(UNIT_NETRIG_NEEDS)
+$(foreach t,http http_place http_route http_slow,\
+    $(eval $(call unit_on_rig,test_$(t),tests/unit/http_client.c $(UNIT_HTTP) $(UNIT_SERVICE))))
 
 UNIT_TESTS += test_iperf3_json test_iperf3_count
 UNIT_SRC_test_iperf3_json  := tests/unit/test_iperf3_json.c apps/iperf3_json.c kernel/json.c kernel/format.c
