@@ -139,11 +139,13 @@ UNIT_DRIVER := drivers/netbuf.c drivers/pci.c drivers/virtqueue.c drivers/virtqu
                drivers/virtio_net_up.c drivers/virtio_net_stats.c \
                drivers/virtio_net_bufs.c drivers/virtio_net_ctrl.c drivers/virtio_net_features.c drivers/virtio_net_hdr.c drivers/virtio_net_merge.c \
                drivers/virtio_net_queue.c drivers/virtio_net_stall.c drivers/virtio_net_watch.c drivers/virtqueue_packed.c kernel/fault.c
-UNIT_TESTS += test_netbuf test_virtqueue test_pci test_virtio_pci
+UNIT_TESTS += test_netbuf test_pci test_virtio_pci
 UNIT_SRC_test_netbuf    := tests/unit/test_netbuf.c drivers/netbuf.c $(UNIT_SIM)
-UNIT_SRC_test_virtqueue := tests/unit/test_virtqueue.c drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
-UNIT_TESTS += test_virtqueue_packed
-UNIT_SRC_test_virtqueue_packed := tests/unit/test_virtqueue_packed.c drivers/virtqueue.c drivers/virtqueue_packed.c $(UNIT_SIM)
+# A ring by itself; what both formats promise, and what is one's own.
+UNIT_VQ_TESTS := test_virtqueue test_virtqueue_packed test_virtqueue_split
+UNIT_TESTS += $(UNIT_VQ_TESTS)
+$(foreach t,$(UNIT_VQ_TESTS),$(eval UNIT_SRC_$(t) := tests/unit/$(t).c tests/unit/vq_rig.c \
+    $(addprefix drivers/virtqueue,.c _packed.c _split.c) $(UNIT_SIM)))
 # The simulated device itself.
 UNIT_SIM_TESTS := $(addprefix test_sim_,buffers packed regs split)
 UNIT_TESTS += $(UNIT_SIM_TESTS)
