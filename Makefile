@@ -25,9 +25,8 @@ KERNEL_SRC := kernel/acpi.c kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c
 DRIVER_SRC := drivers/fw_cfg.c drivers/netbuf.c drivers/pci.c drivers/virtio_net.c \
     drivers/virtio_net_bufs.c drivers/virtio_net_ctrl.c drivers/virtio_net_features.c drivers/virtio_net_hdr.c \
     drivers/virtio_net_irq.c drivers/virtio_net_merge.c drivers/virtio_net_queue.c \
-    drivers/virtio_net_stall.c \
-    drivers/virtio_net_stats.c drivers/virtio_net_up.c \
-    drivers/virtio_net_watch.c drivers/virtio_pci.c \
+    drivers/virtio_net_sleep.c drivers/virtio_net_stall.c drivers/virtio_net_stats.c \
+    drivers/virtio_net_up.c drivers/virtio_net_watch.c drivers/virtio_pci.c \
     drivers/virtio_pci_legacy.c drivers/virtio_pci_modern.c drivers/virtqueue.c \
     drivers/virtqueue_packed.c drivers/virtqueue_split.c
 

@@ -5,7 +5,7 @@
  * One descriptor per frame: the device's header and the frame lie in one buffer, one behind the
  * other.
  *
- * Interrupts are asked for only while the loop sleeps. Doorbells are rung once per batch, when the
+ * Doorbells are rung once per batch, when the
  * device wants them, and every CONFIG_HEARTBEAT_MS when it did not react: a device has to bear that
  * [virtio 2.7.10.2], and it ends every freeze that a lost doorbell starts.
  */
@@ -17,10 +17,6 @@
 #include "virtio_net_state.h"
 
 #define VLAN_TAG 4u
-
-/* Without interrupts the loop comes back this soon: short against a round trip on a real network,
- * long against the cost of one look. */
-#define POLL_SLEEP_NS (250 * NS_PER_US)
 
 static_assert(NETBUF_HEADROOM >= sizeof(struct virtio_net_hdr), "room for the device's header");
 static_assert(CONFIG_BUF_BYTES_STD >= 1526, "[virtio 5.1.6.3.1]");
@@ -40,7 +36,7 @@ static bool kick_lost(uint16_t index)
     return fault_strike(index == VIRTIO_NET_RXQ ? FAULT_DROP_KICK_RX : FAULT_DROP_KICK_TX) || lost;
 }
 
-static void notify(struct vnet *vn, struct vnet_queue *q, uint16_t index)
+void vnet_notify(struct vnet *vn, struct vnet_queue *q, uint16_t index)
 {
     vnet_watch_wanted(q);
     if (fault_any() && kick_lost(index))
@@ -52,7 +48,7 @@ static void notify(struct vnet *vn, struct vnet_queue *q, uint16_t index)
 static void publish(struct vnet *vn, struct vnet_queue *q, uint16_t index)
 {
     if (vq_publish(&q->vq))
-        notify(vn, q, index);
+        vnet_notify(vn, q, index);
 }
 
 /* ---- receive ----------------------------------------------------------------------------------
@@ -334,83 +330,4 @@ void vnet_heartbeat(struct vnet *vn, uint64_t now_ns)
         beat(vn, &vn->rx, VIRTIO_NET_RXQ);
         beat(vn, &vn->tx, VIRTIO_NET_TXQ);
     }
-}
-
-static bool ask_irq(const struct vnet *vn, struct vnet_queue *q, uint16_t after)
-{
-    if (!vnet_watch_may_ask(q))
-        return !vq_pending(&q->vq);
-    vnet_watch_asked(q, after, vn->now_ns);
-    return vq_irq_on(&q->vq, after);
-}
-
-static void wake(const struct vnet *vn, struct vnet_queue *q, bool slept)
-{
-    if (slept ? vnet_watch_woke(q, vn->watch.woke_ns) : vnet_watch_may_ask(q))
-        vq_irq_off(&q->vq);
-}
-
-bool vnet_may_sleep(struct vnet *vn)
-{
-    uint16_t half = (uint16_t)((vq_outstanding(&vn->tx.vq) + 1) / 2);
-    bool sleep;
-
-    if (vn->up != VNET_UP)
-        return true; /* vnet_sleep_max_ns() bounds it */
-    if (vn->vectors == 0)
-        return !vq_pending(&vn->rx.vq) && !vq_pending(&vn->tx.vq);
-    if (!vnet_irq_allow(vn))
-        return false;
-    /* Any frame received wakes; of those sent, half: enough for a blocked sender, and fewer
-     * interrupts. */
-    sleep = ask_irq(vn, &vn->rx, 1);
-    sleep = ask_irq(vn, &vn->tx, half > 0 ? half : 1) && sleep;
-    if (!sleep)
-        vnet_stay_awake(vn);
-    return sleep;
-}
-
-/* The second look: behind a fence that is one everywhere. */
-static bool at_rest(struct vnet *vn, struct vnet_queue *q, uint16_t index)
-{
-    if (vq_weigh_again(&q->vq))
-        notify(vn, q, index);
-    return !vq_reached(&q->vq, q->watch.asked > 0 ? q->watch.asked : 1);
-}
-
-bool vnet_still_idle(struct vnet *vn)
-{
-    bool idle;
-
-    if (vn->up != VNET_UP)
-        return true;
-    idle = at_rest(vn, &vn->rx, VIRTIO_NET_RXQ);
-    return at_rest(vn, &vn->tx, VIRTIO_NET_TXQ) && idle;
-}
-
-static void end_sleep(struct vnet *vn, bool slept)
-{
-    if (vn->up != VNET_UP || vn->vectors == 0)
-        return;
-    wake(vn, &vn->rx, slept);
-    wake(vn, &vn->tx, slept);
-}
-
-void vnet_awake(struct vnet *vn)
-{
-    vn->watch.woke_ns = time_ns();
-    vnet_irq_seen(vn);
-    end_sleep(vn, true);
-}
-
-void vnet_stay_awake(struct vnet *vn)
-{
-    end_sleep(vn, false);
-}
-
-uint64_t vnet_sleep_max_ns(const struct vnet *vn)
-{
-    bool polls = vn->vectors == 0 || !vnet_watch_may_ask(&vn->rx) || !vnet_watch_may_ask(&vn->tx);
-
-    return polls ? POLL_SLEEP_NS : CONFIG_SLEEP_MAX_MS * NS_PER_MS;
 }

@@ -207,8 +207,9 @@ void vnet_rx_post(struct vnet *vn, struct netbuf *nb);
 /* Counts completions that were just taken off the receive ring, before it is full again. */
 void vnet_rx_taken(struct vnet *vn, unsigned n);
 
-/* Rings a doorbell. */
+/* Rings a doorbell. vnet_notify(): one that the device wants, unless it shall be lost on demand. */
 void vnet_kick(struct vnet *vn, struct vnet_queue *q, uint16_t index);
+void vnet_notify(struct vnet *vn, struct vnet_queue *q, uint16_t index);
 
 /* Resets the device and lets vnet_recover() bring it up again. */
 void vnet_reset(struct vnet *vn);

@@ -134,11 +134,7 @@ UNIT_NEEDS_test_admission_lean  := $(UNIT_NETRIG_NEEDS)
 $(foreach t,echo small,$(eval $(call unit_on_rig,test_$(t),tests/unit/small_client.c $(UNIT_SMALL) $(UNIT_SERVICE))))
 $(eval $(call unit_on_rig,test_refused,$(UNIT_SERVICE)))
 
-UNIT_DRIVER := drivers/netbuf.c drivers/pci.c drivers/virtqueue.c drivers/virtqueue_split.c drivers/virtio_pci.c \
-               drivers/virtio_pci_legacy.c drivers/virtio_pci_modern.c drivers/virtio_net.c drivers/virtio_net_irq.c \
-               drivers/virtio_net_up.c drivers/virtio_net_stats.c \
-               drivers/virtio_net_bufs.c drivers/virtio_net_ctrl.c drivers/virtio_net_features.c drivers/virtio_net_hdr.c drivers/virtio_net_merge.c \
-               drivers/virtio_net_queue.c drivers/virtio_net_stall.c drivers/virtio_net_watch.c drivers/virtqueue_packed.c kernel/fault.c
+UNIT_DRIVER := $(filter-out drivers/fw_cfg.c,$(DRIVER_SRC)) kernel/fault.c
 UNIT_TESTS += test_netbuf test_pci test_virtio_pci
 UNIT_SRC_test_netbuf    := tests/unit/test_netbuf.c drivers/netbuf.c $(UNIT_SIM)
 # A ring by itself; what both formats promise, and what is one's own.
