@@ -135,7 +135,7 @@ $(foreach t,echo small,$(eval $(call unit_on_rig,test_$(t),tests/unit/small_clie
 $(eval $(call unit_on_rig,test_refused,$(UNIT_SERVICE)))
 
 UNIT_DRIVER := $(filter-out drivers/fw_cfg.c,$(DRIVER_SRC)) kernel/fault.c
-UNIT_TESTS += test_netbuf test_pci test_virtio_pci
+UNIT_TESTS += test_netbuf test_pci
 UNIT_SRC_test_netbuf    := tests/unit/test_netbuf.c drivers/netbuf.c $(UNIT_SIM)
 # A ring by itself; what both formats promise, and what is one's own.
 UNIT_VQ_TESTS := test_virtqueue test_virtqueue_packed test_virtqueue_split
@@ -147,13 +147,17 @@ UNIT_SIM_TESTS := $(addprefix test_sim_,buffers packed regs split)
 UNIT_TESTS += $(UNIT_SIM_TESTS)
 $(foreach t,$(UNIT_SIM_TESTS),$(eval UNIT_SRC_$(t) := tests/unit/$(t).c tests/unit/sim_steps.c $(UNIT_SIM)))
 $(foreach t,buffers regs split,$(eval UNIT_SRC_test_sim_$(t) += tests/unit/split_steps.c))
-# At low addresses: the legacy interface names a page of memory with 32 bits.
-UNIT_TESTS += test_irq test_virtio_pci_legacy
+UNIT_TESTS += test_irq
 UNIT_SRC_test_irq := tests/unit/test_irq.c
-UNIT_SRC_test_virtio_pci_legacy  := tests/unit/test_virtio_pci_legacy.c $(UNIT_DRIVER) $(UNIT_SIM)
-UNIT_LIBS_test_virtio_pci_legacy := -no-pie
+# The transport alone. At low addresses: the legacy interface names a page of memory with 32 bits.
+UNIT_VPCI  := test_virtio_pci test_virtio_pci_caps test_virtio_pci_legacy
+UNIT_TESTS += $(UNIT_VPCI)
+$(foreach t,$(UNIT_VPCI),\
+    $(eval UNIT_SRC_$(t) := tests/unit/$(t).c tests/unit/vpci_rig.c $(addprefix drivers/,pci.c virtio_pci.c \
+        virtio_pci_legacy.c virtio_pci_modern.c virtqueue.c virtqueue_split.c) $(UNIT_SIM))\
+    $(eval UNIT_LIBS_$(t) := -no-pie))
 # The driver between its caller and the device (tests/unit/vnet_rig.h), at low addresses as well.
-UNIT_VNET  := $(addprefix test_vnet_,broken bufs config ctrl features hdr heartbeat irq merge queue rx sleep tx up up_fails)
+UNIT_VNET  := $(addprefix test_vnet_,broken bufs config ctrl features hdr heartbeat irq legacy merge queue rx sleep tx up up_fails)
 UNIT_WATCH := $(addprefix test_watch_,device fault lost peer silence)
 UNIT_TESTS += $(UNIT_VNET) $(UNIT_WATCH)
 $(foreach t,$(UNIT_VNET) $(UNIT_WATCH),\
@@ -167,8 +171,6 @@ UNIT_SRC_test_ledger_driver         := tests/unit/test_ledger_driver.c $(UNIT_DR
 UNIT_SRC_test_ledger_driver_lean    := $(UNIT_SRC_test_ledger_driver)
 UNIT_CFLAGS_test_ledger_driver_lean := -DLEAN
 UNIT_SRC_test_pci        := tests/unit/test_pci.c drivers/pci.c $(UNIT_SIM)
-UNIT_SRC_test_virtio_pci := tests/unit/test_virtio_pci.c drivers/pci.c drivers/virtio_pci.c drivers/virtio_pci_legacy.c \
-                            drivers/virtio_pci_modern.c drivers/virtqueue.c drivers/virtqueue_split.c $(UNIT_SIM)
 
 # Without $(UNIT_SIM): accesses to memory are events of the model there.
 UNIT_TESTS += test_ring_model
