@@ -7,6 +7,7 @@
 # is linked from in UNIT_SRC_NAME. Optional:
 #
 #   UNIT_CFLAGS_NAME   more compiler flags; NAME then has objects of its own, else objects are shared
+#   UNIT_OBJ_NAME      the folder of its objects, where others have the same flags: lean, the small profile
 #   UNIT_LIBS_NAME     more linker flags
 #   UNIT_NEEDS_NAME    files that must be made before NAME is compiled, and anew when they change
 #
@@ -44,6 +45,15 @@ UNIT_LIBS_$(1)  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_$(1) := $(UNIT_NETRIG_NEEDS)
 endef
 
+# That program again with the small profile's numbers.
+define unit_lean
+UNIT_TESTS          += $(1)_lean
+UNIT_SRC_$(1)_lean   := $(UNIT_SRC_$(1))
+UNIT_OBJ_$(1)_lean   := lean
+UNIT_LIBS_$(1)_lean  := $(UNIT_LIBS_$(1))
+UNIT_NEEDS_$(1)_lean := $(UNIT_NEEDS_$(1))
+endef
+
 UNIT_SIM    := $(addprefix tests/sim/sim_,pci.c nic.c modern.c legacy.c net.c ring.c split.c packed.c work.c kernel.c) \
                kernel/json.c kernel/format.c
 
@@ -75,15 +85,12 @@ UNIT_TESTS += test_http_parse
 UNIT_SRC_test_http_parse := tests/unit/test_http_parse.c apps/http_parse.c \
     $(LLHTTP)/api.c $(LLHTTP)/http.c $(LLHTTP)/llhttp.c
 
-UNIT_TESTS += test_chksum test_netport test_hostile
+UNIT_TESTS += test_chksum test_netport
 UNIT_SRC_test_chksum    := tests/unit/test_chksum.c lwip-port/chksum.c
 UNIT_NEEDS_test_chksum  := $(UNIT_NETRIG_NEEDS)
 UNIT_SRC_test_netport   := tests/unit/test_netport.c $(UNIT_NETRIG)
 UNIT_LIBS_test_netport  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_netport := $(UNIT_NETRIG_NEEDS)
-UNIT_SRC_test_hostile   := tests/unit/test_hostile.c $(UNIT_NETRIG)
-UNIT_LIBS_test_hostile  := $(UNIT_NETRIG_LIBS)
-UNIT_NEEDS_test_hostile := $(UNIT_NETRIG_NEEDS)
 UNIT_TESTS += test_silence
 UNIT_SRC_test_silence   := tests/unit/test_silence.c $(UNIT_NETRIG)
 UNIT_LIBS_test_silence  := $(UNIT_NETRIG_LIBS)
@@ -96,12 +103,9 @@ UNIT_TESTS += test_csum_partial
 UNIT_SRC_test_csum_partial   := tests/unit/test_csum_partial.c $(UNIT_NETRIG)
 UNIT_LIBS_test_csum_partial  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_csum_partial := $(UNIT_NETRIG_NEEDS)
-# The same bounds with the small profile's pools.
-UNIT_TESTS += test_hostile_lean
-UNIT_SRC_test_hostile_lean    := $(UNIT_SRC_test_hostile)
-UNIT_CFLAGS_test_hostile_lean := -DLEAN -w -fno-sanitize=alignment
-UNIT_LIBS_test_hostile_lean   := $(UNIT_NETRIG_LIBS)
-UNIT_NEEDS_test_hostile_lean  := $(UNIT_NETRIG_NEEDS)
+$(foreach t,hostile_bounds hostile_frames hostile_segments lwip_patches,\
+    $(eval $(call unit_on_rig,test_$(t),tests/unit/hostile_guest.c tests/unit/rig_stack.c $(UNIT_NETRIG)))\
+    $(eval $(call unit_lean,test_$(t))))
 
 # What is linked with each service, what each is linked from, and all of them.
 UNIT_SERVICE := apps/conn.c apps/pattern.c apps/refused.c tests/unit/rig_service.c $(UNIT_NETRIG)
@@ -113,23 +117,9 @@ UNIT_IPERF3  := apps/iperf3_control.c apps/iperf3_count.c apps/iperf3_door.c app
 UNIT_APPS    := $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) apps/services.c apps/stats.c $(UNIT_SERVICE)
 
 # Every pool of the stack at its bound, in both profiles.
-UNIT_TESTS += test_ledger test_ledger_lean
-UNIT_SRC_test_ledger         := tests/unit/test_ledger.c $(UNIT_APPS)
-UNIT_LIBS_test_ledger        := $(UNIT_NETRIG_LIBS)
-UNIT_NEEDS_test_ledger       := $(UNIT_NETRIG_NEEDS)
-UNIT_SRC_test_ledger_lean    := $(UNIT_SRC_test_ledger)
-UNIT_CFLAGS_test_ledger_lean := -DLEAN -w -fno-sanitize=alignment -DLLHTTP_STRICT_MODE=1
-UNIT_LIBS_test_ledger_lean   := $(UNIT_NETRIG_LIBS)
-UNIT_NEEDS_test_ledger_lean  := $(UNIT_NETRIG_NEEDS)
+$(eval $(call unit_on_rig,test_ledger,$(UNIT_APPS)))$(eval $(call unit_lean,test_ledger))
 
-UNIT_TESTS += test_admission test_admission_lean
-UNIT_SRC_test_admission         := tests/unit/test_admission.c $(UNIT_APPS)
-UNIT_LIBS_test_admission        := $(UNIT_NETRIG_LIBS)
-UNIT_NEEDS_test_admission       := $(UNIT_NETRIG_NEEDS)
-UNIT_SRC_test_admission_lean    := $(UNIT_SRC_test_admission)
-UNIT_CFLAGS_test_admission_lean := $(UNIT_CFLAGS_test_ledger_lean)
-UNIT_LIBS_test_admission_lean   := $(UNIT_NETRIG_LIBS)
-UNIT_NEEDS_test_admission_lean  := $(UNIT_NETRIG_NEEDS)
+$(eval $(call unit_on_rig,test_admission,$(UNIT_APPS)))$(eval $(call unit_lean,test_admission))
 
 $(foreach t,echo small,$(eval $(call unit_on_rig,test_$(t),tests/unit/small_client.c $(UNIT_SMALL) $(UNIT_SERVICE))))
 $(eval $(call unit_on_rig,test_refused,$(UNIT_SERVICE)))
@@ -191,7 +181,7 @@ UNIT_SRC_test_report := tests/unit/test_report.c apps/pattern.c apps/refused.c a
 
 # ---- rules --------------------------------------------------------------------------------------
 
-unit_obj_dir = $(UNIT_DIR)/$(if $(UNIT_CFLAGS_$(1)),$(1).o,obj)
+unit_obj_dir = $(UNIT_DIR)/$(or $(UNIT_OBJ_$(1)),$(if $(UNIT_CFLAGS_$(1)),$(1).o,obj))
 unit_objs    = $(patsubst %.c,$(call unit_obj_dir,$(1))/%.o,$(UNIT_SRC_$(1)))
 
 # One program: its objects, its link. Shared objects come from the pattern rule below.
@@ -217,6 +207,10 @@ UNIT_Q := $(if $(V),,@)
 
 $(UNIT_DIR)/obj/%.o: %.c tests/unit/unit.mk
 	$(call unit_compile,)
+
+# The small profile. Comparisons that its numbers decide are no reason for warnings.
+$(UNIT_DIR)/lean/%.o: %.c tests/unit/unit.mk
+	$(call unit_compile,-DLEAN -w -fno-sanitize=alignment -DLLHTTP_STRICT_MODE=1)
 
 # llhttp is not ours: sanitizers yes, our warnings no.
 $(UNIT_DIR)/obj/$(LLHTTP)/%.o: $(LLHTTP)/%.c tests/unit/unit.mk
