@@ -42,6 +42,7 @@
 #define VIRTIO_NET_F_MRG_RXBUF      (1ull << 15)
 #define VIRTIO_NET_F_STATUS         (1ull << 16)
 #define VIRTIO_NET_F_CTRL_VQ        (1ull << 17)
+#define VIRTIO_NET_F_CTRL_RX        (1ull << 18)
 #define VIRTIO_NET_F_GUEST_ANNOUNCE (1ull << 21)
 #define VIRTIO_NET_F_MQ             (1ull << 22)
 
@@ -120,6 +121,8 @@ static_assert(sizeof(struct virtio_net_config) == 12, "[virtio 5.1.4]");
 
 /* Control commands and their answers [virtio 5.1.6.5] */
 #define VIRTIO_NET_CTRL_ERR          1u
+#define VIRTIO_NET_CTRL_RX           0u
+#define VIRTIO_NET_CTRL_RX_ALLMULTI  1u
 #define VIRTIO_NET_CTRL_ANNOUNCE     3u
 #define VIRTIO_NET_CTRL_ANNOUNCE_ACK 0u
 

@@ -36,9 +36,9 @@ static bool kick_lost(uint16_t index)
     return fault_strike(index == VIRTIO_NET_RXQ ? FAULT_DROP_KICK_RX : FAULT_DROP_KICK_TX) || lost;
 }
 
-void vnet_notify(struct vnet *vn, struct vnet_queue *q, uint16_t index)
+void vnet_notify(struct vnet *vn, struct vnet_queue *q, uint16_t index, uint16_t before)
 {
-    vnet_watch_wanted(q);
+    vnet_watch_wanted(q, before);
     if (fault_any() && kick_lost(index))
         q->kicks++;
     else
@@ -47,8 +47,10 @@ void vnet_notify(struct vnet *vn, struct vnet_queue *q, uint16_t index)
 
 static void publish(struct vnet *vn, struct vnet_queue *q, uint16_t index)
 {
+    const uint16_t before = q->vq.kick_idx;
+
     if (vq_publish(&q->vq))
-        vnet_notify(vn, q, index);
+        vnet_notify(vn, q, index, before);
 }
 
 /* ---- receive ----------------------------------------------------------------------------------
@@ -300,7 +302,7 @@ static void measure_gap(struct vnet_queue *q, bool due, uint64_t now, uint64_t l
 static void beat(struct vnet *vn, struct vnet_queue *q, uint16_t index)
 {
     if (q->completions == q->beat_mark && vq_outstanding(&q->vq) > 0)
-        vnet_watch_repeat(vn, q, index);
+        vnet_watch_beat(vn, q, index);
     q->beat_mark = q->completions;
 }
 
@@ -309,7 +311,8 @@ void vnet_heartbeat(struct vnet *vn, uint64_t now_ns)
     uint64_t late = vnet_watch_late(vn, now_ns);
 
     vn->now_ns = now_ns;
-    measure_gap(&vn->tx, vn->up == VNET_RESETTING || vq_outstanding(&vn->tx.vq) > 0, now_ns, late);
+    measure_gap(&vn->tx, vn->up == VNET_RESETTING || (vn->link && vq_outstanding(&vn->tx.vq) > 0),
+                now_ns, late);
     measure_gap(&vn->rx, vn->rx_due, now_ns, late);
     vnet_faults(vn);
     if (vn->up == VNET_RESETTING) {
@@ -319,9 +322,9 @@ void vnet_heartbeat(struct vnet *vn, uint64_t now_ns)
     if (vnet_irq_config(vn))
         vnet_refresh(vn);
     if (vn->up == VNET_UP)
-        vnet_watch_turn(vn);
-    if (vn->up == VNET_UP)
         vnet_ctrl_turn(vn);
+    if (vn->up == VNET_UP)
+        vnet_watch_turn(vn);
     if (vn->up != VNET_UP || now_ns - vn->beat_ns < CONFIG_HEARTBEAT_MS * NS_PER_MS)
         return;
     vn->beat_ns = now_ns;

@@ -2,14 +2,17 @@
 /*
  * The control queue [virtio 5.1.6.5]: one command at a time, and nobody waits for its answer.
  *
- * A command is two segments: class and command, which the device reads, and one byte for its
- * answer. The queue has no interrupt; each turn looks for the answer. A device that gives none for
- * DEADLINE_NS is not asked again until its next reset, and all else goes on: the queue is a
- * convenience, never a condition. Its memory stays the device's meanwhile.
+ * A command is two segments: class, command and what comes with it, which the device reads, and one
+ * byte for its answer. The queue has no interrupt; each turn looks for the answer. A device that
+ * gives none for DEADLINE_NS is not asked again until its next reset, and all else goes on: the
+ * queue is a convenience, never a condition. Its memory stays the device's meanwhile.
  *
- * What it is used for is the announcement: the device asks, after a migration for instance, that
- * everybody be told anew where this station is; the stack does that, and the device is told
- * [virtio 5.1.6.5.4].
+ * One use is the announcement: the device asks, after a migration for instance, that everybody be
+ * told anew where this station is; the stack does that, and the device is told [virtio 5.1.6.5.4].
+ *
+ * The other is the question whether the device is at work at all. Any command would do; the one
+ * that is sent says what is so anyway: frames to all groups are wanted, and we choose among them
+ * [virtio 5.1.6.5.1].
  */
 #include <stddef.h>
 #include "console.h"
@@ -31,7 +34,7 @@ static_assert(VQ_PACKED_BYTES(CONFIG_CTRL_RING) <= VQ_SPLIT_BYTES(CONFIG_CTRL_RI
 
 /* Shared with the device. */
 static struct command {
-    uint8_t class, command, ack;
+    uint8_t class, command, on, ack;
 } commands[CONFIG_NICS];
 
 void vnet_ctrl_init(struct vnet *vn)
@@ -60,16 +63,17 @@ void vnet_ctrl_start(struct vnet *vn, uint16_t pairs)
     vn->ctrl_up = vpci_queue_set(&vn->vpci, vn->ctrl_index, &vn->ctrl.vq) == NULL;
 }
 
-static void send(struct vnet *vn, uint8_t class, uint8_t command)
+/* `bytes` of the command are for the device to read. */
+static void send(struct vnet *vn, struct command command, uint32_t bytes)
 {
     struct command *c = &commands[vn->index];
-    struct vq_buf buf = {
-        .seg = {{dma_addr(c), offsetof(struct command, ack)}, {dma_addr(&c->ack), sizeof(c->ack)}},
-        .out_n = 1,
-        .in_n = 1,
-        .token = c};
+    struct vq_buf buf = {.seg = {{dma_addr(c), bytes}, {dma_addr(&c->ack), sizeof(c->ack)}},
+                         .out_n = 1,
+                         .in_n = 1,
+                         .token = c};
 
-    *c = (struct command){class, command, VIRTIO_NET_CTRL_ERR};
+    *c = command;
+    c->ack = VIRTIO_NET_CTRL_ERR;
     vq_add(&vn->ctrl.vq, &buf);
     vn->ctrl_busy = true;
     vn->ctrl_ns = vn->ctrl_kick_ns = vn->now_ns;
@@ -86,7 +90,8 @@ static void look(struct vnet *vn)
         vn->ctrl.completions++;
         vn->ctrl.packets++;
         vn->ctrl_busy = false;
-        vn->announce = VNET_ANNOUNCE_NO; /* whatever it answered, it was told */
+        if (vn->announce == VNET_ANNOUNCE_TOLD)
+            vn->announce = VNET_ANNOUNCE_NO; /* whatever it answered, it was told */
     } else if (vn->ctrl.vq.broken != NULL) {
         vnet_break(vn, vn->ctrl.vq.broken, vn->ctrl.vq.evidence);
     } else if (vn->now_ns - vn->ctrl_ns >= DEADLINE_NS) {
@@ -116,11 +121,26 @@ void vnet_ctrl_status(struct vnet *vn, uint16_t status)
 
 bool vnet_announce_due(const struct vnet *vn)
 {
-    return vn->up == VNET_UP && vn->announce == VNET_ANNOUNCE_DUE;
+    return vn->up == VNET_UP && vn->announce == VNET_ANNOUNCE_DUE && vn->ctrl_up && !vn->ctrl_busy;
 }
 
 void vnet_announced(struct vnet *vn)
 {
     vn->announce = VNET_ANNOUNCE_TOLD;
-    send(vn, VIRTIO_NET_CTRL_ANNOUNCE, VIRTIO_NET_CTRL_ANNOUNCE_ACK);
+    send(vn,
+         (struct command){.class = VIRTIO_NET_CTRL_ANNOUNCE,
+                          .command = VIRTIO_NET_CTRL_ANNOUNCE_ACK},
+         offsetof(struct command, on));
+}
+
+bool vnet_ctrl_ask(struct vnet *vn)
+{
+    if (!vn->ctrl_up || !(vn->vpci.features & VIRTIO_NET_F_CTRL_RX))
+        return false;
+    if (!vn->ctrl_busy)
+        send(vn,
+             (struct command){
+                 .class = VIRTIO_NET_CTRL_RX, .command = VIRTIO_NET_CTRL_RX_ALLMULTI, .on = 1},
+             offsetof(struct command, ack));
+    return true;
 }

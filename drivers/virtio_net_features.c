@@ -32,6 +32,7 @@ static const struct {
     {VIRTIO_NET_F_MRG_RXBUF, "mrg", 0},
     {VIRTIO_NET_F_STATUS, "status", END_OF(status)},
     {VIRTIO_NET_F_CTRL_VQ, "ctrl_vq", 0},
+    {VIRTIO_NET_F_CTRL_RX, "ctrl_rx", 0},
     {VIRTIO_NET_F_GUEST_ANNOUNCE, "guest_announce", 0},
     {VIRTIO_NET_F_MQ, "mq", END_OF(max_virtqueue_pairs)},
     {VIRTIO_F_ANY_LAYOUT, "any_layout", 0},
@@ -50,7 +51,7 @@ static const struct {
 } needs[] = {
     {VIRTIO_NET_F_GUEST_TSO, VIRTIO_NET_F_GUEST_CSUM},
     {VIRTIO_NET_F_GUEST_ECN, VIRTIO_NET_F_GUEST_TSO},
-    {VIRTIO_NET_F_GUEST_ANNOUNCE | VIRTIO_NET_F_MQ, VIRTIO_NET_F_CTRL_VQ},
+    {VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_GUEST_ANNOUNCE | VIRTIO_NET_F_MQ, VIRTIO_NET_F_CTRL_VQ},
     {VIRTIO_NET_F_GUEST_ANNOUNCE, VIRTIO_NET_F_STATUS}, /* where the device asks for it */
 };
 

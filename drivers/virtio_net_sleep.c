@@ -52,7 +52,7 @@ bool vnet_may_sleep(struct vnet *vn)
 static bool at_rest(struct vnet *vn, struct vnet_queue *q, uint16_t index)
 {
     if (vq_weigh_again(&q->vq))
-        vnet_notify(vn, q, index);
+        vnet_notify(vn, q, index, q->vq.seen_idx);
     return !vq_reached(&q->vq, q->watch.asked > 0 ? q->watch.asked : 1);
 }
 
@@ -88,7 +88,8 @@ void vnet_stay_awake(struct vnet *vn)
 
 uint64_t vnet_sleep_max_ns(const struct vnet *vn)
 {
-    bool polls = vn->vectors == 0 || !vnet_watch_may_ask(&vn->rx) || !vnet_watch_may_ask(&vn->tx);
+    bool polls = vn->vectors == 0 || vnet_watch_times(&vn->tx) || !vnet_watch_may_ask(&vn->rx) ||
+                 !vnet_watch_may_ask(&vn->tx);
 
     return polls ? POLL_SLEEP_NS : CONFIG_SLEEP_MAX_MS * NS_PER_MS;
 }

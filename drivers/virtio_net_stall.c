@@ -219,6 +219,26 @@ void vnet_stall_irq(struct vnet *vn, const struct vnet_queue *q)
     close_stall(vn, q, &s, VNET_DID_POLL, stalled_ns);
 }
 
+/* Its evidence: the wish that the doorbell followed, and that stood until the repeated one; the
+ * time from that to the first completion; and how long the device took meanwhile to answer on
+ * another queue, where there is one. */
+void vnet_stall_kick(struct vnet *vn, const struct vnet_queue *q)
+{
+    const struct vnet_watch_queue *w = &q->watch;
+    const uint64_t stalled_ns = vn->now_ns - w->moved_ns;
+    struct vnet_stall s;
+    struct json *j = open_stall(vn, q, &s, VNET_LOST_KICK, w->moved_ns, stalled_ns);
+
+    if (j != NULL) {
+        json_u64(j, "wish", w->wish);
+        json_u64(j, "repeat_us", (vn->now_ns - w->kick_ns) / NS_PER_US);
+        if (w->answer_ns != 0)
+            json_u64(j, "control_us", (w->answer_ns - w->ask_ns) / NS_PER_US);
+        record_end();
+    }
+    close_stall(vn, q, &s, VNET_DID_KICK, stalled_ns);
+}
+
 /* ---- faults on demand ------------------------------------------------------------------------
  */
 

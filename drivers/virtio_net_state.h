@@ -169,6 +169,10 @@ void vnet_ctrl_start(struct vnet *vn, uint16_t pairs);
 /* Each turn while up: answers, time-outs. */
 void vnet_ctrl_turn(struct vnet *vn);
 
+/* Asks the device for any answer, which counts as one more of vn->ctrl.completions. False: there is
+ * no way to ask. */
+bool vnet_ctrl_ask(struct vnet *vn);
+
 /* What the device's configuration says under `status`. */
 void vnet_ctrl_status(struct vnet *vn, uint16_t status);
 
@@ -207,9 +211,10 @@ void vnet_rx_post(struct vnet *vn, struct netbuf *nb);
 /* Counts completions that were just taken off the receive ring, before it is full again. */
 void vnet_rx_taken(struct vnet *vn, unsigned n);
 
-/* Rings a doorbell. vnet_notify(): one that the device wants, unless it shall be lost on demand. */
+/* Rings a doorbell. vnet_notify(): one that the device wants for buffers behind `before`, an index
+ * of the queue, unless it shall be lost on demand. */
 void vnet_kick(struct vnet *vn, struct vnet_queue *q, uint16_t index);
-void vnet_notify(struct vnet *vn, struct vnet_queue *q, uint16_t index);
+void vnet_notify(struct vnet *vn, struct vnet_queue *q, uint16_t index, uint16_t before);
 
 /* Resets the device and lets vnet_recover() bring it up again. */
 void vnet_reset(struct vnet *vn);

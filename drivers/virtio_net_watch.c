@@ -8,7 +8,8 @@
  *     guest_late       the loop was not run, or completions wait and are not taken
  *     link_down        the device says so: nothing to repair
  *     device_broken    it asks for a reset, vanished, or wrote nonsense: reset
- *     lost_kick        nothing moved for a while, then at once after the first repeated doorbell
+ *     lost_kick        the device was at work, wanted the doorbell and never looked; then it moved
+ *                      at once after the first repeated one
  *     lost_irq         completions as asked for, the sleep over by the timer, and no interrupt even
  *                      a good while later
  *     backend_blocked  the device lives, but does not move in spite of repeated doorbells
@@ -32,6 +33,12 @@
  * only waited for it, less than what would often happen anyway. */
 #define QUIET_NS   (50 * NS_PER_MS)
 #define AT_ONCE_NS (10 * NS_PER_MS)
+
+/* Before that the device is asked on another queue whether it is at work, where there is one: it
+ * may just not have been run, and then goes on by itself. The answer is waited for at most so long;
+ * and behind it a little longer for what it does on this queue by itself. */
+#define ASK_NS    (100 * NS_PER_MS)
+#define SETTLE_NS (5 * NS_PER_MS)
 
 /* Nothing received for so long is looked into; an answer comes within the second time; so many
  * questions have to go unanswered. Later ones come ever less often. */
@@ -58,23 +65,39 @@ static void forget_tries(struct vnet_watch_queue *w)
 {
     w->kicks = w->resets = w->probes = 0;
     w->up_ns = w->probe_ns = 0;
+    w->ask_ns = w->answer_ns = 0;
+}
+
+/* What moves now does so because the doorbell was repeated, the one before was lost: it did between
+ * this look and the last. */
+static bool kick_helped(const struct vnet_watch_queue *w)
+{
+    return w->kicks == 1 && w->unheard && w->look_ns - w->kick_ns <= AT_ONCE_NS;
+}
+
+/* Completions were taken: is that for which the doorbell was wanted among them? */
+static void note_heard(struct vnet_queue *q)
+{
+    const uint16_t past = vq_ahead(q->vq.seen_idx, q->watch.wanted_idx);
+
+    if (past != 0 && past <= VIRTQ_SIZE_MAX)
+        q->watch.wanted = false;
 }
 
 static void moved(struct vnet *vn, struct vnet_queue *q)
 {
     struct vnet_watch_queue *w = &q->watch;
-    const bool kick_helped = w->kicks == 1 && vn->now_ns - w->kick_ns <= AT_ONCE_NS;
+    const bool helped = kick_helped(w);
     const bool reset_helped = w->up_ns != 0 && vn->now_ns - w->up_ns <= RESET_HELPS_NS;
 
     if (w->stall.open) {
         vnet_stall_end(vn, q, &w->stall,
                        reset_helped                        ? VNET_DID_RESET
-                       : kick_helped                       ? VNET_DID_KICK
+                       : helped                            ? VNET_DID_KICK
                        : w->stall.cause == VNET_GUEST_LATE ? VNET_DID_POLL
                                                            : VNET_DID_NOTHING);
-    } else if (kick_helped) {
-        vnet_stall(vn, q, &w->stall, VNET_LOST_KICK, w->moved_ns);
-        vnet_stall_end(vn, q, &w->stall, VNET_DID_KICK);
+    } else if (helped) {
+        vnet_stall_kick(vn, q);
     }
     w->moved_ns = vn->now_ns;
     forget_tries(w);
@@ -95,22 +118,61 @@ static void at_rest(struct vnet *vn, struct vnet_queue *q)
     forget_tries(w);
 }
 
-void vnet_watch_wanted(struct vnet_queue *q)
+void vnet_watch_wanted(struct vnet_queue *q, uint16_t before)
 {
-    q->watch.wanted_mark = q->completions + vq_ahead(q->vq.ops->used_idx(&q->vq), q->vq.seen_idx);
+    q->watch.wanted = true;
+    q->watch.wanted_idx = before;
+    q->watch.wish = vq_wish(&q->vq);
 }
 
-void vnet_watch_repeat(struct vnet *vn, struct vnet_queue *q, uint16_t index)
+bool vnet_watch_times(const struct vnet_queue *q)
+{
+    return q->watch.kicks == 1 || (q->watch.kicks == 0 && q->watch.ask_ns != 0);
+}
+
+static void repeat(struct vnet *vn, struct vnet_queue *q, uint16_t index)
 {
     struct vnet_watch_queue *w = &q->watch;
 
-    /* Whether frames are due cannot be known for certain, so the receive queue's is rung anyway. */
-    if (vn->now_ns - w->moved_ns >= QUIET_NS && w->kicks++ == 0)
-        w->kick_ns = vn->now_ns;
-    else if (w->kicks == 0 && index == VIRTIO_NET_TXQ)
-        return;
     vq_publish(&q->vq);
+    if (vn->now_ns - w->moved_ns >= QUIET_NS && w->kicks++ == 0) {
+        w->kick_ns = w->look_ns = vn->now_ns;
+        /* It wanted the doorbell for what it has, and whoever hears one looks at the ring, which
+         * some say by the wish. */
+        w->unheard = w->wanted && w->wish == vq_wish(&q->vq);
+    }
     vnet_kick(vn, q, index);
+}
+
+void vnet_watch_beat(struct vnet *vn, struct vnet_queue *q, uint16_t index)
+{
+    const struct vnet_watch_queue *w = &q->watch;
+    const bool later = w->kicks > 0 && vn->now_ns - w->kick_ns > AT_ONCE_NS;
+
+    /* The first one for frames to be sent waits for an answer. Of receive it cannot be known for
+     * certain whether frames are due, and a link that is down keeps nobody from sending. */
+    if (index == VIRTIO_NET_RXQ || later || !vn->link)
+        repeat(vn, q, index);
+}
+
+/* Each turn, until the doorbell was repeated. */
+static void ask_then_repeat(struct vnet *vn, struct vnet_queue *q, uint16_t index)
+{
+    struct vnet_watch_queue *w = &q->watch;
+
+    if (w->ask_ns == 0 && vnet_ctrl_ask(vn)) {
+        w->ask_ns = vn->now_ns;
+        w->ask_mark = vn->ctrl.completions;
+        return;
+    }
+    if (w->ask_ns != 0 && w->answer_ns == 0 && vn->ctrl.completions != w->ask_mark)
+        w->answer_ns = vn->now_ns;
+    if (w->answer_ns != 0 ? vn->now_ns - w->answer_ns < SETTLE_NS
+                          : w->ask_ns != 0 && vn->now_ns - w->ask_ns < ASK_NS)
+        return;
+    repeat(vn, q, index);
+    if (w->ask_ns != 0 && w->answer_ns == 0)
+        w->unheard = false; /* it heard nothing at all */
 }
 
 /* How long a queue may stand still before the next reset. */
@@ -124,14 +186,12 @@ static uint64_t patience_ns(unsigned resets)
            NS_PER_S;
 }
 
-static void stalled(struct vnet *vn, struct vnet_queue *q, uint16_t index)
+static void stalled(struct vnet *vn, struct vnet_queue *q)
 {
     struct vnet_watch_queue *w = &q->watch;
     const uint64_t since_ns = w->up_ns > w->moved_ns ? w->up_ns : w->moved_ns;
 
-    if (w->kicks == 0) /* the heartbeat would come too late */
-        vnet_watch_repeat(vn, q, index);
-    if (!w->stall.open && vn->now_ns - w->kick_ns >= AT_ONCE_NS)
+    if (!w->stall.open && w->kicks > 0 && vn->now_ns - w->kick_ns >= AT_ONCE_NS)
         vnet_stall(vn, q, &w->stall, vq_pending(&q->vq) ? VNET_GUEST_LATE : VNET_BACKEND_BLOCKED,
                    w->moved_ns);
     if (w->stall.open && w->stall.cause == VNET_BACKEND_BLOCKED &&
@@ -145,33 +205,35 @@ static void watch_queue(struct vnet *vn, struct vnet_queue *q, uint16_t index, b
 {
     if (q->completions != q->watch.mark) {
         q->watch.mark = q->completions;
+        note_heard(q);
         moved(vn, q);
     } else if (!due || !vn->link) {
         at_rest(vn, q);
-    } else if (vn->now_ns - q->watch.moved_ns >= VNET_STALL_NS) {
-        stalled(vn, q, index);
+    } else {
+        q->watch.look_ns = vn->now_ns;
+        if (q->watch.kicks == 0 && vn->now_ns - q->watch.moved_ns >= QUIET_NS)
+            ask_then_repeat(vn, q, index);
+        if (vn->now_ns - q->watch.moved_ns >= VNET_STALL_NS)
+            stalled(vn, q);
     }
 }
 
 /* ---- reception ---------------------------------------------------------------------------------
  */
 
-/* A network may be silent with every right, so a doorbell is credited only if the device had wanted
- * the one that was not heard, and somebody waited for frames. */
+/* A network may be silent with every right, so a doorbell is credited only if somebody waited for
+ * frames. */
 static void received(struct vnet *vn, struct vnet_queue *q)
 {
     struct vnet_watch_queue *w = &q->watch;
-    const bool starved = w->wanted_mark == w->mark && vn->rx_due;
-    const bool kick_helped = starved && w->kicks == 1 && vn->now_ns - w->kick_ns <= AT_ONCE_NS;
 
     if (w->stall.open) {
         vnet_stall_end(vn, q, &w->stall, VNET_DID_NOTHING);
     } else if (w->resets > 0 && vn->now_ns - w->up_ns <= ANSWER_NS) {
         vnet_stall(vn, q, &w->stall, VNET_BACKEND_BLOCKED, w->moved_ns);
         vnet_stall_end(vn, q, &w->stall, VNET_DID_RESET);
-    } else if (kick_helped) {
-        vnet_stall(vn, q, &w->stall, VNET_LOST_KICK, w->moved_ns);
-        vnet_stall_end(vn, q, &w->stall, VNET_DID_KICK);
+    } else if (vn->rx_due && kick_helped(w)) {
+        vnet_stall_kick(vn, q);
     }
     w->mark = q->completions;
     w->moved_ns = vn->now_ns;
@@ -196,6 +258,7 @@ static void repair_reception(struct vnet *vn)
     w->repair_ns = 0;
     w->probe_ns = 0; /* as soon as it is up again */
     if (w->resets == 0 && vnet_queue_restart(vn, &vn->rx)) {
+        w->wanted = false;
         w->resets = 1;
         w->up_ns = vn->now_ns;
     } else {
@@ -206,9 +269,13 @@ static void repair_reception(struct vnet *vn)
 
 static void watch_reception(struct vnet *vn)
 {
-    if (vn->rx.completions != vn->rx.watch.mark)
+    if (vn->rx.completions != vn->rx.watch.mark) {
+        note_heard(&vn->rx);
         received(vn, &vn->rx);
-    else if (!vn->link)
+        return;
+    }
+    vn->rx.watch.look_ns = vn->now_ns;
+    if (!vn->link)
         vnet_rx_probed(vn, false);
     else
         repair_reception(vn);
@@ -312,7 +379,7 @@ bool vnet_watch_broke(struct vnet *vn, const char *why, uint32_t evidence)
 
 static void queue_up(struct vnet *vn, struct vnet_watch_queue *w)
 {
-    w->suspect = false;
+    w->suspect = w->wanted = false;
     w->asked = 0;
     if (w->stall.open || w->resets > 0)
         w->up_ns = vn->now_ns;
@@ -347,6 +414,7 @@ static void put_off(struct vnet_watch_queue *w, uint64_t late_ns, uint64_t now_n
         w->up_ns += late_ns;
     if (!w->stall.open)
         w->kicks = 0; /* whatever moves next, it says nothing about them */
+    w->ask_ns = w->answer_ns = 0;
     w->suspect_ns = now_ns;
     w->sleeps = 0;
 }

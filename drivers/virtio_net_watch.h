@@ -23,16 +23,22 @@ struct vnet_stall {
 };
 
 struct vnet_watch_queue {
-    uint64_t mark;      /* completions at the last turn */
-    uint64_t moved_ns;  /* last turn with new ones, or in which none was due; what the host did not
-                           let us run since is added */
-    uint64_t kick_ns;   /* since then: when the doorbell was first repeated, */
-    unsigned kicks;     /* how often, */
-    unsigned resets;    /* how often the device was reset for it, */
-    uint64_t up_ns;     /* and when it was up again; 0 = never */
-    uint64_t repair_ns; /* since when reception is to be repaired; 0: it is not */
-    uint64_t wanted_mark; /* completions, those not yet taken included, when the device last wanted
-                             the doorbell for new buffers */
+    uint64_t mark;       /* completions at the last turn */
+    uint64_t moved_ns;   /* last turn with new ones, or in which none was due; what the host did not
+                            let us run since is added */
+    uint64_t ask_ns;     /* since then: when the device was asked whether it is at work; 0: not, */
+    uint64_t ask_mark;   /* answers by then, */
+    uint64_t answer_ns;  /* when the next one was there; 0: it is not; */
+    uint64_t kick_ns;    /* when the doorbell was first repeated, */
+    bool unheard;        /* it had, as far as can be known, not heard the one before; */
+    unsigned kicks;      /* how often, */
+    unsigned resets;     /* how often the device was reset for it, */
+    uint64_t up_ns;      /* and when it was up again; 0 = never */
+    uint64_t repair_ns;  /* since when reception is to be repaired; 0: it is not */
+    uint64_t look_ns;    /* last turn that saw none although they were due */
+    bool wanted;         /* the device wanted a doorbell, and gave back none of what it was for: */
+    uint16_t wanted_idx; /* buffers before those */
+    uint32_t wish;       /* how it said so */
     struct vnet_stall stall;
 
     /* Of receive: questions to the network since frames came. */
@@ -74,11 +80,15 @@ uint64_t vnet_watch_late(struct vnet *vn, uint64_t now_ns);
 /* Once a turn: looks for progress, repeats, resets, reports. */
 void vnet_watch_turn(struct vnet *vn);
 
-/* The device wants the doorbell for new buffers. */
-void vnet_watch_wanted(struct vnet_queue *q);
+/* The device wants the doorbell for buffers behind `before`, an index of the queue. */
+void vnet_watch_wanted(struct vnet_queue *q, uint16_t before);
 
-/* Rings a doorbell again, if that is of use by now. */
-void vnet_watch_repeat(struct vnet *vn, struct vnet_queue *q, uint16_t index);
+/* True while it matters how soon something moves. */
+bool vnet_watch_times(const struct vnet_queue *q);
+
+/* The heartbeat of a queue that did not move since the last one although the device has buffers of
+ * it: rings its doorbell again, if that is of use by now. */
+void vnet_watch_beat(struct vnet *vn, struct vnet_queue *q, uint16_t index);
 
 /* The device broke a rule and is being reset (true: because it was made to); it is up again. */
 bool vnet_watch_broke(struct vnet *vn, const char *why, uint32_t evidence);
@@ -101,6 +111,7 @@ void vnet_stall(struct vnet *vn, const struct vnet_queue *q, struct vnet_stall *
                 enum vnet_cause cause, uint64_t since_ns);
 void vnet_stall_late(struct vnet *vn, uint64_t since_ns, uint64_t asleep_ns); /* and is over */
 void vnet_stall_irq(struct vnet *vn, const struct vnet_queue *q);             /* was, long since */
+void vnet_stall_kick(struct vnet *vn, const struct vnet_queue *q);            /* is over */
 void vnet_stall_why(struct vnet *vn, struct vnet_stall *s, const char *why, uint32_t evidence);
 
 /* It is over, and this did it. */

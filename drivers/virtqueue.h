@@ -84,6 +84,7 @@ struct vq_ops {
     unsigned (*take)(struct vq *vq, struct vq_done *done, unsigned max);
     bool (*pending)(const struct vq *vq);
     uint16_t (*used_idx)(const struct vq *vq);
+    uint32_t (*wish)(const struct vq *vq);
     void (*irq_off)(struct vq *vq);
     bool (*irq_on)(struct vq *vq, uint16_t after);
     bool (*weigh_again)(struct vq *vq);
@@ -188,6 +189,13 @@ static inline unsigned vq_take(struct vq *vq, struct vq_done *done, unsigned max
 static inline bool vq_pending(const struct vq *vq)
 {
     return vq->ops->pending(vq);
+}
+
+/* What the device says about the doorbells it wants, in the terms of its format: it writes that
+ * anew when it has looked at the ring, if at all. */
+static inline uint32_t vq_wish(const struct vq *vq)
+{
+    return vq->ops->wish(vq);
 }
 
 /* Asks the device not to interrupt: a hint, it may nevertheless. */

@@ -150,10 +150,15 @@ static bool passed(const struct vq *vq, uint16_t off, uint16_t wrap, uint32_t n)
     return vq_passed(event, vq->next.slot, (uint16_t)(vq->next.slot - n));
 }
 
+static uint32_t packed_wish(const struct vq *vq)
+{
+    return shm_read32(vq->area_device);
+}
+
 /* True if the device wants a doorbell for the last n entries that were published. */
 static bool wants_doorbell(const struct vq *vq, uint32_t n)
 {
-    uint32_t wish = shm_read32(vq->area_device);
+    uint32_t wish = packed_wish(vq);
 
     if (vq->event_idx && PVIRTQ_EVENT_FLAGS(wish) == PVIRTQ_EVENT_DESC)
         return passed(vq, PVIRTQ_EVENT_OFF(wish), PVIRTQ_EVENT_WRAP(wish), n);
@@ -306,6 +311,7 @@ const struct vq_ops vq_packed = {
     .take = packed_take,
     .pending = packed_pending,
     .used_idx = packed_used_idx,
+    .wish = packed_wish,
     .irq_off = packed_irq_off,
     .irq_on = packed_irq_on,
     .weigh_again = packed_weigh_again,

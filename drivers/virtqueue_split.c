@@ -123,6 +123,11 @@ static void expose(struct vq *vq)
     vq->published_idx = vq->added_idx;
 }
 
+static uint32_t split_wish(const struct vq *vq)
+{
+    return vq->event_idx ? shm_read16(avail_event(vq)) : shm_read16(&used_of(vq)->flags);
+}
+
 /* True if the device wants a doorbell for what was published since `before`. */
 static bool wants_doorbell(const struct vq *vq, uint16_t before)
 {
@@ -235,6 +240,7 @@ const struct vq_ops vq_split = {
     .take = split_take,
     .pending = split_pending,
     .used_idx = split_used_idx,
+    .wish = split_wish,
     .irq_off = split_irq_off,
     .irq_on = split_irq_on,
     .weigh_again = split_weigh_again,

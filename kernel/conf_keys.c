@@ -33,7 +33,7 @@ static const struct name features[] = {
     {"status", 1ull << 16},    {"ctrl_vq", 1ull << 17},    {"guest_announce", 1ull << 21},
     {"mq", 1ull << 22},        {"any_layout", 1ull << 27}, {"indirect_desc", 1ull << 28},
     {"event_idx", 1ull << 29}, {"packed", 1ull << 34},     {"ring_reset", 1ull << 40},
-    {"version_1", 1ull << 32}, /* without it: the legacy interface */
+    {"ctrl_rx", 1ull << 18},   {"version_1", 1ull << 32}, /* masked: the legacy interface */
 };
 
 static const struct name panics[] = {
@@ -312,8 +312,8 @@ static const struct conf_key keys[] = {
      "all, off, or a list like http,echo of iperf3 echo discard chargen http"},
     {"features", false, set_features,
      "all, or a list like -tso,-mac of csum guest_csum guest_tso4 guest_tso6 guest_ecn tso mtu mac "
-     "mrg status ctrl_vq guest_announce mq any_layout indirect_desc event_idx packed ring_reset "
-     "version_1"},
+     "mrg status ctrl_vq ctrl_rx guest_announce mq any_layout indirect_desc event_idx packed "
+     "ring_reset version_1"},
     {"seed", false, set_seed,
      "a number below 2^64, decimal or 0x and hexadecimal; 0 = from the hardware"},
     {"log", false, set_log, "quiet, info, debug"},

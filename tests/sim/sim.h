@@ -108,6 +108,7 @@ enum { SIM_RXQ, SIM_TXQ, SIM_QUEUES, SIM_CTLQ = SIM_QUEUES, SIM_SLOTS };
 #define SIM_F_MRG_RXBUF       (1ull << 15)
 #define SIM_F_STATUS          (1ull << 16)
 #define SIM_F_CTRL_VQ         (1ull << 17)
+#define SIM_F_CTRL_RX         (1ull << 18)
 #define SIM_F_GUEST_ANNOUNCE  (1ull << 21)
 #define SIM_F_MQ              (1ull << 22)
 #define SIM_F_ANY_LAYOUT      (1ull << 27)
@@ -380,6 +381,7 @@ void sim_check_vectors_read(const struct sim_nic *n);
 bool sim_msix_on(const struct sim_nic *n);
 uint32_t sim_header(const struct sim_nic *n);
 void sim_check_dependencies(const struct sim_nic *n);
+void sim_check_command(const struct sim_nic *n, uint8_t class, uint32_t bytes);
 void sim_check_tx_header(const struct sim_nic *n, const uint8_t *hdr, uint32_t len);
 /* The header of a frame of so many bytes, header included, for buffers of *piece bytes; returns how
  * many these are, of which it uses *piece bytes each. */

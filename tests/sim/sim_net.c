@@ -28,6 +28,7 @@ void sim_check_dependencies(const struct sim_nic *n)
         {SIM_F_GUEST_TSO4, SIM_F_GUEST_CSUM},
         {SIM_F_GUEST_TSO6, SIM_F_GUEST_CSUM},
         {SIM_F_GUEST_ECN, SIM_F_GUEST_TSO4 | SIM_F_GUEST_TSO6},
+        {SIM_F_CTRL_RX, SIM_F_CTRL_VQ},
         {SIM_F_GUEST_ANNOUNCE, SIM_F_CTRL_VQ},
         {SIM_F_MQ, SIM_F_CTRL_VQ},
     };
@@ -89,6 +90,21 @@ unsigned sim_slot(const struct sim_nic *n, uint32_t number)
     if (number < SIM_QUEUES)
         return number;
     return n->accepted & SIM_F_CTRL_VQ && number == control ? SIM_CTLQ : SIM_SLOTS;
+}
+
+/* Each class of commands has a feature and a length. */
+void sim_check_command(const struct sim_nic *n, uint8_t class, uint32_t bytes)
+{
+    static const struct {
+        uint64_t feature;
+        uint8_t class;
+        uint32_t bytes;
+    } known[] = {{SIM_F_CTRL_RX, 0, 3}, {SIM_F_GUEST_ANNOUNCE, 3, 2}};
+
+    for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (known[i].class == class && known[i].bytes == bytes && n->accepted & known[i].feature)
+            return;
+    sim_breach("5.1.6.5", "a command of class %u and %u bytes", class, bytes);
 }
 
 void sim_announce(struct sim_nic *n)

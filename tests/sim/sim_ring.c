@@ -219,7 +219,7 @@ static void check_entry(struct sim_nic *n, unsigned qi, const struct sim_entry *
         sim_breach("5.1.6.3.1", "receive buffer of %u bytes, and %u to read", in, out);
     if (qi == SIM_TXQ && (in != 0 || out < header))
         sim_breach("5.1.6.2.1", "transmit buffer of %u bytes, and %u to write", out, in);
-    if (qi == SIM_CTLQ && (out != 2 || in != 1))
+    if (qi == SIM_CTLQ && (out < 2 || out > 3 || in != 1))
         sim_breach("5.1.6.5", "a command of %u bytes, and %u to answer", out, in);
     if (qi != SIM_CTLQ && n->interface == SIM_LEGACY && !(n->accepted & SIM_F_ANY_LAYOUT) &&
         (e->segs != 2 || e->seg[0].len != header))

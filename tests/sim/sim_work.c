@@ -166,6 +166,7 @@ bool sim_ctrl(struct sim_nic *n, uint8_t answer, uint8_t said[2])
     if (!sim_take(n, SIM_CTLQ, &id))
         return false;
     sim_transfer(&n->q[SIM_CTLQ].entries[id], false, 0, said, 2);
+    sim_check_command(n, said[0], sim_bytes(&n->q[SIM_CTLQ].entries[id], false));
     sim_transfer(&n->q[SIM_CTLQ].entries[id], true, 0, &answer, 1);
     sim_use(n, SIM_CTLQ, id, 1);
     return true;

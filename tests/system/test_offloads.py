@@ -172,7 +172,7 @@ def wait_frame(sock, match):
 @pytest.mark.parametrize("options", [{}, {"packed": "on"}, {"disable-modern": "on"}], ids=str)
 def test_announcement_is_made_when_the_device_asks(boot, tap, options):
     guest = boot(net=tap, options=options)
-    assert {"ctrl_vq", "guest_announce"} <= set(nic(guest)["features"])
+    assert {"ctrl_vq", "ctrl_rx", "guest_announce"} <= set(nic(guest)["features"])
     mac = bytes.fromhex(tap.mac.replace(":", ""))
     ip4 = socket.inet_aton(tap.guest4)
     ours = struct.pack("!HHHBBH", 0x0806, 1, 0x0800, 6, 4, 1) + mac + ip4

@@ -17,6 +17,7 @@ static const struct {
             {SIM_F_STATUS, 0},
             {SIM_F_CTRL_VQ, 0},
             {SIM_F_MQ, SIM_F_CTRL_VQ},
+            {SIM_F_CTRL_RX, SIM_F_CTRL_VQ},
             {SIM_F_GUEST_ANNOUNCE, SIM_F_CTRL_VQ},
             {SIM_F_GUEST_ANNOUNCE, SIM_F_STATUS}};
 #define BITS COUNT(bits)

@@ -148,7 +148,7 @@ $(foreach t,$(UNIT_VPCI),\
     $(eval UNIT_LIBS_$(t) := -no-pie))
 # The driver between its caller and the device (tests/unit/vnet_rig.h), at low addresses as well.
 UNIT_VNET  := $(addprefix test_vnet_,broken bufs config ctrl features hdr heartbeat irq legacy merge queue rx sleep tx up up_fails)
-UNIT_WATCH := $(addprefix test_watch_,device fault lost peer silence)
+UNIT_WATCH := $(addprefix test_watch_,device doorbell fault lost peer silence)
 UNIT_TESTS += $(UNIT_VNET) $(UNIT_WATCH)
 $(foreach t,$(UNIT_VNET) $(UNIT_WATCH),\
     $(eval UNIT_SRC_$(t) := tests/unit/$(t).c tests/unit/vnet_rig.c $(UNIT_DRIVER) $(UNIT_SIM))\

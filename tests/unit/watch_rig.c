@@ -4,6 +4,8 @@
 #include <string.h>
 
 bool blocked;
+bool mute;
+uint8_t command[2];
 bool rx_due;
 static struct fault faults[FAULT_KINDS];
 
@@ -13,15 +15,20 @@ static void no_faults(void)
     fault_init(faults);
 }
 
+void watch_up(uint64_t more)
+{
+    nic->offer &= ~SIM_F_RING_RESET;
+    blocked = mute = rx_due = false;
+    no_faults();
+    sim_now_ns = S;
+    up_with(more);
+    vnet_heartbeat(vn, sim_now_ns);
+}
+
 int setup_watch(void **state)
 {
     setup(state);
-    nic->offer &= ~SIM_F_RING_RESET;
-    blocked = rx_due = false;
-    no_faults();
-    sim_now_ns = S;
-    up();
-    vnet_heartbeat(vn, sim_now_ns);
+    watch_up(0);
     return 0;
 }
 
@@ -49,6 +56,8 @@ void loop(uint64_t ns)
     vnet_tx_flush(vn);
     if (!blocked && nic->status == status_up()) /* up, and without complaints */
         sim_tx(nic, 256);
+    if (!mute && nic->status == status_up())
+        sim_ctrl(nic, 0, command);
 }
 
 void run(uint64_t ns)

@@ -13,12 +13,16 @@
 #define S   (1000 * MS)
 #define MIN (60 * S)
 
-extern bool blocked; /* the device takes no frame to send */
-extern bool rx_due;  /* somebody waits for frames */
+extern bool blocked;       /* the device takes no frame to send */
+extern bool mute;          /* it does not answer on its control queue */
+extern uint8_t command[2]; /* of the last one that it answered: class, command */
+extern bool rx_due;        /* somebody waits for frames */
 
-/* cmocka's, around vnet_rig.h's. teardown_watch() ends what ask() began. */
+/* cmocka's, around vnet_rig.h's. teardown_watch() ends what ask() began. watch_up() is for tests
+ * between setup() and teardown_watch(): the device offers this as well. */
 int setup_watch(void **state);
 int teardown_watch(void **state);
+void watch_up(uint64_t more);
 #define W(f) cmocka_unit_test_setup_teardown(f, setup_watch, teardown_watch)
 
 /* One turn of the main loop, so much later; for so long, a turn each 5 ms. */
