@@ -87,13 +87,14 @@ static uint32_t faults_of(enum vnet_cause cause)
     return 0;
 }
 
-/* It struck shortly before; a bad head lasts until the next reset, for a device that cannot ask for
- * one. */
-static bool was_asked_for(const struct vnet *vn, enum vnet_cause cause, uint64_t since_ns)
+/* It struck shortly before, not counting time in which we were not run; a bad head lasts until the
+ * next reset, for a device that cannot ask for one. */
+static bool was_asked_for(const struct vnet *vn, const struct vnet_queue *q, enum vnet_cause cause,
+                          uint64_t since_ns)
 {
-    const uint64_t slack = since_ns < NS_PER_S ? since_ns : NS_PER_S;
+    const uint64_t back_ns = NS_PER_S + (q != NULL ? q->watch.put_off_ns : 0);
 
-    return fault_struck(faults_of(cause), since_ns - slack) ||
+    return fault_struck(faults_of(cause), since_ns > back_ns ? since_ns - back_ns : 0) ||
            (vn->watch.spoiled && faults_of(cause) & 1u << FAULT_BAD_HEAD);
 }
 
@@ -130,7 +131,7 @@ static struct json *open_stall(struct vnet *vn, const struct vnet_queue *q, stru
     struct json *j;
 
     *s = (struct vnet_stall){.open = true, .cause = cause, .since_ns = since_ns};
-    s->injected = was_asked_for(vn, cause, since_ns);
+    s->injected = was_asked_for(vn, q, cause, since_ns);
     s->said = may_say(vn, cause);
     vn->watch.stalls[cause]++;
     if (!s->said)

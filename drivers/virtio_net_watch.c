@@ -65,7 +65,7 @@ static void forget_tries(struct vnet_watch_queue *w)
 {
     w->kicks = w->resets = w->probes = 0;
     w->up_ns = w->probe_ns = 0;
-    w->ask_ns = w->answer_ns = 0;
+    w->ask_ns = w->answer_ns = w->put_off_ns = 0;
 }
 
 /* What moves now does so because the doorbell was repeated, the one before was lost: it did between
@@ -409,6 +409,7 @@ static void watch_link(struct vnet *vn)
 static void put_off(struct vnet_watch_queue *w, uint64_t late_ns, uint64_t now_ns)
 {
     w->moved_ns += late_ns;
+    w->put_off_ns += late_ns;
     w->stall.since_ns += late_ns;
     if (w->up_ns != 0)
         w->up_ns += late_ns;

@@ -26,6 +26,7 @@ struct vnet_watch_queue {
     uint64_t mark;       /* completions at the last turn */
     uint64_t moved_ns;   /* last turn with new ones, or in which none was due; what the host did not
                             let us run since is added */
+    uint64_t put_off_ns; /* so much; */
     uint64_t ask_ns;     /* since then: when the device was asked whether it is at work; 0: not, */
     uint64_t ask_mark;   /* answers by then, */
     uint64_t answer_ns;  /* when the next one was there; 0: it is not; */

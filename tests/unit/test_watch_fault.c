@@ -22,6 +22,23 @@ static void dropped_kick_is_our_own_doing(void **state)
     assert_true(sim_breached("2.7.10.1"));
 }
 
+/* However long nobody ran the guest in between. */
+static void dropped_kick_is_known_again_after_a_pause(void **state)
+{
+    (void)state;
+    ask(FAULT_DROP_KICK_TX, 1, 0, UINT64_MAX);
+    sim_collect = true; /* a doorbell is owed */
+    run(10 * MS);
+    send_frames(2, 100);
+    run(20 * MS);
+    loop(5 * S);
+    run(300 * MS);
+    assert_int_equal(totals().stalls[VNET_LOST_KICK], 1);
+    said("stall", "\"cause\":\"lost_kick\",");
+    said("stall", "\"injected\":true");
+    assert_true(sim_breached("2.7.10.1"));
+}
+
 static void what_is_not_reaped_is_the_guests_doing(void **state)
 {
     const uint64_t start = sim_now_ns;
@@ -140,6 +157,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         W(dropped_kick_is_our_own_doing),
+        W(dropped_kick_is_known_again_after_a_pause),
         W(what_is_not_reaped_is_the_guests_doing),
         W(bad_head_ends_in_one_reset_that_is_not_held_against_the_device),
         W(bad_head_that_no_reset_is_asked_for_is_remembered),
