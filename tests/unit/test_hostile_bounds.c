@@ -4,9 +4,7 @@
  * clients that vanish. No pool runs out, and others are served.
  */
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <setjmp.h>
 #include <cmocka.h>
 #include "lwip/priv/tcp_priv.h"

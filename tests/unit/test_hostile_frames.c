@@ -5,7 +5,6 @@
  * (rig_teardown()). FUZZ_SEED and FUZZ_TURNS choose the random ones.
  */
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <setjmp.h>

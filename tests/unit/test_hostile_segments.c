@@ -4,9 +4,7 @@
  * FUZZ_SEED and FUZZ_TURNS choose them.
  */
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <setjmp.h>
 #include <cmocka.h>
 #include "lwip/priv/tcp_priv.h"

@@ -6,9 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <setjmp.h>
-#include <string.h>
 #include <cmocka.h>
 #include "iperf3_client.h"
 

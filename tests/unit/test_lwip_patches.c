@@ -4,15 +4,12 @@
  * number.
  */
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <setjmp.h>
 #include <cmocka.h>
 #include "hostile_guest.h"
-#include "netport.h"
 #include "netrig.h"
-#include "rig_stack.h"
 
 /* ---- options and neighbours ---------------------------------------------------------------- */
 

@@ -85,12 +85,11 @@ UNIT_TESTS += test_http_parse
 UNIT_SRC_test_http_parse := tests/unit/test_http_parse.c apps/http_parse.c \
     $(LLHTTP)/api.c $(LLHTTP)/http.c $(LLHTTP)/llhttp.c
 
-UNIT_TESTS += test_chksum test_netport
+UNIT_TESTS += test_chksum
 UNIT_SRC_test_chksum    := tests/unit/test_chksum.c lwip-port/chksum.c
 UNIT_NEEDS_test_chksum  := $(UNIT_NETRIG_NEEDS)
-UNIT_SRC_test_netport   := tests/unit/test_netport.c $(UNIT_NETRIG)
-UNIT_LIBS_test_netport  := $(UNIT_NETRIG_LIBS)
-UNIT_NEEDS_test_netport := $(UNIT_NETRIG_NEEDS)
+$(foreach t,address netport traffic,\
+    $(eval $(call unit_on_rig,test_$(t),tests/unit/rig_stack.c tests/unit/traffic_guest.c $(UNIT_NETRIG))))
 UNIT_TESTS += test_silence
 UNIT_SRC_test_silence   := tests/unit/test_silence.c $(UNIT_NETRIG)
 UNIT_LIBS_test_silence  := $(UNIT_NETRIG_LIBS)
