@@ -50,7 +50,7 @@ def measure(count, seconds, progress):
             for number in range(count):
                 with Meter(running) as meter:
                     value = figure(running, seconds)
-                samples.append(pairs.Sample(value, meter.cost, {}))
+                samples.append(pairs.Sample(value, meter.cost))
                 progress(f"ceiling {mode}", number, "ceiling", value, "kpps")
             if not running.alive():
                 raise running.error("the ceiling guest has ended")

@@ -144,3 +144,7 @@ class LinuxGuest(net.NetGuest):
     def received(self):
         """Frames that the guest's NIC has received."""
         return int(self.ask("get /sys/class/net/eth0/statistics/rx_packets"))
+
+    def alloc_failures(self):
+        """None that it tells of."""
+        return 0

@@ -38,8 +38,7 @@ class Meter:
 
     def __init__(self, guest):
         self.cost = Cost()
-        self._pid = guest.process.pid
-        self._vcpu = guest.qmp.command("query-cpus-fast")[0]["thread-id"]
+        self._guest = guest
 
     def __enter__(self):
         self._start = time.monotonic(), self._now()
@@ -51,16 +50,27 @@ class Meter:
         self.cost = Cost(seconds, *shares)
 
     def _now(self):
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        waited = self._waited(self._vcpu) + self._waited(self._pid)
-        return self._thread(self._vcpu), self._thread(self._pid), used.ru_utime + used.ru_stime, waited
+        vcpu, main_loop, waited = _used(self._guest)
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return vcpu, main_loop, children.ru_utime + children.ru_stime, waited
 
-    def _thread(self, tid):
-        """CPU seconds so far; the fields behind the name, which may have blanks."""
-        text = pathlib.Path(f"/proc/{self._pid}/task/{tid}/stat").read_text()
-        fields = text.rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICK
 
-    def _waited(self, tid):
-        """Seconds so far in a queue for a CPU."""
-        return int(pathlib.Path(f"/proc/{self._pid}/task/{tid}/schedstat").read_text().split()[1]) / 1e9
+def since_start(guest, seconds):
+    """The cost of the `seconds` since QEMU was started, without a peer."""
+    vcpu, main_loop, waited = (used / seconds for used in _used(guest))
+    return Cost(seconds, vcpu, main_loop, 0.0, waited)
+
+
+def _used(guest):
+    """Seconds so far: CPU of the first vCPU's thread, of the main loop, and both threads' time in a queue for one."""
+    pid = guest.process.pid
+    vcpu = guest.qmp.command("query-cpus-fast")[0]["thread-id"]
+    tasks = [pathlib.Path(f"/proc/{pid}/task/{tid}") for tid in (vcpu, pid)]
+    waited = sum(int((task / "schedstat").read_text().split()[1]) for task in tasks) / 1e9
+    return *(_cpu(task) for task in tasks), waited
+
+
+def _cpu(task):
+    """User and system time: the fields behind the name, which may have blanks."""
+    fields = (task / "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICK

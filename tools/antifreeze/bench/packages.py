@@ -37,6 +37,11 @@ def fetch():
         stamp.write_text(versions)
 
 
+def fetched():
+    """True if there is what fetch() gets."""
+    return (ROOT / _STAMP).is_file()
+
+
 def versions():
     """{package: version} of what is unpacked in ROOT."""
     return json.loads((ROOT / _STAMP).read_text())

@@ -28,6 +28,10 @@ class OurGuest(net.NetGuest):
         """Frames that the guest's NIC has received."""
         return self.stats()["totals"]["rx_packets"]
 
+    def alloc_failures(self):
+        """Since boot; the promise is 0."""
+        return self.stats()["alloc_failures"]
+
 
 OURS, THEIRS = "antifreeze", "linux"
 GUESTS = {OURS: OurGuest, THEIRS: linux.LinuxGuest}
@@ -44,7 +48,7 @@ OFFLOADS_OFF = dict.fromkeys(
 class Sample:
     value: float
     cost: object  # meter.Cost
-    more: dict  # whatever else the row wants to be known
+    gap_max_us: object = None  # the longest in an iperf3 test, as our guest says; None: there was none
 
 
 class Pair:
@@ -85,9 +89,9 @@ class Pair:
                 guest.qmp.command("stop")
 
     def alloc_failures(self):
-        """Of our guest since it was booted; the promise is 0."""
+        """Of our guest."""
         with self.only(OURS) as guest:
-            return guest.stats()["alloc_failures"]
+            return guest.alloc_failures()
 
     def sample(self, name, row, seconds):
         with self.only(name) as guest:
@@ -95,13 +99,12 @@ class Pair:
             start = guest.mark()
             with Meter(guest) as meter:
                 value = row.measure(guest, seconds)
-            more = {"gap_max_us": _longest_gap(guest, start)} if name == OURS else {}
-        return Sample(value, meter.cost, more)
+        return Sample(value, meter.cost, _longest_gap(guest, start))
 
 
 def _longest_gap(guest, start):
-    """As our guest reported it since its record number `start`; 0 if it did not."""
-    return max((r.get("gap_max_us", 0) for r in guest.records[start:] if r["event"] == "result"), default=0)
+    """As our guest's iperf3 server reported it since record number `start`; None: there was no test, or it is Linux."""
+    return max((r["gap_max_us"] for r in guest.records[start:] if r["event"] == "result"), default=None)
 
 
 def alternate(pair, row, count, seconds, progress):
@@ -132,8 +135,8 @@ def summary(row, offloads, samples):
     report["ratio"] = figures.spread(by_pair) | {"pairs": by_pair}
     if row.more_is_better and row.per_cpu:
         report["ratio_per_cpu"] = figures.spread(figures.ratios(*(_per_cpu(samples[name]) for name in GUESTS)))
-    report[OURS]["gap_max_us"] = max(sample.more["gap_max_us"] for sample in samples[OURS])
-    return report
+    gaps = [sample.gap_max_us for sample in samples[OURS] if sample.gap_max_us is not None]
+    return report | ({"gap_max_us": max(gaps)} if gaps else {})
 
 
 def _per_cpu(samples):

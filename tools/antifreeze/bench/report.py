@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a run of the benchmark leaves behind: JSON and a Markdown table, all made from the JSON alone."""
+"""What a run of the benchmark leaves behind: JSON; a Markdown table and a picture, made from the JSON alone."""
 
 import json
 import os
@@ -8,10 +8,8 @@ import platform
 import statistics
 import subprocess
 
-from .. import BUILD, own_folder, qemu
-from . import linux, packages, pairs
-
-FOLDER = BUILD / "bench"
+from .. import own_folder, qemu
+from . import linux, packages, pairs, plot
 
 _LEGEND = """Medians (min–max); the ratio is that of the pairs. CPU: vCPU thread / main loop of QEMU / the host's peer, in per
 cent of one CPU. Per CPU: the ratio of what each moved per second of CPU that these three had, which other work on the host
@@ -32,7 +30,8 @@ def about(count, seconds, command):
             "load_before": os.getloadavg()[0],
         },
         "qemu": version.stdout.splitlines()[0],
-        "accelerator": qemu.accelerator().why,
+        "accelerator": qemu.accelerator().name,
+        "why": qemu.accelerator().why,
         "cpu_model": qemu.CPU_MODEL,
         "memory_mib": pairs.MEMORY_MIB,
         "linux": packages.versions(),
@@ -47,11 +46,12 @@ def _cpu_name():
     return platform.machine()
 
 
-def write(report):
-    """build/bench/bench.json and bench.md."""
-    own_folder(FOLDER)
-    (FOLDER / "bench.json").write_text(json.dumps(report, indent=1) + "\n")
-    (FOLDER / "bench.md").write_text(table(report) + "\n")
+def write(report, folder):
+    """bench.json, bench.md and, where there are ratios, bench.svg."""
+    own_folder(folder)
+    (folder / "bench.json").write_text(json.dumps(report, indent=1) + "\n")
+    (folder / "bench.md").write_text(table(report) + "\n")
+    plot.draw(report, folder / "bench.svg")
 
 
 def table(report):
@@ -70,8 +70,8 @@ def table(report):
 
 
 def _promises(report):
-    """What our guest promises under any load, over all the rows; nothing where none was measured."""
-    gaps = [row[pairs.OURS]["gap_max_us"] for row in report["rows"] if pairs.OURS in row]
+    """What our guest promises under any load, over all the rows of iperf3."""
+    gaps = [row["gap_max_us"] for row in report["rows"] if "gap_max_us" in row]
     if not gaps:
         return []
     failures = report["alloc_failures"]
