@@ -159,8 +159,6 @@ void rig_start(void)
 {
     rig_nic_reset();
     assert_int_equal(netport_init(&rig.conf), rig.nics);
-    for (struct netif *netif = netif_list; netif != NULL; netif = netif->next)
-        rig_guard_input(netif);
     rig_pump();
 }
 

@@ -17,6 +17,12 @@ void __real_memp_free(memp_t type, void *mem);
 void __wrap_memp_free(memp_t type, void *mem);
 void *__real_mem_malloc(mem_size_t size);
 void *__wrap_mem_malloc(mem_size_t size);
+err_t __real_ethernet_input(struct pbuf *p, struct netif *netif);
+err_t __wrap_ethernet_input(struct pbuf *p, struct netif *netif);
+err_t __real_ip4_input(struct pbuf *p, struct netif *netif);
+err_t __wrap_ip4_input(struct pbuf *p, struct netif *netif);
+err_t __real_ip6_input(struct pbuf *p, struct netif *netif);
+err_t __wrap_ip6_input(struct pbuf *p, struct netif *netif);
 
 /* A free element begins with the link to the next one. */
 #define LINK_BYTES sizeof(struct memp)
@@ -65,9 +71,8 @@ void *__wrap_mem_malloc(mem_size_t size)
     return mem;
 }
 
-static netif_input_fn real_input; /* of every NIC */
-
-static err_t guarded_input(struct pbuf *p, struct netif *netif)
+/* Whatever way a received packet takes into lwIP: nothing behind its end is there to be read. */
+static void guard(const struct pbuf *p)
 {
     for (const struct pbuf *q = p; q != NULL; q = q->next) {
         const uint8_t *end = (const uint8_t *)q + memp_pools[MEMP_PBUF_POOL]->size;
@@ -75,11 +80,22 @@ static err_t guarded_input(struct pbuf *p, struct netif *netif)
 
         ASAN_POISON_MEMORY_REGION(tail, (size_t)(end - tail));
     }
-    return real_input(p, netif);
 }
 
-void rig_guard_input(struct netif *netif)
+err_t __wrap_ethernet_input(struct pbuf *p, struct netif *netif)
 {
-    real_input = netif->input;
-    netif->input = guarded_input;
+    guard(p);
+    return __real_ethernet_input(p, netif);
+}
+
+err_t __wrap_ip4_input(struct pbuf *p, struct netif *netif)
+{
+    guard(p);
+    return __real_ip4_input(p, netif);
+}
+
+err_t __wrap_ip6_input(struct pbuf *p, struct netif *netif)
+{
+    guard(p);
+    return __real_ip6_input(p, netif);
 }

@@ -58,8 +58,6 @@ bool rig_nic_sent(uint8_t **frame, uint32_t *len);
 void rig_records_reset(void);
 
 /* netrig_mem.c */
-struct netif;
-void rig_guard_input(struct netif *netif);
 void rig_mem_shorten(int pool); /* -1 = none */
 
 #endif

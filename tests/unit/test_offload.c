@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <setjmp.h>
+#include <sanitizer/asan_interface.h>
 #include <cmocka.h>
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/stats.h"
@@ -47,10 +48,13 @@ static err_t accept(void *arg, struct tcp_pcb *pcb, err_t err)
     return ERR_OK;
 }
 
+static unsigned guarded; /* datagrams behind which nobody may read */
+
 static void echo_udp(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *addr,
                      u16_t port)
 {
     (void)arg;
+    guarded += (unsigned)__asan_address_is_poisoned((const uint8_t *)p->payload + p->len);
     udp_sendto(pcb, p, addr, port);
     pbuf_free(p);
 }
@@ -85,6 +89,17 @@ static void segment(struct rig_tcp *t, uint32_t len)
     rig_tcp_segment(t, RIG_ACK | RIG_PSH, t->snd_nxt, t->rcv_nxt, data, len);
     t->snd_nxt += len;
     rig_pump();
+}
+
+/* The rig's guard, without which the tests of short and odd frames would prove little. */
+static void nothing_is_to_be_read_behind_a_packet(void **state)
+{
+    (void)state;
+    guarded = 0;
+    rig_udp_send(false, 4000, 7, data, 99);
+    rig_udp_send(true, 4000, 7, data, 99);
+    rig_pump();
+    assert_int_equal(guarded, 2);
 }
 
 /* ---- received: merged segments ----------------------------------------------------------------
@@ -458,6 +473,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
+        T(nothing_is_to_be_read_behind_a_packet),
         T(merged_segments_arrive_whole),
         T(frames_in_several_buffers_arrive_whole),
         T(single_segments_are_still_acknowledged_in_pairs),

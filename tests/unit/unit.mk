@@ -34,7 +34,7 @@ UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_frame.c netrig_kerne
                      netrig_vnet.c) \
                      $(addprefix lwip-port/,address.c announce.c chksum.c ethif.c netport.c netport_stats.c offload.c port.c silence.c) \
                      kernel/fault.c kernel/ipaddr.c kernel/json.c kernel/format.c kernel/record.c kernel/text.c $(UNIT_LWIP)
-UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc
+UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc,--wrap=ethernet_input,--wrap=ip4_input,--wrap=ip6_input
 UNIT_NETRIG_NEEDS := build/lwip/.stamp
 
 # A program on the rig: its name, the sources besides its own.
