@@ -2,6 +2,9 @@
 /*
  * Frames between driver and lwIP. The checks before lwIP are those that lwIP relies on somebody
  * else for: whole fixed headers, a station address of ours, a length that the MTU allows.
+ *
+ * The memory of a received frame is the device's, which may write to it at any time. So what is
+ * looked at is fetched once, and the stack gets what was looked at.
  */
 #include "ethif.h"
 
@@ -68,17 +71,41 @@ static uint32_t header_min(u16_t type)
     }
 }
 
-/* The counter of the reason to drop the frame of len bytes; NULL if the stack shall see it. */
-static uint64_t *rx_reject(struct ethif *e, struct netbuf *nb, uint32_t len, bool merged)
-{
-    const uint8_t *frame = netbuf_frame(nb);
-    const struct eth_hdr *eth = (const void *)frame;
+/* A received frame. */
+struct rx {
+    struct netbuf *nb;                       /* its first buffer */
+    uint8_t head[SIZEOF_ETH_HDR + IP6_HLEN]; /* begins with this; 0 behind its end */
+    uint32_t head_bytes;
+    uint32_t len; /* in all its buffers */
+    bool merged;  /* of several TCP segments */
+};
 
-    if (len < SIZEOF_ETH_HDR || len < SIZEOF_ETH_HDR + header_min(eth->type))
+static struct rx rx_begin(struct netbuf *nb)
+{
+    struct rx f = {.nb = nb,
+                   .len = netbuf_frame_bytes(nb),
+                   .merged = nb->offload & NETBUF_MERGED,
+                   .head_bytes = LWIP_MIN(nb->len, sizeof(f.head))};
+
+    memcpy(f.head, netbuf_frame(nb), f.head_bytes);
+    return f;
+}
+
+static const struct eth_hdr *eth_of(const struct rx *f)
+{
+    return (const void *)f->head;
+}
+
+/* The counter of the reason to drop the frame; NULL if the stack shall see it. */
+static uint64_t *rx_reject(struct ethif *e, const struct rx *f)
+{
+    const struct eth_hdr *eth = eth_of(f);
+
+    if (f->len < SIZEOF_ETH_HDR + header_min(eth->type))
         return &e->rx_runt;
-    if (len > (merged ? MERGED_MAX : frame_max(&e->netif)))
+    if (f->len > (f->merged ? MERGED_MAX : frame_max(&e->netif)))
         return &e->rx_oversized;
-    if (merged && !offload_is_tcp(frame, nb->len))
+    if (f->merged && !offload_is_tcp(f->head, f->nb->len))
         return &e->rx_merged;
     if ((eth->dest.addr[0] & 1) == 0 &&
         memcmp(eth->dest.addr, e->netif.hwaddr, ETH_HWADDR_LEN) != 0)
@@ -105,15 +132,18 @@ static void set_verify(struct ethif *e, bool verify)
 }
 
 /* A copy for the stack, without the first `skip` bytes; NULL if there is no memory. */
-static struct pbuf *rx_copy(struct netbuf *nb, uint32_t len, uint32_t skip)
+static struct pbuf *rx_copy(const struct rx *f, uint32_t skip)
 {
-    uint32_t at = 0;
-    struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)(len - skip), PBUF_POOL);
+    uint32_t at = 0, from = skip;
+    struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)(f->len - skip), PBUF_POOL);
 
-    for (; p != NULL && nb != NULL; nb = nb->next, skip = 0) {
-        pbuf_take_at(p, netbuf_frame(nb) + skip, (u16_t)(nb->len - skip), (u16_t)at);
-        at += nb->len - skip;
+    if (p == NULL)
+        return NULL;
+    for (struct netbuf *nb = f->nb; nb != NULL; nb = nb->next, from = 0) {
+        pbuf_take_at(p, netbuf_frame(nb) + from, (u16_t)(nb->len - from), (u16_t)at);
+        at += nb->len - from;
     }
+    pbuf_take(p, f->head + skip, (u16_t)(f->head_bytes - skip));
     return p;
 }
 
@@ -133,13 +163,14 @@ static void complete_csum(struct pbuf *p, uint16_t start, uint16_t offset)
 /* True if the checksum of TCP or UDP need not be looked at. One that nobody has finished cannot be
  * wrong; of any other protocol, or behind further headers, lwIP looks at it all the same, so there
  * it is finished, where the device says. */
-static bool csum_vouched(const struct netbuf *nb, struct pbuf *p, uint32_t skip)
+static bool csum_vouched(const struct rx *f, struct pbuf *p, uint32_t skip)
 {
+    const struct netbuf *nb = f->nb;
     const struct offload_csum c = {nb->csum_start, nb->csum_offset};
 
     if (!(nb->offload & NETBUF_CSUM_PARTIAL))
         return nb->offload & NETBUF_CSUM_VALID;
-    if (offload_csum_is_l4(netbuf_frame(nb), nb->len, &c))
+    if (offload_csum_is_l4(f->head, nb->len, &c))
         return true;
     if (c.start >= skip)
         complete_csum(p, (uint16_t)(c.start - skip), c.offset);
@@ -162,15 +193,14 @@ static void rx_input(struct ethif *e, struct pbuf *p, u16_t type, bool merged)
 
 static void rx_frame(struct ethif *e, struct netbuf *nb)
 {
-    const uint32_t len = netbuf_frame_bytes(nb);
-    const bool merged = nb->offload & NETBUF_MERGED;
+    const struct rx f = rx_begin(nb);
     /* With their Ethernet header the length of the largest would not fit where lwIP keeps it. */
-    const uint32_t skip = merged ? SIZEOF_ETH_HDR : 0;
-    uint64_t *reason = rx_reject(e, nb, len, merged);
+    const uint32_t skip = f.merged ? SIZEOF_ETH_HDR : 0;
+    uint64_t *reason = rx_reject(e, &f);
     struct pbuf *p = NULL;
 
     if (reason == NULL) {
-        p = starved() ? NULL : rx_copy(nb, len, skip);
+        p = starved() ? NULL : rx_copy(&f, skip);
         if (p == NULL)
             reason = &e->rx_no_pbuf;
     }
@@ -179,12 +209,12 @@ static void rx_frame(struct ethif *e, struct netbuf *nb)
         LINK_STATS_INC(link.drop);
         return;
     }
-    const u16_t type = ((const struct eth_hdr *)(const void *)netbuf_frame(nb))->type;
     LINK_STATS_INC(link.recv);
-    if (type == PP_HTONS(ETHTYPE_ARP) && nb->len >= SIZEOF_ETH_HDR + SIZEOF_ETHARP_HDR)
-        address_saw_arp(e, netbuf_frame(nb));
-    set_verify(e, !csum_vouched(nb, p, skip));
-    rx_input(e, p, type, merged);
+    if (eth_of(&f)->type == PP_HTONS(ETHTYPE_ARP) &&
+        f.head_bytes >= SIZEOF_ETH_HDR + SIZEOF_ETHARP_HDR)
+        address_saw_arp(e, f.head);
+    set_verify(e, !csum_vouched(&f, p, skip));
+    rx_input(e, p, eth_of(&f)->type, f.merged);
 }
 
 void ethif_follow_link(struct ethif *e)

@@ -82,6 +82,8 @@ struct rig {
     bool announce_due;  /* the device asks for an announcement */
     uint32_t rx_piece;  /* bytes of a receive buffer, of which a frame may take several; 0: any */
     uint8_t rx_offload; /* NETBUF_* of the frames that rig_inject() gets */
+    void (*meanwhile)(uint8_t *frame); /* what the device does to a frame that it has delivered,
+                                          before the stack has a copy */
     uint16_t rx_csum_start, rx_csum_offset; /* of the same, with NETBUF_CSUM_PARTIAL */
 };
 extern struct rig rig;

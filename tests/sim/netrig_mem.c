@@ -9,6 +9,7 @@
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
 #include "lwip/priv/memp_priv.h"
+#include "netrig.h"
 #include "netrig_priv.h"
 
 void *__real_memp_malloc(memp_t type);
@@ -38,6 +39,8 @@ void *__wrap_memp_malloc(memp_t type)
 {
     void *mem;
 
+    if (type == MEMP_PBUF_POOL && rig.meanwhile != NULL && rig_delivered() != NULL)
+        rig.meanwhile(rig_delivered());
     if ((int)type == short_pool && memp_pools[type]->stats->used + 1 >= memp_pools[type]->num) {
         memp_pools[type]->stats->err++;
         return NULL;

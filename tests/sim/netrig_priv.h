@@ -49,6 +49,7 @@ bool rig_tcp_take(uint8_t *frame);
 void rig_tcp_reset(void);
 
 /* netrig_vnet.c */
+uint8_t *rig_delivered(void); /* the frame that the guest got last and still has, or NULL */
 void rig_nic_reset(void);
 void rig_nic_receive(const void *frame, uint32_t len);
 /* The oldest frame the guest flushed; the caller frees *frame. */

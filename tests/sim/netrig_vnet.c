@@ -230,6 +230,13 @@ bool vnet_link_up(const struct vnet *vn)
     return rig.link_up;
 }
 
+static uint8_t *delivered;
+
+uint8_t *rig_delivered(void)
+{
+    return delivered;
+}
+
 unsigned vnet_rx_poll(struct vnet *vn, struct netbuf **out, unsigned max)
 {
     unsigned n = 0;
@@ -241,12 +248,14 @@ unsigned vnet_rx_poll(struct vnet *vn, struct netbuf **out, unsigned max)
         vn->totals.rx_packets++;
         vn->totals.rx_bytes += netbuf_frame_bytes(&node->nb);
         out[n++] = &node->nb;
+        delivered = netbuf_frame(&node->nb);
     }
     return n;
 }
 
 void vnet_rx_release(struct vnet *vn, struct netbuf *nb)
 {
+    delivered = NULL;
     assert_true(vn->rx_caller > 0);
     vn->rx_caller--;
     while (nb != NULL) {

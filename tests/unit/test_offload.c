@@ -211,6 +211,43 @@ static void only_tcp_can_be_merged(void **state)
     rig.rx_offload = 0;
 }
 
+/* The device may write to a frame that it has delivered: what was looked at is what the stack gets.
+ */
+static void become_arp(uint8_t *bytes)
+{
+    bytes[13] = 6;
+}
+
+static void become_ping(uint8_t *bytes)
+{
+    bytes[23] = 1;
+    rig_fix_ip(bytes);
+}
+
+static void frame_that_changes_meanwhile_is_what_it_was(void **state)
+{
+    static const uint8_t short_one[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0,
+                                        0,    9,    8,    7,    0,    1,    8, 0, 6, 4};
+    const uint64_t received = lwip_stats.icmp.recv;
+    struct rig_tcp t;
+
+    (void)state;
+    rig.meanwhile = become_arp; /* whose header would lie beyond the frame's end */
+    rig_inject(short_one, sizeof(short_one));
+    rig_pump();
+    rig.meanwhile = NULL;
+    assert_true(rig_tcp_connect(&t, 9));
+    rig.rx_offload = VOUCHED;
+    rig.meanwhile = become_ping; /* larger than any ping that is answered */
+    rig_tcp_segment(&t, RIG_ACK, t.snd_nxt + 1, t.rcv_nxt, data, 60000);
+    rig_pump();
+    rig.meanwhile = NULL;
+    rig.rx_offload = 0;
+    assert_int_equal(lwip_stats.icmp.recv, received);
+    assert_int_equal(netport_alloc_failures(), 0);
+    rig_tcp_abort(&t);
+}
+
 /* What is kept out of order is bounded by pbufs, and one frame may be more than forty of them. */
 static void out_of_order_frames_of_any_size_fit_the_pool(void **state)
 {
@@ -479,6 +516,7 @@ int main(void)
         T(single_segments_are_still_acknowledged_in_pairs),
         T(what_is_too_large_is_dropped_and_counted),
         T(only_tcp_can_be_merged),
+        T(frame_that_changes_meanwhile_is_what_it_was),
         T(out_of_order_frames_of_any_size_fit_the_pool),
         T(large_frames_push_out_as_much_as_they_bring),
         T(checksum_counts_unless_the_device_vouches_for_it),
