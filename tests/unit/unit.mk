@@ -55,7 +55,7 @@ UNIT_NEEDS_$(1)_lean := $(UNIT_NEEDS_$(1))
 endef
 
 UNIT_SIM    := $(addprefix tests/sim/sim_,pci.c nic.c modern.c legacy.c net.c ring.c split.c packed.c work.c kernel.c) \
-               kernel/json.c kernel/format.c
+               kernel/record.c kernel/json.c kernel/format.c
 
 # ---- the programs -------------------------------------------------------------------------------
 
