@@ -20,6 +20,24 @@ static int setup(void **state)
     return 0;
 }
 
+static struct pci_dev dev_of(const struct sim_fn *fn)
+{
+    return (struct pci_dev){.bus = fn->bus, .slot = fn->slot, .fn = fn->fn};
+}
+
+/* One function, of which f is the simulated machine's view and d the driver's. */
+static struct sim_fn *f;
+static struct pci_dev d;
+static struct pci_bar bars[PCI_BARS];
+
+static int setup_function(void **state)
+{
+    setup(state);
+    f = sim_add_fn(0, 1, 0, 0x1234, 0x5678);
+    d = dev_of(f);
+    return 0;
+}
+
 static int teardown(void **state)
 {
     (void)state;
@@ -41,11 +59,6 @@ static bool only_7(uint16_t device)
 static unsigned find(void)
 {
     return pci_find(0x1234, any, found, 16);
-}
-
-static struct pci_dev dev_of(const struct sim_fn *f)
-{
-    return (struct pci_dev){.bus = f->bus, .slot = f->slot, .fn = f->fn};
 }
 
 /* ---- the bus ----------------------------------------------------------------------------------
@@ -77,8 +90,6 @@ static void only_wanted_devices_are_found_and_no_more_than_asked_for(void **stat
 
 static void functions_beyond_the_first_need_the_multifunction_bit(void **state)
 {
-    struct sim_fn *f;
-
     (void)state;
     f = sim_add_fn(0, 1, 0, 0x1234, 1);
     sim_add_fn(0, 1, 7, 0x1234, 2);
@@ -123,9 +134,6 @@ static void an_empty_bus_costs_one_look_a_slot(void **state)
 
 static void narrow_reads_see_the_right_bytes(void **state)
 {
-    struct sim_fn *f = sim_add_fn(0, 1, 0, 0x1234, 0x5678);
-    struct pci_dev d = dev_of(f);
-
     (void)state;
     for (unsigned i = 0x40; i < 256; i++)
         f->cfg[i] = (uint8_t)(i * 7);
@@ -141,8 +149,6 @@ static void command_is_written_without_touching_the_status(void **state)
     static const struct pci_bar none[PCI_BARS], memory[PCI_BARS] = {{.base = 4096, .size = 4096}};
     static const struct pci_bar both[PCI_BARS] = {{.base = 4096, .size = 4096},
                                                   {.base = 0xc000, .size = 32, .io = true}};
-    struct sim_fn *f = sim_add_fn(0, 1, 0, 0x1234, 1);
-    struct pci_dev d = dev_of(f);
 
     (void)state;
     sim_put16(f->cfg + 4, 0x0004);
@@ -163,10 +169,6 @@ static void command_is_written_without_touching_the_status(void **state)
 
 static void bars_of_every_kind_are_read(void **state)
 {
-    struct sim_fn *f = sim_add_fn(0, 1, 0, 0x1234, 1);
-    struct pci_dev d = dev_of(f);
-    struct pci_bar bars[PCI_BARS];
-
     (void)state;
     sim_put32(f->cfg + 0x10, 0xc001); /* ports */
     f->bar_bits[0] = 0xffe0;
@@ -196,10 +198,6 @@ static void bars_of_every_kind_are_read(void **state)
 
 static void bar_of_more_than_4_gib_has_its_size(void **state)
 {
-    struct sim_fn *f = sim_add_fn(0, 1, 0, 0x1234, 1);
-    struct pci_dev d = dev_of(f);
-    struct pci_bar bars[PCI_BARS];
-
     (void)state;
     sim_put32(f->cfg + 0x10, 0x4);
     sim_put32(f->cfg + 0x14, 0x80);
@@ -210,10 +208,6 @@ static void bar_of_more_than_4_gib_has_its_size(void **state)
 
 static void a_64_bit_bar_in_the_last_register_has_no_upper_half(void **state)
 {
-    struct sim_fn *f = sim_add_fn(0, 1, 0, 0x1234, 1);
-    struct pci_dev d = dev_of(f);
-    struct pci_bar bars[PCI_BARS];
-
     (void)state;
     sim_put32(f->cfg + 0x24, 0xf0000004);
     f->bar_bits[5] = 0xffff0000;
@@ -265,8 +259,6 @@ static void windows_onto_bars_of_both_kinds_stay_inside(void **state)
 
 static void capabilities_are_found_one_after_the_other(void **state)
 {
-    struct sim_fn *f = sim_add_fn(0, 1, 0, 0x1234, 1);
-    struct pci_dev d = dev_of(f);
     uint8_t vendor[16] = {0x09}, other[12] = {0x10};
     unsigned first, second;
 
@@ -286,8 +278,6 @@ static void capabilities_are_found_one_after_the_other(void **state)
 
 static void a_capability_list_in_a_circle_ends(void **state)
 {
-    struct sim_fn *f = sim_add_fn(0, 1, 0, 0x1234, 1);
-    struct pci_dev d = dev_of(f);
     uint8_t vendor[16] = {0x09};
     unsigned at = 0, steps = 0;
     uint8_t first, second;
@@ -307,8 +297,6 @@ static void a_capability_list_in_a_circle_ends(void **state)
 
 static void capability_pointers_below_the_list_end_it(void **state)
 {
-    struct sim_fn *f = sim_add_fn(0, 1, 0, 0x1234, 1);
-    struct pci_dev d = dev_of(f);
     uint8_t vendor[16] = {0x09};
     uint8_t at = sim_add_cap(f, vendor, 16);
 
@@ -327,11 +315,10 @@ static void capability_pointers_below_the_list_end_it(void **state)
 static void msix_table_is_mapped_and_written(void **state)
 {
     struct sim_nic *n = sim_add_nic(3);
-    struct pci_dev d = dev_of(n->fn);
-    struct pci_bar bars[PCI_BARS];
     struct pci_msix m;
 
     (void)state;
+    d = dev_of(n->fn);
     pci_read_bars(&d, bars);
     pci_msix_find(&d, bars, &m);
     assert_int_equal(m.n, 3);
@@ -352,10 +339,8 @@ static void msix_tables_of_every_size_work(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 5; i++) {
-        struct pci_bar bars[PCI_BARS];
         struct pci_msix m;
         struct sim_nic *n;
-        struct pci_dev d;
 
         sim_power_off();
         sim_power_on();
@@ -374,11 +359,10 @@ static void msix_tables_that_cannot_be_are_not_used(void **state)
 {
     static const uint32_t where[] = {6, 7, 0, 2, 1 | 0x7ff8, 4 | 0x7fe0, 0xfffffff9};
     struct sim_nic *n = sim_add_nic(3);
-    struct pci_dev d = dev_of(n->fn);
-    struct pci_bar bars[PCI_BARS];
     struct pci_msix m;
 
     (void)state;
+    d = dev_of(n->fn);
     pci_read_bars(&d, bars);
     for (unsigned i = 0; i < sizeof(where) / sizeof(where[0]); i++) {
         sim_put32(n->fn->cfg + 0x44, where[i]); /* the first capability is MSI-X */
@@ -393,6 +377,7 @@ static void msix_tables_that_cannot_be_are_not_used(void **state)
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define F(f) cmocka_unit_test_setup_teardown(f, setup_function, teardown)
 
 int main(void)
 {
@@ -403,16 +388,16 @@ int main(void)
         T(buses_behind_bridges_are_found),
         T(bridges_in_a_circle_end),
         T(an_empty_bus_costs_one_look_a_slot),
-        T(narrow_reads_see_the_right_bytes),
-        T(command_is_written_without_touching_the_status),
-        T(bars_of_every_kind_are_read),
-        T(bar_of_more_than_4_gib_has_its_size),
-        T(a_64_bit_bar_in_the_last_register_has_no_upper_half),
+        F(narrow_reads_see_the_right_bytes),
+        F(command_is_written_without_touching_the_status),
+        F(bars_of_every_kind_are_read),
+        F(bar_of_more_than_4_gib_has_its_size),
+        F(a_64_bit_bar_in_the_last_register_has_no_upper_half),
         T(map_stays_inside_the_bar),
         T(windows_onto_bars_of_both_kinds_stay_inside),
-        T(capabilities_are_found_one_after_the_other),
-        T(a_capability_list_in_a_circle_ends),
-        T(capability_pointers_below_the_list_end_it),
+        F(capabilities_are_found_one_after_the_other),
+        F(a_capability_list_in_a_circle_ends),
+        F(capability_pointers_below_the_list_end_it),
         T(msix_table_is_mapped_and_written),
         T(msix_tables_of_every_size_work),
         T(msix_tables_that_cannot_be_are_not_used),

@@ -277,34 +277,35 @@ uint64_t number(const char *event, const char *key)
     return number_in(sim_record(event), "", key);
 }
 
-uint64_t stat_of(const char *queue, const char *key)
+static const char *written(void (*open)(struct json *, const char *),
+                           void (*write)(const struct vnet *, struct json *),
+                           void (*close)(struct json *))
 {
     static char text[8192];
-    char part[64];
     struct json j;
 
     json_init(&j, text, sizeof(text));
-    json_array(&j, NULL);
-    vnet_json_queues(vn, &j);
-    json_end_array(&j);
+    open(&j, NULL);
+    write(vn, &j);
+    close(&j);
     assert_true(json_finish(&j) > 0);
+    return text;
+}
+
+uint64_t stat_of(const char *queue, const char *key)
+{
+    char part[64];
+
     snprintf(part, sizeof(part), "\"queue\":\"%s\"", queue);
-    return number_in(text, part, key);
+    return number_in(written(json_array, vnet_json_queues, json_end_array), part, key);
 }
 
 uint64_t owned(const char *pool, const char *owner)
 {
-    static char text[1024];
     char part[64];
-    struct json j;
 
-    json_init(&j, text, sizeof(text));
-    json_object(&j, NULL);
-    vnet_json_buffers(vn, &j);
-    json_end_object(&j);
-    assert_true(json_finish(&j) > 0);
     snprintf(part, sizeof(part), "%s\":{", pool);
-    return number_in(text, part, owner);
+    return number_in(written(json_object, vnet_json_buffers, json_end_object), part, owner);
 }
 
 void refused(const char *why)
