@@ -48,11 +48,7 @@ static struct json *begin(const struct vnet *vn, const struct vnet_queue *q, con
 
 static void json_evidence(struct json *j, const struct vnet *vn, const struct vnet_queue *q)
 {
-    json_u64(j, "size", q->vq.size);
-    json_u64(j, "avail", q->vq.published_idx);
-    json_u64(j, "used", vn->up == VNET_UP ? q->vq.ops->used_idx(&q->vq) : q->vq.seen_idx);
-    json_u64(j, "last_seen", q->vq.seen_idx);
-    json_u64(j, "posted", vq_outstanding(&q->vq));
+    vnet_json_ring(vn, q, j);
     json_u64(j, "kicks", q->kicks);
     json_u64(j, "irqs", q->vector != 0 ? irq_count(q->vector) : 0);
     json_u64(j, "kicks_repeated", q->watch.kicks);

@@ -125,6 +125,15 @@ void vnet_totals(const struct vnet *vn, struct vnet_totals *t)
     t->late_max_ns = vn->watch.late_max_ns;
 }
 
+void vnet_json_ring(const struct vnet *vn, const struct vnet_queue *q, struct json *j)
+{
+    json_u64(j, "size", q->vq.size);
+    json_u64(j, "avail", q->vq.published_idx);
+    json_u64(j, "used", vn->up == VNET_UP ? q->vq.ops->used_idx(&q->vq) : q->vq.seen_idx);
+    json_u64(j, "last_seen", q->vq.seen_idx);
+    json_u64(j, "posted", vq_outstanding(&q->vq));
+}
+
 static void json_queue(const struct vnet *vn, const struct vnet_queue *q, const char *name,
                        const uint64_t *drops, const char *const *drop_names, unsigned n,
                        struct json *j)
@@ -132,11 +141,7 @@ static void json_queue(const struct vnet *vn, const struct vnet_queue *q, const 
     json_object(j, NULL);
     json_str(j, "nic", vn->name);
     json_str(j, "queue", name);
-    json_u64(j, "size", q->vq.size);
-    json_u64(j, "avail", q->vq.published_idx);
-    json_u64(j, "used", vn->up == VNET_UP ? q->vq.ops->used_idx(&q->vq) : q->vq.seen_idx);
-    json_u64(j, "last_seen", q->vq.seen_idx);
-    json_u64(j, "posted", vq_outstanding(&q->vq));
+    vnet_json_ring(vn, q, j);
     json_u64(j, "posted_min", q->posted_min);
     json_u64(j, "kicks", q->kicks);
     json_u64(j, "restarts", q->restarts);
