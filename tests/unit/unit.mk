@@ -116,7 +116,9 @@ UNIT_IPERF3  := apps/iperf3_control.c apps/iperf3_count.c apps/iperf3_door.c app
 UNIT_APPS    := $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) apps/services.c apps/stats.c $(UNIT_SERVICE)
 
 # Every pool of the stack at its bound, in both profiles.
-$(eval $(call unit_on_rig,test_ledger,$(UNIT_APPS)))$(eval $(call unit_lean,test_ledger))
+$(foreach t,ledger ledger_edge,\
+    $(eval $(call unit_on_rig,test_$(t),tests/unit/ledger_load.c tests/unit/rig_stack.c $(UNIT_APPS)))\
+    $(eval $(call unit_lean,test_$(t))))
 
 $(eval $(call unit_on_rig,test_admission,$(UNIT_APPS)))$(eval $(call unit_lean,test_admission))
 
