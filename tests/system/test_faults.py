@@ -2,6 +2,9 @@
 """Faults on demand in the shipped image: each is announced, named as what it is, survived in time, not held
 against the device, and traffic is whole afterwards."""
 
+import contextlib
+import http.client
+
 import pytest
 from books import bar
 
@@ -38,6 +41,12 @@ def queue(stats, name):
     return next(q for q in stats["queues"] if q["queue"] == name)
 
 
+def named_alone(stats, cause):
+    """No stall had another cause but what this host may do to a guest."""
+    others = {c: n for c, n in stats["stalls_by_cause"].items() if n and c not in (cause, "guest_late")}
+    assert not others, others
+
+
 def passes(guest):
     """The run ends, and in PASS."""
     assert guest.wait_exit(120) == qemu.STATUS_PASS, guest.find("verdict")
@@ -61,10 +70,29 @@ def test_lost_doorbells_are_named_and_repaired(boot, words, times):
     assert said and all(r["injected"] for r in said)
 
 
-def test_lost_doorbells_of_receive_cost_no_request(boot):
-    guest = boot(append="fault=drop_kick_rx:1")  # which QEMU wants only when it has run out of buffers
-    for _ in range(20):
-        download(guest)
+@pytest.mark.parametrize("words", ["drop_kick_tx:1", pytest.param("drop_kick:1", marks=LONG)])
+@pytest.mark.parametrize("options", [{}, pytest.param({"packed": "on"}, marks=LONG)], ids=["split", "packed"])
+@pytest.mark.parametrize("times", [10, pytest.param(100, marks=LONG)])
+@pytest.mark.limit(1200)
+def test_every_lost_doorbell_is_named_as_that(boot, words, options, times, figures):
+    guest = boot(append=f"fault={words}", options=options)
+    stats = until(guest, lambda s: s["stalls_by_cause"]["lost_kick"] >= times)
+    named_alone(stats, "lost_kick")
+    ended = [r for r in guest.find("recovered") if r["cause"] == "lost_kick"]
+    assert all(r["action"] == "kick" for r in ended)
+    assert all(r["injected"] for r in guest.find("stall") if r["cause"] == "lost_kick")
+    bar(figures, f"{words}, {options}", 1.0, [stats["gap_max_us"]["tx"] / 1e6] * times)
+
+
+@pytest.mark.parametrize("times", [10, pytest.param(100, marks=LONG)])
+@pytest.mark.limit(1200)
+def test_lost_doorbells_of_receive_cost_no_request(boot, times, figures):
+    """QEMU wants one only when it has run out of buffers: there are few."""
+    guest = boot(append="fault=drop_kick_rx:1 rx_ring=4")
+    stats = until(guest, lambda s: struck(s, "drop_kick_rx") >= times)
+    named_alone(stats, "lost_kick")
+    assert all(r["queue"] == "rx" and r["injected"] for r in guest.find("stall") if r["cause"] == "lost_kick")
+    bar(figures, "drop_kick_rx:1", 1.0, [stats["gap_max_us"]["rx"] / 1e6] * times)
 
 
 @pytest.mark.parametrize("words,times", [("drop_irq:1", 20), ("drop_irq:11", 5), pytest.param("drop_irq:2", 200, marks=LONG)])
@@ -95,11 +123,46 @@ def test_what_is_not_reaped_is_the_guests_own_doing(boot):
     passes(guest)
 
 
-@pytest.mark.parametrize("start", [pytest.param(0x7FFFFFFF - 4000, marks=LONG), 0xFFFFFFFF - 4000])
-def test_the_stacks_clock_may_wrap(boot, start):
-    guest = boot(append=f"fault=clock:{start}")
+HALF, WHOLE = 0x7FFFFFFF, 0xFFFFFFFF  # ms, where signs and the clock itself turn over
+
+
+@pytest.mark.parametrize("turn", [pytest.param(HALF, marks=LONG), WHOLE])
+def test_the_stacks_clock_may_wrap(boot, turn):
+    guest = boot(append=f"fault=clock:{turn - 4000}")
     stats = until(guest, lambda s: s["uptime_us"] > 6_000_000)
     assert stats["lwip"]["tcp_retransmits"] == 0
+
+
+@LONG
+@pytest.mark.parametrize("turn", [HALF, WHOLE])
+@pytest.mark.limit(1200)
+def test_the_stacks_clock_may_wrap_at_any_moment(boot, turn, figures):
+    """In the middle of a boot, of an idle time, or of a download."""
+    pauses = []
+    for k in range(50):
+        guest = boot(append=f"fault=clock:{turn - 20 * k}")
+        stats = until(guest, lambda s: s["uptime_us"] > 20_000 * k + 500_000)
+        pauses.append(max(stats["gap_max_us"]["tx"], stats["gap_max_us"]["rx"]) / 1e6)
+        named_alone(stats, "guest_late")
+        guest.close()
+    bar(figures, f"clock:{turn}", 1.0, pauses)
+
+
+@LONG
+@pytest.mark.parametrize("kind", ["assert", "null", "write", "exec", "stack", "smash"])
+@pytest.mark.limit(1200)
+def test_every_panic_under_load_ends_the_run_with_its_record(boot, kind, figures):
+    ends = []
+    for k in range(17):
+        guest = boot(append=f"fault=panic:{kind}@{300 + 50 * k}ms", healthy=False)
+        with contextlib.suppress(OSError, http.client.HTTPException, AssertionError):
+            while True:  # whatever it was at
+                download(guest)
+        assert guest.wait_exit(60) == qemu.STATUS_PANIC
+        [panic] = guest.find("panic")
+        assert guest.records[-1] is panic
+        ends.append(panic["t_us"] / 1e6 - (0.3 + 0.05 * k))
+    bar(figures, f"panic:{kind}", 1.0, ends)
 
 
 @pytest.mark.parametrize("packed", [pytest.param("off", marks=LONG), "on"])
