@@ -58,6 +58,22 @@ unsigned short netport_chksum(const void *data, int len);
 #define LWIP_ACD                 0
 #define LWIP_DHCP_DOES_ACD_CHECK 0
 
+/* Leases in seconds, 32 bits of them: lwIP's own minutes round a short one up to what is no longer
+ * ours, and 16 bits of seconds end after 18 hours. Renewals are at least a minute apart
+ * [RFC 2131, 4.4.5]. */
+#define DHCP_COARSE_TIMER_SECS 1
+#define DHCP_TIMEOUT_SIZE_T    u32_t
+#define DHCP_DEFINE_CUSTOM_TIMEOUTS
+#define DHCP_SECONDS(res, offered) ((res) = (offered) > 0 ? (offered) : 1)
+#define DHCP_SET_TIMEOUT_FROM_OFFERED_T0_LEASE(res, dhcp)                                          \
+    DHCP_SECONDS(res, (dhcp)->offered_t0_lease)
+#define DHCP_SET_TIMEOUT_FROM_OFFERED_T1_RENEW(res, dhcp)                                          \
+    DHCP_SECONDS(res, (dhcp)->offered_t1_renew)
+#define DHCP_SET_TIMEOUT_FROM_OFFERED_T2_REBIND(res, dhcp)                                         \
+    DHCP_SECONDS(res, (dhcp)->offered_t2_rebind)
+#define DHCP_NEXT_TIMEOUT_THRESHOLD          60
+#define DHCP_REQUEST_BACKOFF_SEQUENCE(tries) ((u16_t)(((tries) < 6 ? 1 << (tries) : 60) * 1000))
+
 /* A traffic source needs no fragments, and a reassembly buffer is memory that strangers hold. */
 #define IP_FRAG               0
 #define IP_REASSEMBLY         0

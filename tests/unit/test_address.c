@@ -138,7 +138,8 @@ static int dhcp_message(struct rig_frame *f)
 /* What the server offers. */
 static struct {
     uint8_t ip[4], mask[4];
-} lease = {{10, 0, 2, 15}, {255, 255, 255, 0}};
+    uint32_t seconds;
+} lease = {{10, 0, 2, 15}, {255, 255, 255, 0}, 3600};
 
 static void dhcp_reply(const struct rig_frame *request, uint8_t type)
 {
@@ -152,6 +153,8 @@ static void dhcp_reply(const struct rig_frame *request, uint8_t type)
     memcpy(m + 236, options, sizeof(options));
     m[236 + 6] = type;
     memcpy(m + 236 + sizeof(options) - 5, lease.mask, 4);
+    for (unsigned i = 0; i < 4; i++)
+        m[236 + 15 + i] = (uint8_t)(lease.seconds >> (24 - 8 * i));
     const uint32_t len = rig_build_udp(frame, false, 67, 68, m, sizeof(m));
     memcpy(frame + 30, "\xff\xff\xff\xff", 4);
     rig_fix_ip(frame);
@@ -199,6 +202,65 @@ static void dhcp_asks_again(void **state)
     assert_int_equal(dhcp_message(&f), 1);
 }
 
+static void take_lease(uint32_t seconds)
+{
+    struct rig_frame f;
+
+    lease.seconds = seconds;
+    rig.conf.net[0].ip_mode = CONF_IP_AUTO;
+    rig_start();
+    assert_int_equal(dhcp_message(&f), 1);
+    dhcp_reply(&f, 2);
+    rig_pump();
+    assert_int_equal(dhcp_message(&f), 3);
+    dhcp_reply(&f, 5);
+    rig_pump();
+    assert_string_equal(netport_ip(0), "10.0.2.15/24");
+    lease.seconds = 3600;
+}
+
+/* Of the server nothing is heard any more, although it is asked in time. */
+static void dhcp_lease_is_over(uint32_t seconds)
+{
+    struct rig_frame f;
+
+    take_lease(seconds);
+    rig_drop_frames();
+    rig_advance_ms(seconds * 1000 / 2 + 1000);
+    assert_int_equal(dhcp_message(&f), 3);
+    rig_advance_ms(seconds * 1000 / 2 - 2500);
+    assert_string_equal(netport_ip(0), "10.0.2.15/24");
+    rig_advance_ms(2600);
+    assert_string_equal(netport_ip(0), "");
+}
+
+static void dhcp_lease_of_seconds_is_over_in_time(void **state)
+{
+    (void)state;
+    dhcp_lease_is_over(10);
+}
+
+static void dhcp_lease_of_a_minute_is_over_in_time(void **state)
+{
+    (void)state;
+    dhcp_lease_is_over(89);
+}
+
+static void dhcp_lease_of_days_lasts_for_days(void **state)
+{
+    (void)state;
+    const uint32_t day = 24 * 3600;
+    struct rig_frame f;
+
+    take_lease(4 * day);
+    rig_drop_frames();
+    rig_advance_ms((2 * day - 10) * 1000ull);
+    assert_int_equal(dhcp_message(&f), -1);
+    rig_advance_ms(20000);
+    assert_int_equal(dhcp_message(&f), 3);
+    assert_string_equal(netport_ip(0), "10.0.2.15/24");
+}
+
 static void dhcp_lease_that_no_host_can_have_is_not_taken(void **state)
 {
     (void)state;
@@ -216,7 +278,7 @@ static void dhcp_lease_that_no_host_can_have_is_not_taken(void **state)
     rig_start();
     assert_int_equal(dhcp_message(&f), 1);
     for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        memcpy(&lease, &wrong[i], sizeof(lease));
+        memcpy(&lease, &wrong[i], sizeof(wrong[i]));
         dhcp_reply(&f, 2);
         rig_pump();
         assert_int_equal(dhcp_message(&f), -1);
@@ -226,7 +288,7 @@ static void dhcp_lease_that_no_host_can_have_is_not_taken(void **state)
 
     rig_advance_ms(2600); /* another server's is as good as ever, but its grant is looked at, too */
     assert_int_equal(dhcp_message(&f), 1);
-    memcpy(&lease, "\x0a\x00\x02\x0f\xff\xff\xff\x00", sizeof(lease));
+    memcpy(&lease, "\x0a\x00\x02\x0f\xff\xff\xff\x00", sizeof(wrong[0]));
     dhcp_reply(&f, 2);
     rig_pump();
     assert_int_equal(dhcp_message(&f), 3);
@@ -301,6 +363,9 @@ int main(void)
         ON_OWN(ipv6_address_of_somebody_else_is_an_error),
         ON_OWN(dhcp_takes_four_messages_and_no_time),
         ON_OWN(dhcp_asks_again),
+        ON_OWN(dhcp_lease_of_seconds_is_over_in_time),
+        ON_OWN(dhcp_lease_of_a_minute_is_over_in_time),
+        ON_OWN(dhcp_lease_of_days_lasts_for_days),
         ON_OWN(dhcp_lease_that_no_host_can_have_is_not_taken),
         ON_OWN(dhcp_on_a_tiny_mtu_is_an_error),
         ON_OWN(ipv6_alone_is_ready_after_duplicate_detection),
