@@ -290,6 +290,27 @@ static void a_device_that_never_lets_go_claims_nothing(void **state)
     assert_true(sim_line_claims <= claims + 1);
 }
 
+/* What we did meanwhile is no reason to hold somebody else's line open. */
+static void an_interrupt_of_somebody_else_is_not_claimed(void **state)
+{
+    unsigned claims;
+
+    (void)state;
+    nic = add_modern(3, false);
+    up_by("\"irq\":\"intx\"");
+    sleep_until_a_frame();
+    claims = sim_line_claims;
+    for (unsigned i = 0; i < 100; i++) {
+        assert_true(sim_rx(nic, frame, 60));
+        assert_int_equal(receive(), 1);
+        assert_int_equal(nic->isr, 0);
+        assert_true(vnet_may_sleep(vn));
+        sim_irqs[VECTOR]++;
+        vnet_awake(vn);
+    }
+    assert_int_equal(sim_line_claims, claims);
+}
+
 static void a_line_that_was_given_up_means_polling(void **state)
 {
     (void)state;
@@ -372,6 +393,7 @@ int main(void)
         E(a_shared_line_wakes_for_either),
         E(the_status_of_a_silent_device_is_not_read),
         E(a_device_that_never_lets_go_claims_nothing),
+        E(an_interrupt_of_somebody_else_is_not_claimed),
         E(a_line_that_was_given_up_means_polling),
         E(the_line_works_again_after_a_reset),
         E(a_function_that_is_gone_claims_nothing),

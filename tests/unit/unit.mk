@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # Unit tests: hosted programs with cmocka, AddressSanitizer and UBSan, made from the guest's own source.
-# Included by the top Makefile; `make -f tests/unit/unit.mk unit` works by itself too.
+# Included by the top Makefile, which lists the sources of the driver: `make unit`, `make build/unit/NAME`.
 #
 # To add a test program NAME (tests/unit/NAME.c): append it to UNIT_TESTS and list every source file it
 # is linked from in UNIT_SRC_NAME. Optional:
