@@ -59,7 +59,7 @@ UNIT_SIM    := $(addprefix tests/sim/sim_,pci.c nic.c modern.c legacy.c net.c ri
 
 # ---- the programs -------------------------------------------------------------------------------
 
-UNIT_TESTS += test_string test_text test_format test_console test_json test_record test_rand test_ipaddr test_conf
+UNIT_TESTS += test_string test_text test_format test_console test_json test_record test_rand test_ipaddr test_conf test_conf_keys
 UNIT_SRC_test_string  := tests/unit/test_string.c
 UNIT_SRC_test_text    := tests/unit/test_text.c kernel/text.c
 UNIT_SRC_test_format  := tests/unit/test_format.c kernel/format.c
@@ -70,7 +70,8 @@ UNIT_SRC_test_rand    := tests/unit/test_rand.c
 UNIT_SRC_test_ipaddr  := tests/unit/test_ipaddr.c kernel/ipaddr.c kernel/text.c
 UNIT_CONF             := kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/fault.c kernel/format.c \
                          kernel/ipaddr.c kernel/json.c kernel/record.c kernel/text.c
-UNIT_SRC_test_conf    := tests/unit/test_conf.c $(UNIT_CONF)
+UNIT_SRC_test_conf    := tests/unit/test_conf.c tests/unit/conf_reader.c $(UNIT_CONF)
+UNIT_SRC_test_conf_keys := tests/unit/test_conf_keys.c tests/unit/conf_reader.c $(UNIT_CONF)
 UNIT_TESTS += test_fault
 UNIT_SRC_test_fault   := tests/unit/test_fault.c $(UNIT_CONF)
 
