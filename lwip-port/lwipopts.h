@@ -64,14 +64,13 @@ unsigned short netport_chksum(const void *data, int len);
 #define DHCP_COARSE_TIMER_SECS 1
 #define DHCP_TIMEOUT_SIZE_T    u32_t
 #define DHCP_DEFINE_CUSTOM_TIMEOUTS
-#define DHCP_SECONDS(res, offered) ((res) = (offered) > 0 ? (offered) : 1)
-#define DHCP_SET_TIMEOUT_FROM_OFFERED_T0_LEASE(res, dhcp)                                          \
-    DHCP_SECONDS(res, (dhcp)->offered_t0_lease)
-#define DHCP_SET_TIMEOUT_FROM_OFFERED_T1_RENEW(res, dhcp)                                          \
-    DHCP_SECONDS(res, (dhcp)->offered_t1_renew)
+#define DHCP_TICKS(res, offered)                                                                   \
+    ((res) = (offered) > DHCP_COARSE_TIMER_SECS ? (offered) / DHCP_COARSE_TIMER_SECS : 1)
+#define DHCP_SET_TIMEOUT_FROM_OFFERED_T0_LEASE(res, dhcp) DHCP_TICKS(res, (dhcp)->offered_t0_lease)
+#define DHCP_SET_TIMEOUT_FROM_OFFERED_T1_RENEW(res, dhcp) DHCP_TICKS(res, (dhcp)->offered_t1_renew)
 #define DHCP_SET_TIMEOUT_FROM_OFFERED_T2_REBIND(res, dhcp)                                         \
-    DHCP_SECONDS(res, (dhcp)->offered_t2_rebind)
-#define DHCP_NEXT_TIMEOUT_THRESHOLD          60
+    DHCP_TICKS(res, (dhcp)->offered_t2_rebind)
+#define DHCP_NEXT_TIMEOUT_THRESHOLD          (60 / DHCP_COARSE_TIMER_SECS)
 #define DHCP_REQUEST_BACKOFF_SEQUENCE(tries) ((u16_t)(((tries) < 6 ? 1 << (tries) : 60) * 1000))
 
 /* A traffic source needs no fragments, and a reassembly buffer is memory that strangers hold. */
