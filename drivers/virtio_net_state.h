@@ -202,8 +202,7 @@ unsigned vnet_merge_poll(struct vnet *vn, struct netbuf **out, unsigned max);
 
 /* ---- virtio_net.c, virtio_net_up.c, virtio_net_stats.c ---- */
 
-/* Members of a queue's record: its size, where either side stands, how many buffers the device has.
- */
+/* Members of a record: a ring's size, where either side stands, what the device has. */
 void vnet_json_ring(const struct vnet *vn, const struct vnet_queue *q, struct json *j);
 
 /* Gives the device buffers until the receive ring is full. */
