@@ -159,14 +159,14 @@ $(foreach t,$(UNIT_WATCH),$(eval UNIT_SRC_$(t) += tests/unit/watch_rig.c))
 UNIT_SRC_test_vnet_features += kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/ipaddr.c kernel/text.c
 # The driver's pools at their bounds, in both profiles.
 UNIT_TESTS += test_ledger_driver test_ledger_driver_lean
-UNIT_SRC_test_ledger_driver         := tests/unit/test_ledger_driver.c $(UNIT_DRIVER) $(UNIT_SIM)
+UNIT_SRC_test_ledger_driver         := tests/unit/test_ledger_driver.c tests/unit/vnet_rig.c $(UNIT_DRIVER) $(UNIT_SIM)
 UNIT_SRC_test_ledger_driver_lean    := $(UNIT_SRC_test_ledger_driver)
 UNIT_CFLAGS_test_ledger_driver_lean := -DLEAN
 UNIT_SRC_test_pci        := tests/unit/test_pci.c drivers/pci.c $(UNIT_SIM)
 
 # Without $(UNIT_SIM): accesses to memory are events of the model there.
 UNIT_TESTS += test_ring_model
-UNIT_SRC_test_ring_model := tests/unit/test_ring_model.c drivers/virtqueue.c drivers/virtqueue_packed.c drivers/virtqueue_split.c
+UNIT_SRC_test_ring_model := tests/unit/test_ring_model.c tests/unit/ring_model.c drivers/virtqueue.c drivers/virtqueue_packed.c drivers/virtqueue_split.c
 
 $(foreach t,http http_place http_route http_slow,\
     $(eval $(call unit_on_rig,test_$(t),tests/unit/http_client.c $(UNIT_HTTP) $(UNIT_SERVICE))))
