@@ -4,15 +4,9 @@
  * is the full ring and what the stack can hold at once, the transmit pool is the ring. All of it is
  * used and no more is asked for; with one receive buffer less a frame is lost.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-#include <cmocka.h>
-#include "config.h"
-#include "sim.h"
 #include "virtio_net_state.h"
+#include "vnet_rig.h"
 
 static const struct kind {
     const char *name;
@@ -29,24 +23,15 @@ static const struct kind {
     {"merged", SIM_F_GUEST_CSUM | SIM_F_GUEST_TSO4 | SIM_F_GUEST_TSO6, 1024, 1500,
      CONFIG_RX_BIG > 0 ? CONFIG_BUF_BYTES_BIG : CONFIG_BUF_BYTES_STD},
 };
-#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-static struct sim_nic *nic;
-static struct vnet *vn;
-static struct netbuf *held[CONFIG_RX_RING];
-static const uint8_t frame[64];
+#define FRAME_BYTES 64
 
-static void up(const struct kind *kind)
+static void up_as(const struct kind *kind)
 {
-    static const struct vnet_options opt[CONFIG_NICS];
-
-    sim_power_on();
-    nic = sim_add_nic(3);
-    nic->offer |= kind->offer;
+    again();
     nic->mtu = kind->mtu;
     nic->q[SIM_RXQ].max = nic->q[SIM_TXQ].max = kind->ring;
-    assert_int_equal(vnet_probe(opt), 1);
-    vn = vnet_get(0);
+    up_with(kind->offer);
     assert_int_equal(vn->rx_bufs[0].cap, kind->buf_bytes);
 }
 
@@ -54,14 +39,13 @@ static void down(void)
 {
     sim_settled(nic);
     assert_true(vnet_check(vn));
-    sim_power_off();
 }
 
 static unsigned take(unsigned n)
 {
     unsigned got;
 
-    while ((got = vnet_rx_poll(vn, held + n, CONFIG_RX_BATCH)) > 0)
+    while ((got = vnet_rx_poll(vn, frames + n, CONFIG_RX_BATCH)) > 0)
         n += got;
     return n;
 }
@@ -73,9 +57,9 @@ static unsigned drive_rx(void)
     unsigned n = 0;
 
     for (unsigned i = 0; i < vn->rx_spares; i++) {
-        if (!sim_rx(nic, frame, sizeof(frame))) {
+        if (!sim_rx(nic, frame, FRAME_BYTES)) {
             n = take(n);
-            assert_true(sim_rx(nic, frame, sizeof(frame)));
+            assert_true(sim_rx(nic, frame, FRAME_BYTES));
         }
     }
     n = take(n);
@@ -87,14 +71,14 @@ static unsigned drive_rx(void)
 static void release(unsigned n)
 {
     while (n > 0)
-        vnet_rx_release(vn, held[--n]);
+        vnet_rx_release(vn, frames[--n]);
 }
 
 static void receive_buffers_reach_their_bound(void **state)
 {
     (void)state;
-    for (const struct kind *kind = kinds; kind < kinds + KINDS; kind++) {
-        up(kind);
+    for (const struct kind *kind = kinds; kind < kinds + COUNT(kinds); kind++) {
+        up_as(kind);
         const unsigned n = drive_rx();
 
         assert_int_equal(n, CONFIG_RX_BATCH); /* one NIC has memory for a whole batch */
@@ -110,8 +94,8 @@ static void receive_buffers_reach_their_bound(void **state)
 static void one_receive_buffer_less_loses_a_frame(void **state)
 {
     (void)state;
-    for (const struct kind *kind = kinds; kind < kinds + KINDS; kind++) {
-        up(kind);
+    for (const struct kind *kind = kinds; kind < kinds + COUNT(kinds); kind++) {
+        up_as(kind);
         struct netbuf *missing = netbuf_get(&vn->rx_pool);
         const unsigned n = drive_rx();
 
@@ -129,14 +113,14 @@ static void one_receive_buffer_less_loses_a_frame(void **state)
 static void transmit_buffers_reach_their_bound(void **state)
 {
     (void)state;
-    for (const struct kind *kind = kinds; kind < kinds + KINDS; kind++) {
+    for (const struct kind *kind = kinds; kind < kinds + COUNT(kinds); kind++) {
         struct netbuf *nb;
         unsigned n = 0;
 
-        up(kind);
+        up_as(kind);
         while ((nb = vnet_tx_get(vn, false)) != NULL) {
-            memset(netbuf_frame(nb), 0, sizeof(frame));
-            nb->len = sizeof(frame);
+            memcpy(netbuf_frame(nb), frame, FRAME_BYTES);
+            nb->len = FRAME_BYTES;
             assert_true(vnet_tx(vn, nb));
             n++;
         }
@@ -155,9 +139,9 @@ static void transmit_buffers_reach_their_bound(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(receive_buffers_reach_their_bound),
-        cmocka_unit_test(one_receive_buffer_less_loses_a_frame),
-        cmocka_unit_test(transmit_buffers_reach_their_bound),
+        T(receive_buffers_reach_their_bound),
+        T(one_receive_buffer_less_loses_a_frame),
+        T(transmit_buffers_reach_their_bound),
     };
 
     return cmocka_run_group_tests_name("ledger_driver", tests, NULL, NULL);
