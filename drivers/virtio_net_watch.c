@@ -235,7 +235,6 @@ static void received(struct vnet *vn, struct vnet_queue *q)
     } else if (vn->rx_due && kick_helped(w)) {
         vnet_stall_kick(vn, q);
     }
-    w->mark = q->completions;
     w->moved_ns = vn->now_ns;
     forget_tries(w);
 }
@@ -267,14 +266,21 @@ static void repair_reception(struct vnet *vn)
     }
 }
 
+/* What is dropped because it cannot be a frame is no reception: whoever waits waits on. */
 static void watch_reception(struct vnet *vn)
 {
-    if (vn->rx.completions != vn->rx.watch.mark) {
+    struct vnet_watch_queue *w = &vn->rx.watch;
+
+    if (vn->rx.completions != w->mark) {
+        w->mark = vn->rx.completions;
         note_heard(&vn->rx);
+    }
+    if (vn->rx.packets != w->frames) {
+        w->frames = vn->rx.packets;
         received(vn, &vn->rx);
         return;
     }
-    vn->rx.watch.look_ns = vn->now_ns;
+    w->look_ns = vn->now_ns;
     if (!vn->link)
         vnet_rx_probed(vn, false);
     else

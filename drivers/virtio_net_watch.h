@@ -42,7 +42,8 @@ struct vnet_watch_queue {
     uint32_t wish;       /* how it said so */
     struct vnet_stall stall;
 
-    /* Of receive: questions to the network since frames came. */
+    /* Of receive: frames at the last turn, and questions to the network since they came. */
+    uint64_t frames;
     unsigned probes;      /* since the last reset or report */
     uint64_t probe_ns;    /* not before this comes the next */
     uint64_t probe_pause; /* from one to the next, ns */

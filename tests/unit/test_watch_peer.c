@@ -47,6 +47,23 @@ static void network_that_answers_is_asked_now_and_then(void **state)
     nothing_was_said();
 }
 
+/* What the device delivers is nothing that could be an answer. */
+static void frames_that_are_none_are_silence(void **state)
+{
+    (void)state;
+    waits = true;
+    for (unsigned i = 0; i < 200; i++) {
+        assert_true(sim_rx(nic, frame, 5));
+        run_asking(100 * MS);
+    }
+    assert_in_range(stat_of("rx", "runt"), 198, 200); /* but for a reset just then */
+    assert_int_equal(nic->resets, 2);
+    stalls(VNET_PEER_SILENT, 1, 0);
+    assert_true(sim_rx(nic, frame, 60));
+    run_asking(50 * MS);
+    recoveries(VNET_DID_NOTHING, 1);
+}
+
 static void link_that_is_down_is_not_asked(void **state)
 {
     (void)state;
@@ -113,6 +130,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         P(silence_that_nobody_minds_is_none),
         P(network_that_answers_is_asked_now_and_then),
+        P(frames_that_are_none_are_silence),
         P(link_that_is_down_is_not_asked),
         P(silent_peer_costs_one_reset_and_is_named),
         P(reception_that_a_reset_helps_was_the_devices_fault),
