@@ -13,7 +13,7 @@ import re
 import threading
 import time
 
-from . import Error
+from . import Error, reader
 
 # Firmware moves its cursor and sets colours, also in front of the first record.
 _TERMINAL_CODES = re.compile(rb"\x1b\[[0-9;=?]*[A-Za-z]")
@@ -74,23 +74,12 @@ class Console:
     def close(self):
         """Ends the thread; the other side has gone or is of no interest any more."""
         self._released.set()
-        try:
-            self._sock.shutdown(2)
-        except OSError:
-            pass
-        self._thread.join(5)
-        self._sock.close()
+        reader.end(self._sock, self._thread)
 
     def _read(self):
         self._released.wait()
         pending = b""
-        while True:
-            try:
-                chunk = self._sock.recv(65536)
-            except OSError:
-                chunk = b""
-            if not chunk:
-                break
+        for chunk in reader.chunks(self._sock):
             self._log.write(chunk)
             *whole, pending = (pending + chunk).split(b"\n")
             if whole:

@@ -4,7 +4,7 @@
 import json
 import threading
 
-from . import Error
+from . import Error, reader
 
 
 class Qmp:
@@ -50,22 +50,11 @@ class Qmp:
         return answer["return"]
 
     def close(self):
-        try:
-            self._sock.shutdown(2)
-        except OSError:
-            pass
-        self._thread.join(5)
-        self._sock.close()
+        reader.end(self._sock, self._thread)
 
     def _read(self):
         pending = b""
-        while True:
-            try:
-                chunk = self._sock.recv(65536)
-            except OSError:
-                chunk = b""
-            if not chunk:
-                break
+        for chunk in reader.chunks(self._sock):
             *whole, pending = (pending + chunk).split(b"\n")
             with self._changed:
                 for line in whole:
