@@ -6,6 +6,7 @@
     net       the network of the test's own guests: a tap where possible, else QEMU's user network
     tap       the same, but the test is skipped where there are no taps
     log_dir   build/test/<test>/, kept: console.log, qemu.log, command of each guest
+    served_afterwards   each test of the file ends with good iperf3 clients that are served
     figures   a dictionary for what a test has measured: columns of the long run's table
 
 Those marked `long` are chosen by -m long. Their logs and their table (summary.py) are in build/test-long/.
@@ -26,6 +27,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tools"))
 
 from antifreeze import BUILD, Error, net as networks, qemu, world  # noqa: E402
+from iperf3_client import good_client, wait_idle  # noqa: E402
 from summary import Summary  # noqa: E402
 
 STRICT = "check=panic"  # a lost buffer ends the guest at once, unless the test says otherwise
@@ -221,3 +223,10 @@ def guest(request, _shared):
         raise
     if getattr(request.node, "failed", False):
         _shared.drop()  # the next test is not to suffer for this one
+
+
+@pytest.fixture
+def served_afterwards(guest):
+    yield
+    good_client(guest)
+    wait_idle(guest)

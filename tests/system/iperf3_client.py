@@ -14,10 +14,14 @@ import socket
 import struct
 import time
 
+import pytest
+
 TEST_START, TEST_RUNNING, TEST_END = 1, 2, 4
 PARAM_EXCHANGE, CREATE_STREAMS, SERVER_TERMINATE, CLIENT_TERMINATE = 9, 10, 11, 12
 EXCHANGE_RESULTS, DISPLAY_RESULTS, DONE = 13, 14, 16
 ACCESS_DENIED, SERVER_ERROR = 0xFF, 0xFE
+
+BAD_PARAMS, BAD_RESULTS, BAD_MESSAGE = 114, 117, 110
 
 HELLO, REPLY = b"9876", b"6789"
 
@@ -185,3 +189,23 @@ class Client:
 def datagram(number, size=1400, wide=False, seconds=0, microseconds=0):
     head = struct.pack("!IIQ" if wide else "!III", seconds, microseconds, number)
     return head + bytes(size - len(head))
+
+
+def good_client(guest):
+    """A whole short test, both protocols."""
+    with Client(guest) as client:
+        client.begin()
+        client.streams[0].sendall(bytes(100_000))
+        assert client.end()["streams"][0]["id"] == 1
+    with Client(guest) as client:
+        client.begin(udp=True)
+        client.streams[0].send(datagram(1))
+        client.end()
+
+
+def refused_with(client, code):
+    """The server refuses the test with this code, and closes."""
+    with pytest.raises(Refused) as refusal:
+        client.expect(CREATE_STREAMS)
+    assert refusal.value.code == code
+    assert client.closed()

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a client must not be able to do to the guest's iperf3 server. After each of these the next good
-client is served, and everything is given back."""
+"""What a client must not be able to do to the guest's iperf3 server: before its parameters, with streams, while
+a test runs and after it. After each of these the next good client is served, and everything is given back."""
 
-import json
 import socket
 import struct
 import time
@@ -10,49 +9,23 @@ import time
 import pytest
 from iperf3_client import (
     ACCESS_DENIED,
+    BAD_MESSAGE,
+    BAD_RESULTS,
     CLIENT_TERMINATE,
     CREATE_STREAMS,
     DISPLAY_RESULTS,
     DONE,
-    HELLO,
     PARAM_EXCHANGE,
-    REPLY,
     SERVER_ERROR,
     TEST_END,
     Client,
     Refused,
     cookie,
     datagram,
-    wait_idle,
+    good_client,
 )
 
-BAD_PARAMS, BAD_RESULTS, BAD_MESSAGE = 114, 117, 110
-
-
-def good_client(guest):
-    """A whole short test, both protocols."""
-    with Client(guest) as client:
-        client.begin()
-        client.streams[0].sendall(bytes(100_000))
-        assert client.end()["streams"][0]["id"] == 1
-    with Client(guest) as client:
-        client.begin(udp=True)
-        client.streams[0].send(datagram(1))
-        client.end()
-
-
-@pytest.fixture(autouse=True)
-def served_afterwards(guest):
-    yield
-    good_client(guest)
-    wait_idle(guest)
-
-
-def refused_with(client, code):
-    with pytest.raises(Refused) as refusal:
-        client.expect(CREATE_STREAMS)
-    assert refusal.value.code == code
-    assert client.closed()
+pytestmark = pytest.mark.usefixtures("served_afterwards")
 
 
 # ---- before the parameters ----------------------------------------------------------------------
@@ -109,132 +82,6 @@ def test_a_ninth_client_is_told_busy(guest):
         client.close()
 
 
-# ---- parameters ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"{",
-        b"}",
-        b"[]",
-        b"{}}",
-        b"{]",
-        b"null",
-        b"\0\0\0\0",
-        b'"',
-        b'{"time"}',
-        b'{"time":}',
-        b'{"time":1 "len":2}',
-        b'{"time":tru}',
-        b'{"time":"1"}',
-        b'{"time":1e}',
-        b'{"time":-1}',
-        b'{"parallel":"many"}',
-        b'{"parallel":1,"bandwidth":-5}',
-        b'{"x":"\\ud8"}',
-        b'{"x":"\xff',
-        b"\xff" * 1000,
-        b"[" * 8000,
-        b'{"a":' * 1500,
-        b'{"time":1}' + b"x",
-    ],
-    ids=lambda text: repr(text[:16]),
-)
-def test_bad_parameters_are_refused(guest, text):
-    with Client(guest) as client:
-        client.params(text)
-        with pytest.raises(Refused) as refusal:
-            client.expect(CREATE_STREAMS)
-        assert refusal.value.code in (BAD_PARAMS, 5)
-        assert client.closed()
-
-
-@pytest.mark.parametrize(
-    "settings, code",
-    [
-        ({"parallel": 0}, 6),
-        ({"parallel": 129}, 6),
-        ({"parallel": 200}, 6),
-        ({"parallel": 10**9}, 6),
-        ({"parallel": -1}, 6),
-        ({"parallel": 2**64 - 1}, 6),
-        ({"parallel": 10**400}, 6),
-        ({"len": 0}, 7),
-        ({"len": -1}, 7),
-        ({"len": 2**63}, 7),
-        ({"udp": True, "len": 15}, 20),
-        ({"udp": True, "len": 65508}, 20),
-        ({"udp": True, "len": 0}, 7),
-        ({"time": -1}, 5),
-        ({"time": 2**62}, 5),
-        ({"omit": -1}, 12),
-        ({"omit": 2**40}, 12),
-        ({"sctp": True}, 18),
-        ({"num": -1}, BAD_PARAMS),
-        ({"bandwidth": -1}, BAD_PARAMS),
-        ({"TOS": 256}, BAD_PARAMS),
-    ],
-    ids=lambda value: str(value)[:40],
-)
-def test_parameters_out_of_range_are_refused_with_their_code(guest, settings, code):
-    with Client(guest) as client:
-        client.params(**settings)
-        refused_with(client, code)
-
-
-@pytest.mark.parametrize("length", [0, 8193, 1 << 30, 0xFFFFFFFF])
-def test_announced_length_out_of_bounds_is_refused_at_once(guest, length):
-    with Client(guest) as client:
-        client.expect(PARAM_EXCHANGE)
-        client.control.sendall(struct.pack("!I", length))
-        refused_with(client, BAD_PARAMS)
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {},
-        {"tcp": True},
-        {"time": 1.0, "len": 1e3, "parallel": 1e0},
-        {"TIME": 1, "Len": 1000},
-        {"time": 1, "unknown": {"deep": [{"deeper": ["x", None, True, {}]}]}},
-        {"bandwidth": 2**62, "reverse": True},
-        {"bandwidth": 1, "reverse": True},
-        {"time": 10**9, "omit": 10**9},
-        {"pacing_timer": -1, "MSS": -1, "window": 2**70, "flowlabel": "x", "congestion": 17},
-        {"authtoken": "x" * 5000},
-        {"a": [{}] * 2000},
-    ],
-    ids=lambda value: str(value)[:40],
-)
-def test_odd_parameters_are_taken(guest, settings):
-    with Client(guest) as client:
-        client.params(json.dumps(settings).encode())
-        client.open_streams()
-        client.started()
-        client.end()
-
-
-def test_json_byte_by_byte(guest):
-    with Client(guest) as client:
-        client.expect(PARAM_EXCHANGE)
-        text = b' { "tcp" : true , "time" : 1 , "len" : 1400 } \n'
-        for byte in struct.pack("!I", len(text)) + text:
-            client.control.sendall(bytes([byte]))
-        client.settings = {"parallel": 1}
-        client.open_streams()
-        client.started()
-        client.end()
-
-
-def test_parameters_that_never_end(guest):
-    with Client(guest) as client:
-        client.expect(PARAM_EXCHANGE)
-        client.control.sendall(struct.pack("!I", 4000) + b'{"a":')
-        assert client.closed()  # after ten seconds of silence
-
-
 # ---- streams ------------------------------------------------------------------------------------
 
 
@@ -289,108 +136,6 @@ def test_data_behind_the_cookie_counts_as_data(guest):
         client.started()
         sock.sendall(bytes(1000))
         client.end()
-
-
-# ---- UDP ----------------------------------------------------------------------------------------
-
-
-def test_doubled_hello_is_answered_again_and_not_counted(guest):
-    with Client(guest) as client:
-        client.params(udp=True, parallel=2)
-        client.expect(CREATE_STREAMS)
-        first = client.open_stream()
-        first.send(HELLO)
-        assert first.recv(100) == REPLY
-        client.open_stream()
-        client.started()
-        first.send(HELLO)
-        assert first.recv(100) == REPLY
-        for n in range(1, 11):
-            first.send(datagram(n))
-        time.sleep(0.3)
-        row = client.end()["streams"][0]
-        assert (row["packets"], row["errors"], row["bytes"]) == (10, 0, 14000)
-
-
-def test_lost_reply_is_made_up_for_by_a_second_hello(guest):
-    with Client(guest) as client:
-        client.params(udp=True)
-        client.expect(CREATE_STREAMS)
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.settimeout(10)
-        sock.connect(client.address)
-        sock.send(HELLO)
-        assert sock.recv(100) == REPLY  # pretend that it was lost
-        sock.send(HELLO)
-        assert sock.recv(100) == REPLY
-        client.streams.append(sock)
-        client.started()
-        client.end()
-
-
-def test_hello_of_an_older_client_is_answered(guest):
-    with Client(guest) as client:
-        client.params(udp=True)
-        client.expect(CREATE_STREAMS)
-        client.open_stream(hello=struct.pack("<I", 123456789))
-        client.started()
-        client.end()
-
-
-def test_two_udp_clients_of_one_address_are_kept_apart(guest):
-    """The second one is asked for its streams when the first one's are there."""
-    with Client(guest) as first, Client(guest) as second:
-        first.params(udp=True)
-        first.expect(CREATE_STREAMS)
-        second.params(udp=True, parallel=2)
-        second.control.settimeout(1)
-        with pytest.raises(TimeoutError):
-            second.expect(CREATE_STREAMS)
-        second.control.settimeout(20)
-        first.open_stream()
-        first.started()
-        second.open_streams()
-        second.started()
-        first.streams[0].send(datagram(1, 500))
-        second.streams[1].send(datagram(1, 600))
-        time.sleep(0.3)
-        assert [row["bytes"] for row in first.end()["streams"]] == [500]
-        assert [row["bytes"] for row in second.end()["streams"]] == [0, 600]
-
-
-def test_stray_datagrams_are_dropped_and_counted(guest):
-    before = guest.stats()["services"]["iperf3"]["stray_datagrams"]
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.connect(guest.address("iperf3"))
-        for data in (HELLO, b"", b"x", datagram(1), bytes(1472 if guest.net.kind == "tap" else 1400)):
-            sock.send(data)
-        end = time.monotonic() + 5
-        while guest.stats()["services"]["iperf3"]["stray_datagrams"] < before + 5:
-            assert time.monotonic() < end
-
-
-@pytest.mark.parametrize("wide", [False, True])
-def test_packet_numbers_may_be_anything(guest, wide):
-    numbers = [5, 1, 2**31, 2**32 - 1, 0, 7] + ([2**63, 2**64 - 1, 2**40] if wide else [])
-    with Client(guest) as client:
-        client.begin(udp=True, **({"udp_counters_64bit": 1} if wide else {}))
-        for number in numbers:
-            client.streams[0].send(datagram(number, wide=wide, seconds=2**32 - 1, microseconds=2**32 - 1))
-        for short in (b"", b"x" * 11, b"y" * 3, b"z" * 5):
-            client.streams[0].send(short)
-        time.sleep(0.3)
-        row = client.end()["streams"][0]
-        assert row["bytes"] == 1400 * len(numbers)
-
-
-def test_losses_and_order_are_counted_as_the_original_does(guest):
-    with Client(guest) as client:
-        client.begin(udp=True)
-        for n in (1, 2, 5, 4, 4, 9):  # 3 is lost; 4 late, 4 twice; 6, 7, 8 lost
-            client.streams[0].send(datagram(n))
-        time.sleep(0.3)
-        row = client.end()["streams"][0]
-        assert (row["packets"], row["errors"]) == (9, 3)
 
 
 # ---- during and after the test ------------------------------------------------------------------
