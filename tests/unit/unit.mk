@@ -126,6 +126,7 @@ $(eval $(call unit_on_rig,test_admission,$(UNIT_APPS)))$(eval $(call unit_lean,t
 $(foreach t,echo small,$(eval $(call unit_on_rig,test_$(t),tests/unit/small_client.c $(UNIT_SMALL) $(UNIT_SERVICE))))
 $(eval $(call unit_on_rig,test_refused,$(UNIT_SERVICE)))
 
+DRIVER_SRC  ?= $(wildcard drivers/*.c)
 UNIT_DRIVER := $(filter-out drivers/fw_cfg.c,$(DRIVER_SRC)) kernel/fault.c
 UNIT_TESTS += test_netbuf test_pci
 UNIT_SRC_test_netbuf    := tests/unit/test_netbuf.c drivers/netbuf.c $(UNIT_SIM)
