@@ -330,6 +330,7 @@ void vnet_heartbeat(struct vnet *vn, uint64_t now_ns)
     vn->beat_ns = now_ns;
     vnet_refresh(vn); /* an interrupt for it may be lost as well */
     if (vn->up == VNET_UP) {
+        vnet_irq_retry(vn);
         beat(vn, &vn->rx, VIRTIO_NET_RXQ);
         beat(vn, &vn->tx, VIRTIO_NET_TXQ);
     }

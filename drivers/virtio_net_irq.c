@@ -14,10 +14,16 @@
 #include <stddef.h>
 #include "console.h"
 #include "irq.h"
+#include "time.h"
 #include "virtio_net_state.h"
 
 #define ISR_CONFIG 0x2u
 #define ISR_GONE   0xffu /* what a function that is no longer there reads as */
+
+/* A line that was given up is tried again after the first time, and after twice as long each time
+ * it has to be given up anew, up to the second. */
+#define LINE_PAUSE_NS     (10 * NS_PER_S)
+#define LINE_PAUSE_MAX_NS (3600 * NS_PER_S)
 
 /* Table entries of the receive queue, the transmit queue and the configuration; the number of
  * vectors that takes is the row's. */
@@ -122,7 +128,22 @@ static void give_line_up(struct vnet *vn)
     pci_intx(&vn->vpci.pci, false);
     use(vn, VNET_IRQ_POLL, 0, 0, 0, 0);
     vn->line_lost = true;
-    kprintf("%s: interrupt line %u does not fall silent; polling from now on", vn->name, vn->line);
+    vn->line_lost_ns = vn->now_ns;
+    vn->line_pause_ns = vn->line_pause_ns == 0 ? LINE_PAUSE_NS : 2 * vn->line_pause_ns;
+    if (vn->line_pause_ns > LINE_PAUSE_MAX_NS)
+        vn->line_pause_ns = LINE_PAUSE_MAX_NS;
+    kprintf("%s: interrupt line %u does not fall silent; polling for the next %u s", vn->name,
+            vn->line, (unsigned)(vn->line_pause_ns / NS_PER_S));
+}
+
+void vnet_irq_retry(struct vnet *vn)
+{
+    if (!vn->line_lost || vn->now_ns - vn->line_lost_ns < vn->line_pause_ns)
+        return;
+    vn->line_lost = false;
+    irq_line_retry(vn->line);
+    if (vn->irq == VNET_IRQ_POLL)
+        assign_line(vn);
 }
 
 bool vnet_irq_allow(struct vnet *vn)

@@ -99,7 +99,9 @@ struct vnet {
     uint8_t msix_vector[VNET_VECTORS]; /* CPU vectors of MSI-X table entries, allocated at probe */
     uint16_t msix_n;                   /* of these: what the device takes */
     uint8_t line;                      /* of the PIC, where irq is INTX */
-    bool line_lost;                    /* it was given up */
+    bool line_lost;                    /* it was given up, */
+    uint64_t line_lost_ns;             /* last then, */
+    uint64_t line_pause_ns;            /* for so long; 0: it never was */
     uint64_t line_mark;                /* its count when the interrupt status was last read */
     uint64_t line_done;                /* what had been done by then */
     uint64_t link_changes;
@@ -245,6 +247,9 @@ bool vnet_irq_again(struct vnet *vn, uint16_t index);
 /* Before sleep: lets the line interrupt, where that is the way. False: it was given up just now,
  * look again. */
 bool vnet_irq_allow(struct vnet *vn);
+
+/* Now and then: a line that was given up is tried again. */
+void vnet_irq_retry(struct vnet *vn);
 
 /* After sleep: if the line interrupted, asks the device whether it was it, which makes it let go.
  */

@@ -95,6 +95,12 @@ bool irq_line_allow(uint8_t line)
     return true;
 }
 
+void irq_line_retry(uint8_t line)
+{
+    ASSERT(line < PIC_LINES && lines[line].open);
+    lines[line].unclaimed = 0;
+}
+
 void irq_line_claim(uint8_t line)
 {
     ASSERT(line < PIC_LINES && lines[line].open);

@@ -24,6 +24,9 @@ uint8_t irq_line_open(uint8_t line);
  * interrupts in a row were nobody's; look without being told from now on. */
 bool irq_line_allow(uint8_t line);
 
+/* A line that was given up gets another chance: those responsible may have let go of it. */
+void irq_line_retry(uint8_t line);
+
 /* The last interrupt by this line was somebody's, and had a reason. */
 void irq_line_claim(uint8_t line);
 

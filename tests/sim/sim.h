@@ -72,7 +72,7 @@ extern unsigned sim_vectors_left; /* CPU vectors that irq_vector_alloc() still h
 extern uint64_t sim_irqs[256];    /* taken, by CPU vector */
 extern bool sim_mmio_map_fails;
 extern bool sim_line_given_up; /* irq_line_allow() refuses */
-extern unsigned sim_line_claims;
+extern unsigned sim_line_claims, sim_line_retries;
 
 /* A line of the interrupt controller, as kernel/irq.c has it: it interrupts once while it is
  * allowed to and any function holds it, then it is closed. To be called when something may have

@@ -97,6 +97,12 @@ bool irq_line_allow(uint8_t line)
     return true;
 }
 
+void irq_line_retry(uint8_t line)
+{
+    (void)line;
+    sim_line_retries++;
+}
+
 void irq_line_claim(uint8_t line)
 {
     (void)line;

@@ -37,7 +37,7 @@ struct mapping {
 uint64_t sim_now_ns;
 bool sim_collect, sim_mmio_map_fails;
 bool sim_line_given_up;
-unsigned sim_line_claims;
+unsigned sim_line_claims, sim_line_retries;
 char sim_violation[256];
 unsigned sim_pci_accesses, sim_vectors_left;
 uint64_t sim_irqs[256];
@@ -88,7 +88,7 @@ void sim_power_on(void)
     address = 0;
     sim_now_ns = 1000000;
     sim_collect = sim_mmio_map_fails = sim_line_given_up = false;
-    sim_line_claims = 0;
+    sim_line_claims = sim_line_retries = 0;
     sim_violation[0] = '\0';
     sim_pci_accesses = 0;
     sim_vectors_left = 32;

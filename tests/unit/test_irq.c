@@ -268,6 +268,9 @@ static void a_line_that_nobody_claims_is_given_up(void **state)
     irq_line_claim(11); /* too late */
     assert_false(irq_line_allow(11));
     assert_false(look());
+    for (irq_line_retry(11), taken = 0; irq_line_allow(11) && taken < 1000; taken++)
+        assert_true(look());
+    assert_int_equal(taken, 64);     /* the same once more */
     assert_true(irq_line_allow(10)); /* others go on */
     high = 1u << 10;
     assert_true(look());

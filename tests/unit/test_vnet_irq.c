@@ -334,6 +334,33 @@ static void a_line_that_was_given_up_means_polling(void **state)
     assert_true(vnet_sleep_max_ns(vn) <= MS);
 }
 
+static void a_line_that_was_given_up_is_tried_again_ever_less_often(void **state)
+{
+    unsigned tries = sim_line_retries;
+    uint64_t last_ns, pause = 10;
+
+    (void)state;
+    nic = add_modern(3, false);
+    up_by("\"irq\":\"intx\"");
+    sim_line_given_up = true;
+    assert_false(vnet_may_sleep(vn));
+    last_ns = sim_now_ns;
+    for (unsigned i = 0; i < 15; i++) {
+        while (sim_line_retries == tries)
+            turn(100 * MS);
+        tries++;
+        assert_in_range((sim_now_ns - last_ns) / (100 * MS), 10 * pause - 1, 10 * pause + 2);
+        last_ns = sim_now_ns;
+        assert_false(vnet_may_sleep(vn)); /* as bad as before */
+        pause = pause < 1800 ? 2 * pause : 3600;
+    }
+    sim_line_given_up = false;
+    while (sim_line_retries == tries)
+        turn(100 * MS);
+    assert_true(vnet_sleep_max_ns(vn) > MS);
+    sleep_until_a_frame();
+}
+
 static void the_line_works_again_after_a_reset(void **state)
 {
     (void)state;
@@ -395,6 +422,7 @@ int main(void)
         E(a_device_that_never_lets_go_claims_nothing),
         E(an_interrupt_of_somebody_else_is_not_claimed),
         E(a_line_that_was_given_up_means_polling),
+        E(a_line_that_was_given_up_is_tried_again_ever_less_often),
         E(the_line_works_again_after_a_reset),
         E(a_function_that_is_gone_claims_nothing),
         E(a_function_that_is_gone_leaves_the_line_to_others),
