@@ -149,7 +149,7 @@ $(B)/antifreeze.elf: $(B)/antifreeze.sym.elf
 	$(Q)test $$(stat -c %s $@) -lt 1048576 || { echo "$@ is 1 MiB or more" >&2; false; }
 
 # The UEFI application: a shared library with the kernel's file inside, turned into a PE by objcopy.
-EFI_OBJ    := $(B)/obj/uefi/uefi.o $(B)/obj/uefi/kernel.o
+EFI_OBJ    := $(B)/obj/uefi/uefi.o $(B)/obj/uefi/uefi_info.o $(B)/obj/uefi/kernel.o
 EFI_LDS    := /usr/lib/elf_x86_64_efi.lds
 EFI_CRT    := /usr/lib/crt0-efi-x86_64.o
 EFI_LIB    := /usr/lib/libgnuefi.a
@@ -157,7 +157,7 @@ EFI_CFLAGS := -std=c11 -ffreestanding -O2 -fpic -fshort-wchar -mno-red-zone -mge
               -fno-stack-protector -maccumulate-outgoing-args -DGNU_EFI_USE_MS_ABI -MD -MP \
               -iquote kernel -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 $(WARN)
 
-$(B)/obj/uefi/uefi.o: boot/uefi.c Makefile | deps
+$(B)/obj/uefi/%.o: boot/%.c Makefile | deps
 	@mkdir -p $(@D)
 	@echo "  CC    $@"
 	$(Q)$(CC) $(EFI_CFLAGS) -c $< -o $@
@@ -212,7 +212,7 @@ help: ## this list
 clean: ## remove what was built; the fetched lwIP package stays in build/cache
 	$(Q)for f in $(BUILD)/*; do [ "$$f" = $(BUILD)/cache ] || rm -rf "$$f"; done
 
--include $(OBJ:.o=.d) $(B)/obj/uefi/uefi.d
+-include $(OBJ:.o=.d) $(EFI_OBJ:.o=.d)
 -include tests/unit/unit.mk
 -include tests/fuzz/fuzz.mk
 -include tests/bench/bench.mk

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The UEFI application: collects what the firmware knows into a struct boot_info, puts the kernel
+ * The UEFI application: has a struct boot_info filled with what the firmware knows, puts the kernel
  * into memory, leaves the firmware and jumps.
  *
  * The kernel is an ELF file embedded in this one. Its image goes to pages of the firmware's choice,
@@ -11,6 +11,7 @@
 #include <efi.h>
 #include <elf.h>
 #include "boot_info.h"
+#include "uefi.h"
 
 #define PAGE         4096ull
 #define BLOCK        0x200000ull
@@ -18,7 +19,6 @@
 #define PTE_BLOCK    0x83ull /* the same, 2 MiB */
 #define PTE_ADDR     0x000ffffffffff000ull
 #define CR4_LA57     (1ull << 12)
-#define PATH_CHARS   256
 #define EXIT_TRIES   8
 
 #define COM1         0x3f8
@@ -44,14 +44,10 @@ struct memory_map {
 
 extern const UINT8 kernel_elf[], kernel_elf_end[];
 
-static EFI_SYSTEM_TABLE *st;
-static EFI_BOOT_SERVICES *bs;
+EFI_SYSTEM_TABLE *uefi_st;
+EFI_BOOT_SERVICES *uefi_bs;
 
 static EFI_GUID guid_loaded_image = EFI_LOADED_IMAGE_PROTOCOL_GUID;
-static EFI_GUID guid_file_system = EFI_SIMPLE_FILE_SYSTEM_PROTOCOL_GUID;
-static EFI_GUID guid_gop = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
-static const EFI_GUID guid_acpi20 = ACPI_20_TABLE_GUID;
-static const EFI_GUID guid_acpi10 = ACPI_TABLE_GUID;
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
 
@@ -83,9 +79,9 @@ static void serial(const CHAR16 *text)
  * end with FAIL; else the firmware goes on with what it would boot next. */
 static EFI_STATUS fail(const CHAR16 *why, EFI_STATUS status)
 {
-    st->ConOut->OutputString(st->ConOut, (CHAR16 *)L"Antifreeze: ");
-    st->ConOut->OutputString(st->ConOut, (CHAR16 *)why);
-    st->ConOut->OutputString(st->ConOut, (CHAR16 *)L"\r\n");
+    uefi_st->ConOut->OutputString(uefi_st->ConOut, (CHAR16 *)L"Antifreeze: ");
+    uefi_st->ConOut->OutputString(uefi_st->ConOut, (CHAR16 *)why);
+    uefi_st->ConOut->OutputString(uefi_st->ConOut, (CHAR16 *)L"\r\n");
     serial(L"\r\n{\"event\":\"error\",\"t_us\":0,\"message\":\"");
     serial(why);
     serial(L"\"}\r\n");
@@ -114,163 +110,9 @@ static EFI_STATUS fail_mib(const CHAR16 *why, UINT64 bytes, EFI_STATUS status)
     return fail(text, status);
 }
 
-static void copy(void *to, const void *from, UINTN n)
+void uefi_copy(void *to, const void *from, UINTN n)
 {
-    bs->CopyMem(to, (void *)from, n);
-}
-
-static BOOLEAN guid_equal(const EFI_GUID *a, const EFI_GUID *b)
-{
-    const UINT64 *x = (const UINT64 *)a, *y = (const UINT64 *)b;
-
-    return x[0] == y[0] && x[1] == y[1];
-}
-
-/* ---- what the firmware knows ----------------------------------------------------------------- */
-
-static UINT64 find_rsdp(void)
-{
-    UINT64 rsdp = 0;
-
-    for (UINTN i = 0; i < st->NumberOfTableEntries; i++) {
-        const EFI_CONFIGURATION_TABLE *t = &st->ConfigurationTable[i];
-        if (guid_equal(&t->VendorGuid, &guid_acpi20))
-            return (UINT64)t->VendorTable;
-        if (guid_equal(&t->VendorGuid, &guid_acpi10))
-            rsdp = (UINT64)t->VendorTable;
-    }
-    return rsdp;
-}
-
-/* The mode that the firmware chose; none if its pixels cannot be written to directly. */
-static void find_framebuffer(struct boot_framebuffer *fb)
-{
-    EFI_GRAPHICS_OUTPUT_PROTOCOL *gop;
-    const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *mode;
-
-    if (EFI_ERROR(bs->LocateProtocol(&guid_gop, NULL, (VOID **)&gop)) || gop->Mode == NULL)
-        return;
-    mode = gop->Mode->Info;
-    if (mode->PixelFormat != PixelRedGreenBlueReserved8BitPerColor &&
-        mode->PixelFormat != PixelBlueGreenRedReserved8BitPerColor)
-        return;
-    fb->base = gop->Mode->FrameBufferBase;
-    fb->width = mode->HorizontalResolution;
-    fb->height = mode->VerticalResolution;
-    fb->pitch = mode->PixelsPerScanLine * 4;
-    fb->is_rgb = mode->PixelFormat == PixelRedGreenBlueReserved8BitPerColor;
-}
-
-/* Length of the program's name in front of a command line, as shells put it there; 0 = there is
- * none. The name ends in ".efi", in whatever case and perhaps within quotes; no key of ours does.
- */
-static UINTN program_name(const char *s)
-{
-    const char *end = s;
-    char stop = ' ';
-
-    if (*s == '"') {
-        stop = '"';
-        end++;
-    }
-    while (*end != 0 && *end != stop)
-        end++;
-    if (end - s < 4 || end[-4] != '.' || (end[-3] | 0x20) != 'e' || (end[-2] | 0x20) != 'f' ||
-        (end[-1] | 0x20) != 'i')
-        return 0;
-    return (UINTN)(end - s) + (stop == '"' && *end == '"');
-}
-
-/* Load options are UTF-16 by custom only; some firmware puts binary data there. Without a '=' and
- * with anything but ASCII in it, it is not a command line. What is one but has such characters
- * keeps a '?' for each, and the parser refuses it. */
-static void read_load_options(const EFI_LOADED_IMAGE *li, struct boot_info *info)
-{
-    const CHAR16 *s = li->LoadOptions;
-    UINTN chars = s != NULL ? li->LoadOptionsSize / sizeof(*s) : 0;
-    BOOLEAN ascii = TRUE, assigns = FALSE;
-    UINTN n = 0, skip;
-
-    while (n < chars && s[n] != 0) {
-        if (s[n] > '~' || (s[n] < ' ' && s[n] != '\t' && s[n] != '\r' && s[n] != '\n'))
-            ascii = FALSE;
-        if (s[n] == '=')
-            assigns = TRUE;
-        n++;
-    }
-    if (!ascii && !assigns)
-        return;
-    info->cmdline_truncated = n > BOOT_TEXT_MAX - 1;
-    if (n > BOOT_TEXT_MAX - 1)
-        n = BOOT_TEXT_MAX - 1;
-    for (UINTN i = 0; i < n; i++)
-        info->cmdline[i] = (char)(s[i] <= '~' ? s[i] : '?');
-    skip = program_name(info->cmdline);
-    while (info->cmdline[skip] == ' ')
-        skip++;
-    copy(info->cmdline, info->cmdline + skip, BOOT_TEXT_MAX - skip);
-}
-
-/* The folder of this application as a path, '\' at its end; "\" if the firmware does not say. */
-static UINTN application_folder(const EFI_LOADED_IMAGE *li, CHAR16 path[PATH_CHARS])
-{
-    const EFI_DEVICE_PATH *dp = li->FilePath;
-    UINTN n = 0, folder = 0;
-
-    path[n++] = '\\';
-    for (; dp != NULL && !IsDevicePathEndType(dp); dp = NextDevicePathNode(dp)) {
-        const CHAR16 *name = ((const FILEPATH_DEVICE_PATH *)dp)->PathName;
-        UINTN chars = (DevicePathNodeLength(dp) - sizeof(*dp)) / sizeof(*name);
-        if (DevicePathType(dp) != MEDIA_DEVICE_PATH || DevicePathSubType(dp) != MEDIA_FILEPATH_DP)
-            continue;
-        if (n > 1 && path[n - 1] != '\\' && n < PATH_CHARS)
-            path[n++] = '\\';
-        for (UINTN i = 0; i < chars && name[i] != 0 && n < PATH_CHARS; i++)
-            if (name[i] != '\\' || path[n - 1] != '\\')
-                path[n++] = name[i];
-    }
-    for (UINTN i = 0; i < n; i++)
-        if (path[i] == '\\')
-            folder = i + 1;
-    return folder;
-}
-
-/* Opens folder + "antifreeze.conf"; the folder is the first n characters of path. */
-static EFI_FILE *open_conf(EFI_FILE *root, CHAR16 path[PATH_CHARS], UINTN n)
-{
-    static const CHAR16 name[] = L"antifreeze.conf";
-    EFI_FILE *file;
-
-    if (n + sizeof(name) / sizeof(name[0]) > PATH_CHARS)
-        return NULL;
-    copy(path + n, name, sizeof(name));
-    if (EFI_ERROR(root->Open(root, &file, path, EFI_FILE_MODE_READ, 0)))
-        return NULL;
-    return file;
-}
-
-static void read_conf(const EFI_LOADED_IMAGE *li, struct boot_info *info)
-{
-    EFI_FILE_IO_INTERFACE *fs;
-    EFI_FILE *root, *file;
-    CHAR16 path[PATH_CHARS];
-    UINTN n;
-
-    if (EFI_ERROR(bs->HandleProtocol(li->DeviceHandle, &guid_file_system, (VOID **)&fs)) ||
-        EFI_ERROR(fs->OpenVolume(fs, &root)))
-        return;
-    file = open_conf(root, path, application_folder(li, path));
-    if (file == NULL)
-        file = open_conf(root, path, 1); /* the root folder */
-    if (file != NULL) {
-        n = BOOT_TEXT_MAX;
-        if (EFI_ERROR(file->Read(file, &n, info->conf)))
-            n = 0;
-        info->conf_truncated = n == BOOT_TEXT_MAX;
-        info->conf[n < BOOT_TEXT_MAX ? n : BOOT_TEXT_MAX - 1] = 0;
-        file->Close(file);
-    }
-    root->Close(root);
+    uefi_bs->CopyMem(to, (void *)from, n);
 }
 
 /* ---- the kernel's image ---------------------------------------------------------------------- */
@@ -299,8 +141,8 @@ static EFI_STATUS load_kernel(struct handoff *h)
             end = ph[i].p_vaddr + ph[i].p_memsz;
     }
     /* One block more, to find room at the right offset. */
-    status = bs->AllocatePages(AllocateAnyPages, EfiLoaderData, (end - start + BLOCK) / PAGE + 1,
-                               &pages);
+    status = uefi_bs->AllocatePages(AllocateAnyPages, EfiLoaderData,
+                                    (end - start + BLOCK) / PAGE + 1, &pages);
     if (EFI_ERROR(status))
         return fail_mib(L"needs # MiB of memory in one piece; please give the machine more",
                         end - start + BLOCK, status);
@@ -309,7 +151,7 @@ static EFI_STATUS load_kernel(struct handoff *h)
     for (unsigned i = 0; i < eh->e_phnum; i++) {
         void *to = (void *)(ph[i].p_vaddr - KERNEL_BASE + h->info.phys_base);
         if (ph[i].p_type == PT_LOAD)
-            copy(to, kernel_elf + ph[i].p_offset, ph[i].p_filesz);
+            uefi_copy(to, kernel_elf + ph[i].p_offset, ph[i].p_filesz);
     }
     for (UINT64 a = start / BLOCK * BLOCK; a < end; a += BLOCK)
         h->pd[a / BLOCK % 512] = (a - KERNEL_BASE + h->info.phys_base) | PTE_BLOCK;
@@ -323,7 +165,7 @@ static void build_tables(struct handoff *h)
 
     __asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
     __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-    copy(h->top, (const void *)(cr3 & PTE_ADDR), sizeof(table));
+    uefi_copy(h->top, (const void *)(cr3 & PTE_ADDR), sizeof(table));
     h->pdpt[KERNEL_BASE / 0x40000000 % 512] = (UINT64)h->pd | PTE_TABLE;
     h->pml4[511] = (UINT64)h->pdpt | PTE_TABLE;
     h->top[511] = (UINT64)(cr4 & CR4_LA57 ? h->pml4 : h->pdpt) | PTE_TABLE;
@@ -336,8 +178,8 @@ static EFI_STATUS get_memory_map(struct memory_map *map)
     UINT32 version;
 
     map->size = map->cap;
-    return bs->GetMemoryMap(&map->size, (EFI_MEMORY_DESCRIPTOR *)map->entries, &map->key,
-                            &map->entry_size, &version);
+    return uefi_bs->GetMemoryMap(&map->size, (EFI_MEMORY_DESCRIPTOR *)map->entries, &map->key,
+                                 &map->entry_size, &version);
 }
 
 static EFI_STATUS exit_boot_services(EFI_HANDLE image, struct memory_map *map)
@@ -347,7 +189,7 @@ static EFI_STATUS exit_boot_services(EFI_HANDLE image, struct memory_map *map)
     if (status != EFI_BUFFER_TOO_SMALL)
         return EFI_DEVICE_ERROR;
     map->cap = map->size + MAP_SLACK * map->entry_size;
-    status = bs->AllocatePool(EfiLoaderData, map->cap, (VOID **)&map->entries);
+    status = uefi_bs->AllocatePool(EfiLoaderData, map->cap, (VOID **)&map->entries);
     if (EFI_ERROR(status))
         return status;
     /* A timer event of the firmware may change the map between the two calls: the key is then
@@ -356,7 +198,7 @@ static EFI_STATUS exit_boot_services(EFI_HANDLE image, struct memory_map *map)
         status = get_memory_map(map);
         if (EFI_ERROR(status))
             return status;
-        status = bs->ExitBootServices(image, map->key);
+        status = uefi_bs->ExitBootServices(image, map->key);
         if (!EFI_ERROR(status))
             return status;
     }
@@ -410,24 +252,21 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
     struct memory_map map = {0};
     EFI_STATUS status;
 
-    st = system;
-    bs = system->BootServices;
-    status = bs->HandleProtocol(image, &guid_loaded_image, (VOID **)&li);
+    uefi_st = system;
+    uefi_bs = system->BootServices;
+    status = uefi_bs->HandleProtocol(image, &guid_loaded_image, (VOID **)&li);
     if (EFI_ERROR(status))
         return fail(L"the firmware does not say where it was loaded from", status);
-    status = bs->AllocatePages(AllocateAnyPages, EfiLoaderData, sizeof(*h) / PAGE + 1, &pages);
+    status = uefi_bs->AllocatePages(AllocateAnyPages, EfiLoaderData, sizeof(*h) / PAGE + 1, &pages);
     if (EFI_ERROR(status))
         return fail(L"no memory for the boot information", status);
     h = (struct handoff *)pages;
-    bs->SetMem(h, sizeof(*h), 0);
+    uefi_bs->SetMem(h, sizeof(*h), 0);
 
     h->info.magic = BOOT_MAGIC;
     h->info.entry = BOOT_UEFI;
     h->info.entry_tsc = entry_tsc;
-    h->info.rsdp = find_rsdp();
-    find_framebuffer(&h->info.fb);
-    read_load_options(li, &h->info);
-    read_conf(li, &h->info);
+    uefi_find_info(li, &h->info);
     status = load_kernel(h);
     if (EFI_ERROR(status))
         return status;
