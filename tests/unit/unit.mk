@@ -172,8 +172,9 @@ UNIT_SRC_test_ring_model := tests/unit/test_ring_model.c tests/unit/ring_model.c
 $(foreach t,http http_place http_route http_slow,\
     $(eval $(call unit_on_rig,test_$(t),tests/unit/http_client.c $(UNIT_HTTP) $(UNIT_SERVICE))))
 
-UNIT_TESTS += test_iperf3_json test_iperf3_count
-UNIT_SRC_test_iperf3_json  := tests/unit/test_iperf3_json.c apps/iperf3_json.c kernel/json.c kernel/format.c
+UNIT_TESTS += test_iperf3_json test_iperf3_json_bad test_iperf3_count
+UNIT_SRC_test_iperf3_json  := tests/unit/test_iperf3_json.c tests/unit/iperf3_read.c apps/iperf3_json.c kernel/json.c kernel/format.c
+UNIT_SRC_test_iperf3_json_bad := tests/unit/test_iperf3_json_bad.c $(filter-out %/test_iperf3_json.c,$(UNIT_SRC_test_iperf3_json))
 UNIT_SRC_test_iperf3_count := tests/unit/test_iperf3_count.c apps/iperf3_count.c
 $(foreach t,control door report server stream_tcp stream_udp,\
     $(eval $(call unit_on_rig,test_iperf3_$(t),tests/unit/iperf3_client.c $(UNIT_IPERF3) $(UNIT_SERVICE))))
