@@ -7,10 +7,20 @@ BENCH_CFLAGS := -std=c11 -D_GNU_SOURCE -O2 -g $(WARN)
 
 BENCH_PARTS  := $(addprefix $(BENCH_DIR)/,linux_init load ceiling.elf)
 
-.PHONY: bench
+.PHONY: bench bench-icount
 
 bench: all $(BENCH_PARTS) ## against a Linux guest on the same QEMU line: ratios, JSON, plot; BENCH=quick
 	$(Q)tools/bench $(BENCH)
+
+bench-icount: all $(BENCH_DIR)/insn_plugin.so $(BENCH_DIR)/load ## the guest's instructions per packet and MiB, against tests/bench/icount.json
+	$(Q)tools/bench-icount
+
+test: $(BENCH_DIR)/insn_plugin.so $(BENCH_DIR)/load
+
+$(BENCH_DIR)/insn_plugin.so: tests/bench/insn_plugin.c tests/bench/bench.mk | deps
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	$(Q)$(CC) $(BENCH_CFLAGS) -fPIC -shared -fvisibility=hidden $< -o $@
 
 # The long run has a short look, for which the packages must be there; without them it is left out.
 test-long: $(BENCH_PARTS) | bench-packages

@@ -122,6 +122,7 @@ class Machine:
     reboot: bool = False  # a reset starts over instead of ending QEMU
     devices: tuple = ()  # more devices, in front of the NICs: "pcie-root-port,id=port0"
     settings: tuple = ()  # -global texts
+    plugin: str = ""  # the emulator's -plugin text
     state: object = None  # a qcow2 file that snapshots are saved to
     incoming: object = None  # a file with the state of a machine that goes on here
 
@@ -162,6 +163,8 @@ class Machine:
                 words += ["-initrd", str(self.initrd)]
         if self.fw_cfg is not None:
             words += ["-fw_cfg", f"name=opt/antifreeze/config,string={_escaped(self.fw_cfg)}"]
+        if self.plugin:
+            words += ["-plugin", self.plugin]
         for setting in self.settings:
             words += ["-global", setting]
         for device in self.devices:

@@ -46,13 +46,24 @@ class Pktgen:
         return (from_guest(guest.net.name) - before) / took_us * 1000
 
 
-def from_guest(interface):
-    """Frames that came out of a tap so far."""
+def _counters(interface):
+    """The sixteen numbers that the kernel keeps of an interface: eight of what it received, eight of what it sent."""
     for line in pathlib.Path("/proc/net/dev").read_text().splitlines():
         name, _, counters = line.partition(":")
         if name.strip() == interface:
-            return int(counters.split()[1])
+            return [int(number) for number in counters.split()]
     raise ValueError(f"there is no {interface}")
+
+
+def from_guest(interface):
+    """Frames that came out of a tap so far."""
+    return _counters(interface)[1]
+
+
+def traffic(interface):
+    """(frames, bytes) that went through a tap so far, either way."""
+    counters = _counters(interface)
+    return counters[1] + counters[9], counters[0] + counters[8]
 
 
 def receive(guest, seconds):
