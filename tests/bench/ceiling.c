@@ -36,8 +36,8 @@
 #define HOST_CSUM  (1ull << 0) /* features of which only this guest needs both */
 #define HOST_TSO4  (1ull << 11)
 #define TSO_MSS    1448u
-#define TSO_BYTES  (45 * TSO_MSS) /* the most whole segments that an IP packet can hold */
-#define TCP_HEADER 54u            /* Ethernet, IPv4, TCP */
+#define TSO_BYTES  (45 * TSO_MSS)    /* the most whole segments that an IP packet can hold */
+#define TCP_HEADER 54u               /* Ethernet, IPv4, TCP */
 #define NAP_NS     (100 * NS_PER_US) /* some thirty frames at the fastest: a fraction of the ring */
 #define HDR        sizeof(struct virtio_net_hdr)
 
