@@ -309,7 +309,7 @@ void load_packets(void)
 }
 
 /* Answers the guest's newest DHCP message: OFFER to DISCOVER, ACK to REQUEST. */
-static void dhcp_answer(uint8_t type)
+static void dhcp_answer(uint8_t type, unsigned lease_s)
 {
     static const uint8_t options[] = {99,  130, 83, 99, 53, 1,  0,  54, 4, 10, 0,
                                       2,   1,   51, 4,  0,  0,  14, 16, 1, 4,  255,
@@ -326,6 +326,8 @@ static void dhcp_answer(uint8_t type)
     memcpy(m + 28, rig_guest_mac, 6);
     memcpy(m + 236, options, sizeof(options));
     m[236 + 6] = type;
+    m[236 + 17] = (uint8_t)(lease_s >> 8);
+    m[236 + 18] = (uint8_t)lease_s;
     const uint32_t len = rig_build_udp(frame, false, 67, 68, m, sizeof(m));
 
     memcpy(frame + 30, "\x0a\x00\x02\x0f", 4);
@@ -339,9 +341,11 @@ void load_whole_packets(void)
 {
     rig.arp_silent = true;
     for (rig.nic = 0; rig.nic < CONFIG_NICS; rig.nic++) {
+        const unsigned lease_s = 3600 - 2 * rig.nic * 8; /* half of each is over at once */
+
         rig_advance_ms(8000); /* the next DISCOVER */
-        dhcp_answer(2);
-        dhcp_answer(5);
+        dhcp_answer(2, lease_s);
+        dhcp_answer(5, lease_s);
     }
     rig.nic = 0;
     const uint64_t end_ns = rig.now_ns + 3600ull * 1000000000;
