@@ -142,8 +142,10 @@ static void write_queue(struct sim_nic *n, uint32_t at, uint32_t v)
             sim_breach("4.1.4.3.2", "queue %u does not exist", n->queue_select);
         return;
     }
-    if (q->enabled)
+    if (q->enabled) { /* where the ring is stays as it was */
         sim_breach("4.1.4.3.2", "register 0x%02x of a queue written that is enabled", at);
+        return;
+    }
     switch (at & ~4u) {
     case R_QUEUE_SIZE:
         q->size = (uint16_t)v;
