@@ -18,7 +18,6 @@
 #include "app.h"
 #include "conn.h"
 #include "lwip/priv/tcp_priv.h"
-#include "netport.h"
 
 /* A sender with a rate writes what it owes about this often. */
 #define UNIT_NS (1 * NS_PER_MS)
@@ -41,14 +40,20 @@ static uint32_t least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+/* The pattern is used up to a multiple of the segment size, so that the step back to its beginning
+ * falls between two segments. */
 static uint32_t write_pattern(struct iperf3_stream *st, uint32_t len)
 {
+    const uint32_t size = PATTERN_BYTES;
+    uint32_t wrap = size - size % tcp_mss(st->pcb);
     uint32_t done = 0;
 
     while (done < len) {
-        uint32_t n = least(len - done, pattern_ahead(st->offset));
+        if (st->offset >= wrap)
+            st->offset = 0;
+        uint32_t n = least(len - done, wrap - st->offset);
         uint32_t written = conn_write(st->pcb, pattern + st->offset, n);
-        st->offset = (st->offset + written) % PATTERN_BYTES;
+        st->offset += written;
         done += written;
         if (written < n)
             break;
@@ -61,11 +66,10 @@ static uint32_t write_pattern(struct iperf3_stream *st, uint32_t len)
 /* As much as the queue takes, in whole segments. */
 static void fill(struct iperf3_stream *st)
 {
-    uint32_t room = tcp_sndbuf(st->pcb);
-    uint32_t segment = netport_cut(st->pcb, pattern, PATTERN_BYTES);
+    uint32_t room = tcp_sndbuf(st->pcb), mss = tcp_mss(st->pcb);
 
-    if (room >= segment)
-        room -= room % segment;
+    if (room >= mss)
+        room -= room % mss;
     else if (tcp_sndqueuelen(st->pcb) != 0)
         return;
     write_pattern(st, room);

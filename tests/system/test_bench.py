@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from antifreeze import TOP, Error, net, world
-from antifreeze.bench import cpio, figures, iperf, linux, memory, packages, pairs, plot, report, udp
+from antifreeze.bench import cpio, figures, iperf, linux, memory, packages, pairs, plot, readme, report, udp
 from antifreeze.bench.meter import Cost
 from antifreeze.bench.rows import ROWS, Row
 
@@ -180,10 +180,10 @@ def test_table_has_a_row_that_only_linux_has_and_says_why():
 
 
 def test_table_has_the_upper_limit_and_how_busy_the_host_was():
-    cost = pairs.cost([pairs.Sample(100, Cost(8, 1, 0.95, 0, 0.5))])
+    cost = pairs.cost([pairs.Sample(100, Cost(8, 1, 0.45, 0, 0, 0.5))])
     entry = {"title": "frames", "cost": cost, **figures.spread([100, 90])}
     table = report.table({"rows": [], "ceiling": [entry]})
-    assert "| frames | 95 (90–100) | 100 / 95 / 0 | bounded by QEMU |" in table
+    assert "| frames | 95 (90–100) | 100 / 45 / 0 | bounded by QEMU |" in table
     assert "no CPU for it for 25 % of the time" in table
 
 
@@ -219,6 +219,12 @@ def test_registry_out_of_reach_is_said_with_the_remedy(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(Error, match="No packages found\n.*apt-get update"):
         packages.fetch()
+
+
+def test_readme_shows_the_run_that_is_kept():
+    shown = readme.README.read_text()
+    kept = json.loads(readme.KEPT.read_text())
+    assert readme.with_section(shown, kept) == shown, "run `tools/bench readme`"
 
 
 # ---- with guests --------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import time
 
 _TICK = os.sysconf("SC_CLK_TCK")
 
-# A main loop that has a CPU for so much of the time has none to spare: QEMU, not the guest, sets the pace.
+# A main loop that has work for so much of the time has none to spare: QEMU, not the guest, sets the pace.
 SATURATED = 0.9
 
 
@@ -21,7 +21,8 @@ class Cost:
     vcpu: float = 0.0
     main_loop: float = 0.0
     peer: float = 0.0  # processes of ours that have ended meanwhile: iperf3, the load generator
-    waited: float = 0.0  # that QEMU's two threads could have run and had no CPU: the host was busy with other things
+    vcpu_waited: float = 0.0  # the two threads of QEMU could have run and had no CPU: the host was busy with
+    main_loop_waited: float = 0.0  # other things
 
     @property
     def cpu_seconds(self):
@@ -30,7 +31,12 @@ class Cost:
 
     @property
     def bounded_by_qemu(self):
-        return self.main_loop >= SATURATED
+        return self.main_loop + self.main_loop_waited >= SATURATED
+
+    @property
+    def waited(self):
+        """The mean of the two threads."""
+        return (self.vcpu_waited + self.main_loop_waited) / 2
 
 
 class Meter:
@@ -50,24 +56,24 @@ class Meter:
         self.cost = Cost(seconds, *shares)
 
     def _now(self):
-        vcpu, main_loop, waited = _used(self._guest)
+        vcpu, main_loop, *waited = _used(self._guest)
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return vcpu, main_loop, children.ru_utime + children.ru_stime, waited
+        return vcpu, main_loop, children.ru_utime + children.ru_stime, *waited
 
 
 def since_start(guest, seconds):
     """The cost of the `seconds` since QEMU was started, without a peer."""
-    vcpu, main_loop, waited = (used / seconds for used in _used(guest))
-    return Cost(seconds, vcpu, main_loop, 0.0, waited)
+    vcpu, main_loop, *waited = (used / seconds for used in _used(guest))
+    return Cost(seconds, vcpu, main_loop, 0.0, *waited)
 
 
 def _used(guest):
-    """Seconds so far: CPU of the first vCPU's thread, of the main loop, and both threads' time in a queue for one."""
+    """Seconds so far: CPU of the first vCPU's thread and of the main loop, and the time of each in a queue for one."""
     pid = guest.process.pid
     vcpu = guest.qmp.command("query-cpus-fast")[0]["thread-id"]
     tasks = [pathlib.Path(f"/proc/{pid}/task/{tid}") for tid in (vcpu, pid)]
-    waited = sum(int((task / "schedstat").read_text().split()[1]) for task in tasks) / 1e9
-    return *(_cpu(task) for task in tasks), waited
+    waited = (int((task / "schedstat").read_text().split()[1]) / 1e9 for task in tasks)
+    return *(_cpu(task) for task in tasks), *waited
 
 
 def _cpu(task):

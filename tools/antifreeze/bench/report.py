@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a run of the benchmark leaves behind: JSON; a Markdown table and a picture, made from the JSON alone."""
 
+import datetime
 import json
 import os
 import pathlib
@@ -22,6 +23,7 @@ def about(count, seconds, command):
     return {
         "command": command,
         "pairs": count,
+        "date": datetime.date.today().isoformat(),
         "seconds": seconds,
         "host": {
             "cpu": _cpu_name(),
@@ -81,7 +83,7 @@ def _promises(report):
 def _busy(report):
     """How far other work on the host is to blame."""
     sides = [row[name] for row in report["rows"] for name in pairs.GUESTS if name in row] + report.get("ceiling", [])
-    waited = statistics.median(side["cost"]["waited"] for side in sides) / 2
+    waited = statistics.median(side["cost"]["waited"] for side in sides)
     return f"Either of QEMU's two threads had work and no CPU for it for {100 * waited:.0f} % of the time (median)."
 
 
