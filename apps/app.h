@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "config.h"
 #include "conf.h"
 #include "json.h"
 
@@ -57,10 +58,16 @@ bool verdict_record(void);
 /* Interval records: iperf3 and other jobs report here; one `interval` record per period while a job
  * runs. */
 
-/* Immutable payload: PATTERN_BYTES of seeded pseudo-random bytes that may be given to the stack by
- * address for ever. Filled once by pattern_init(). */
-#define PATTERN_BYTES 65536
+/* Immutable payload: seeded pseudo-random bytes that may be given to the stack by address for ever.
+ * They repeat after PATTERN_BYTES. Filled once by pattern_init(). */
+#define PATTERN_BYTES CONFIG_PATTERN_PERIOD
 extern const uint8_t *const pattern;
 void pattern_init(uint64_t seed);
+
+/* Bytes that lie one behind the other from this place of the period on: enough for any segment. */
+static inline uint32_t pattern_ahead(uint32_t place)
+{
+    return CONFIG_PATTERN_BYTES - place;
+}
 
 #endif

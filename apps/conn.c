@@ -104,10 +104,10 @@ static uint32_t write_room(const struct tcp_pcb *pcb)
 
     if (room > tcp_sndbuf(pcb))
         room = tcp_sndbuf(pcb);
-    return room < 0xffff ? room : 0xffff;
+    return room < 0xffff ? room : 0xffffu - 0xffffu % tcp_mss(pcb);
 }
 
-uint32_t conn_write(struct tcp_pcb *pcb, const void *data, uint32_t len)
+static uint32_t write_segments(struct tcp_pcb *pcb, const void *data, uint32_t len)
 {
     const uint8_t *bytes = data;
     uint32_t done = 0;
@@ -125,6 +125,22 @@ uint32_t conn_write(struct tcp_pcb *pcb, const void *data, uint32_t len)
         done += n;
     }
     return done;
+}
+
+/* The stack cuts what it is given into segments of what it believes to be the MSS, and looks at
+ * that nowhere else in between. Large ones are worth waiting for: while there is something to be
+ * acknowledged, room for less than one is left until there is more of it. */
+uint32_t conn_write(struct tcp_pcb *pcb, const void *data, uint32_t len)
+{
+    const uint16_t mss = pcb->mss, segment = netport_cut(pcb, data, len);
+
+    if (segment > mss && tcp_sndqueuelen(pcb) != 0 &&
+        tcp_sndbuf(pcb) < (len < segment ? len : segment))
+        return 0;
+    pcb->mss = segment;
+    len = write_segments(pcb, data, len);
+    pcb->mss = mss;
+    return len;
 }
 
 err_t conn_close(struct tcp_pcb *pcb)

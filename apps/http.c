@@ -96,10 +96,10 @@ static const void *reply_bytes(struct http_conn *c, uint64_t *len, uint64_t **ou
     *out = &c->body_out;
     if (c->reply.text != NULL)
         return c->reply.text->bytes + c->body_out;
-    uint64_t slot = c->body_out % PATTERN_BYTES;
-    if (*len > PATTERN_BYTES - slot)
-        *len = PATTERN_BYTES - slot;
-    return pattern + slot;
+    uint32_t place = c->body_out % PATTERN_BYTES;
+    if (*len > pattern_ahead(place))
+        *len = pattern_ahead(place);
+    return pattern + place;
 }
 
 static void reply_continue(struct http_conn *c)

@@ -18,6 +18,7 @@
 #include "app.h"
 #include "conn.h"
 #include "lwip/priv/tcp_priv.h"
+#include "netport.h"
 
 /* A sender with a rate writes what it owes about this often. */
 #define UNIT_NS (1 * NS_PER_MS)
@@ -40,20 +41,14 @@ static uint32_t least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-/* The pattern is used up to a multiple of the segment size, so that the step back to its beginning
- * falls between two segments. */
 static uint32_t write_pattern(struct iperf3_stream *st, uint32_t len)
 {
-    const uint32_t size = PATTERN_BYTES;
-    uint32_t wrap = size - size % tcp_mss(st->pcb);
     uint32_t done = 0;
 
     while (done < len) {
-        if (st->offset >= wrap)
-            st->offset = 0;
-        uint32_t n = least(len - done, wrap - st->offset);
+        uint32_t n = least(len - done, pattern_ahead(st->offset));
         uint32_t written = conn_write(st->pcb, pattern + st->offset, n);
-        st->offset += written;
+        st->offset = (st->offset + written) % PATTERN_BYTES;
         done += written;
         if (written < n)
             break;
@@ -66,10 +61,11 @@ static uint32_t write_pattern(struct iperf3_stream *st, uint32_t len)
 /* As much as the queue takes, in whole segments. */
 static void fill(struct iperf3_stream *st)
 {
-    uint32_t room = tcp_sndbuf(st->pcb), mss = tcp_mss(st->pcb);
+    uint32_t room = tcp_sndbuf(st->pcb);
+    uint32_t segment = netport_cut(st->pcb, pattern, PATTERN_BYTES);
 
-    if (room >= mss)
-        room -= room % mss;
+    if (room >= segment)
+        room -= room % segment;
     else if (tcp_sndqueuelen(st->pcb) != 0)
         return;
     write_pattern(st, room);

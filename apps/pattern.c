@@ -7,12 +7,15 @@
  * or hide a corruption; made from a seed, so that a run can be repeated.
  */
 #include "app.h"
+#include "netport.h"
+#include "string.h"
 
-static uint8_t arena[PATTERN_BYTES] __attribute__((section(".noinit"), aligned(64)));
+static uint8_t arena[CONFIG_PATTERN_BYTES] __attribute__((section(".noinit"), aligned(64)));
 
 const uint8_t *const pattern = arena;
 
 static_assert(PATTERN_BYTES % sizeof(uint64_t) == 0, "filled a word at a time");
+static_assert(CONFIG_PATTERN_BYTES <= 2 * PATTERN_BYTES, "it repeats once");
 
 void pattern_init(uint64_t seed)
 {
@@ -29,4 +32,6 @@ void pattern_init(uint64_t seed)
         for (unsigned k = 0; k < sizeof(z); k++)
             arena[i + k] = (uint8_t)(z >> (8 * k));
     }
+    memcpy(arena + PATTERN_BYTES, arena, sizeof(arena) - PATTERN_BYTES);
+    netport_constant(arena, sizeof(arena));
 }

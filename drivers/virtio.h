@@ -39,6 +39,8 @@
 #define VIRTIO_NET_F_GUEST_TSO4     (1ull << 7)
 #define VIRTIO_NET_F_GUEST_TSO6     (1ull << 8)
 #define VIRTIO_NET_F_GUEST_ECN      (1ull << 9)
+#define VIRTIO_NET_F_HOST_TSO4      (1ull << 11)
+#define VIRTIO_NET_F_HOST_TSO6      (1ull << 12)
 #define VIRTIO_NET_F_MRG_RXBUF      (1ull << 15)
 #define VIRTIO_NET_F_STATUS         (1ull << 16)
 #define VIRTIO_NET_F_CTRL_VQ        (1ull << 17)
@@ -47,6 +49,7 @@
 #define VIRTIO_NET_F_MQ             (1ull << 22)
 
 #define VIRTIO_NET_F_GUEST_TSO      (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)
+#define VIRTIO_NET_F_HOST_TSO       (VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6)
 
 /* PCI identity [virtio 4.1.2] */
 #define VIRTIO_PCI_VENDOR           0x1af4u

@@ -3,7 +3,8 @@
  * The data path: post, poll, send, reclaim, and the heartbeat that keeps them going.
  *
  * One descriptor per frame: the device's header and the frame lie in one buffer, one behind the
- * other.
+ * other. Of a large TCP segment only the headers do: its payload is constant, and the device reads
+ * it where it is.
  *
  * Doorbells are rung once per batch, when the
  * device wants them, and every CONFIG_HEARTBEAT_MS when it did not react: a device has to bear that
@@ -19,6 +20,7 @@
 #define VLAN_TAG 4u
 
 static_assert(NETBUF_HEADROOM >= sizeof(struct virtio_net_hdr), "room for the device's header");
+static_assert(2 + VNET_TSO_PIECES <= VQ_SEGS, "a header apart, headers, payload");
 static_assert(CONFIG_BUF_BYTES_STD >= 1526, "[virtio 5.1.6.3.1]");
 
 void vnet_kick(struct vnet *vn, struct vnet_queue *q, uint16_t index)
@@ -216,7 +218,7 @@ unsigned vnet_tx_reclaim(struct vnet *vn)
  * pool; frames that are being filled have a claim to theirs. */
 static unsigned tx_free(const struct vnet *vn)
 {
-    unsigned filling = vn->tx_pool.count[NETBUF_STACK], room = vq_room(&vn->tx.vq, vn->segs);
+    unsigned filling = vn->tx_pool.count[NETBUF_STACK], room = vq_room(&vn->tx.vq, vn->tx_segs);
 
     room = room > filling ? room - filling : 0;
     return room < vn->tx_pool.free_n ? room : vn->tx_pool.free_n;
@@ -239,23 +241,49 @@ struct netbuf *vnet_tx_get(struct vnet *vn, bool bulk)
     return nb;
 }
 
+static bool tx_add(struct vnet *vn, const struct vq_buf *buf)
+{
+    if (vn->up != VNET_UP) {
+        vn->tx_drops[VNET_TX_DOWN]++;
+        return false;
+    }
+    if (vq_room(&vn->tx.vq, buf->out_n) == 0) {
+        vn->tx_drops[VNET_TX_FULL]++;
+        return false;
+    }
+    netbuf_to_device(&vn->tx_pool, buf->token);
+    vq_add(&vn->tx.vq, buf);
+    return true;
+}
+
 bool vnet_tx(struct vnet *vn, struct netbuf *nb)
 {
     struct vq_buf buf = with_header(vn, nb, nb->len);
 
     ASSERT(nb->len >= VNET_ETH_HEADER && nb->len <= vn->mtu + VNET_ETH_HEADER + VLAN_TAG);
-    if (vn->up != VNET_UP) {
-        vn->tx_drops[VNET_TX_DOWN]++;
-        return false;
-    }
-    if (vq_room(&vn->tx.vq, vn->segs) == 0) {
-        vn->tx_drops[VNET_TX_FULL]++;
-        return false;
-    }
-    vnet_hdr_tx(vn, nb);
+    vnet_hdr_tx(vn, nb, NULL);
     buf.out_n = vn->segs;
-    netbuf_to_device(&vn->tx_pool, nb);
-    vq_add(&vn->tx.vq, &buf);
+    return tx_add(vn, &buf);
+}
+
+bool vnet_tx_tso(struct vnet *vn, struct netbuf *nb, const struct vnet_tso *tso)
+{
+    struct vq_buf buf = with_header(vn, nb, nb->len);
+    uint32_t bytes = nb->len;
+
+    ASSERT(vnet_tx_cuts(vn, tso->ip6) && (nb->offload & NETBUF_CSUM_PARTIAL));
+    ASSERT(tso->pieces > 0 && tso->pieces <= VNET_TSO_PIECES);
+    vnet_hdr_tx(vn, nb, tso);
+    buf.out_n = vn->segs;
+    for (unsigned i = 0; i < tso->pieces; i++) {
+        buf.seg[buf.out_n++] = (struct vq_seg){dma_addr(tso->piece[i]), tso->piece_bytes[i]};
+        bytes += tso->piece_bytes[i];
+    }
+    ASSERT(bytes <= UINT16_MAX);
+    if (!tx_add(vn, &buf))
+        return false;
+    nb->len = bytes;
+    vn->tx_cut++;
     return true;
 }
 
@@ -275,6 +303,11 @@ unsigned vnet_tx_room(const struct vnet *vn, bool bulk)
     unsigned free = tx_free(vn), reserve = bulk ? vn->tx_reserve : 0;
 
     return vn->up == VNET_UP && free > reserve ? free - reserve : 0;
+}
+
+unsigned vnet_tx_most(const struct vnet *vn)
+{
+    return vn->tx_most;
 }
 
 /* ---- keeping it going -------------------------------------------------------------------------

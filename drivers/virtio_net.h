@@ -91,6 +91,21 @@ uint32_t vnet_mtu(const struct vnet *vn);
  * used. A recovery may change it. */
 bool vnet_tx_csum(const struct vnet *vn);
 
+/* A large TCP segment: what the device cuts into segments of at most mss bytes of payload. All of
+ * its headers are in the transmit buffer, all of its payload is constant memory elsewhere, at most
+ * 65535 bytes together. */
+#define VNET_TSO_PIECES 2
+struct vnet_tso {
+    const void *piece[VNET_TSO_PIECES]; /* never changes; part of the image's static memory */
+    uint16_t piece_bytes[VNET_TSO_PIECES];
+    uint16_t pieces; /* 1 ... VNET_TSO_PIECES */
+    uint16_t mss;
+    bool ip6;
+};
+
+/* True if the device cuts segments over IPv4 or over IPv6. A recovery may change it. */
+bool vnet_tx_cuts(const struct vnet *vn, bool ip6);
+
 /* True if the device asks to have the station's addresses announced on the network. Whoever did so
  * says vnet_announced(), and the device is told. */
 bool vnet_announce_due(const struct vnet *vn);
@@ -119,6 +134,10 @@ struct netbuf *vnet_tx_get(struct vnet *vn, bool bulk);
 bool vnet_tx(struct vnet *vn, struct netbuf *nb);
 void vnet_tx_put(struct vnet *vn, struct netbuf *nb);
 
+/* The same for a large TCP segment of which nb has the headers, and with NETBUF_CSUM_PARTIAL its
+ * checksum, of all of it; only where vnet_tx_cuts(). The device reads the payload where it is. */
+bool vnet_tx_tso(struct vnet *vn, struct netbuf *nb, const struct vnet_tso *tso);
+
 /* Publishes what vnet_tx() queued, with at most one doorbell. */
 void vnet_tx_flush(struct vnet *vn);
 
@@ -128,6 +147,9 @@ unsigned vnet_tx_reclaim(struct vnet *vn);
 /* Frames that can still be sent: buffers that vnet_tx_get(vn, bulk) can give; 0 while the device is
  * down. */
 unsigned vnet_tx_room(const struct vnet *vn, bool bulk);
+
+/* The most that vnet_tx_room(vn, true) can ever be with the ring there is; at least 1. */
+unsigned vnet_tx_most(const struct vnet *vn);
 
 /* Watches for stalls. Rings both doorbells if descriptors have been outstanding since the last
  * heartbeat; re-reads link and status after a configuration interrupt. Called every turn; acts

@@ -29,6 +29,8 @@ static const struct {
     {VIRTIO_NET_F_GUEST_TSO4, "guest_tso4", 0},
     {VIRTIO_NET_F_GUEST_TSO6, "guest_tso6", 0},
     {VIRTIO_NET_F_GUEST_ECN, "guest_ecn", 0},
+    {VIRTIO_NET_F_HOST_TSO4, "host_tso4", 0},
+    {VIRTIO_NET_F_HOST_TSO6, "host_tso6", 0},
     {VIRTIO_NET_F_MRG_RXBUF, "mrg", 0},
     {VIRTIO_NET_F_STATUS, "status", END_OF(status)},
     {VIRTIO_NET_F_CTRL_VQ, "ctrl_vq", 0},
@@ -50,6 +52,7 @@ static const struct {
     uint64_t bits, any;
 } needs[] = {
     {VIRTIO_NET_F_GUEST_TSO, VIRTIO_NET_F_GUEST_CSUM},
+    {VIRTIO_NET_F_HOST_TSO, VIRTIO_NET_F_CSUM},
     {VIRTIO_NET_F_GUEST_ECN, VIRTIO_NET_F_GUEST_TSO},
     {VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_GUEST_ANNOUNCE | VIRTIO_NET_F_MQ, VIRTIO_NET_F_CTRL_VQ},
     {VIRTIO_NET_F_GUEST_ANNOUNCE, VIRTIO_NET_F_STATUS}, /* where the device asks for it */

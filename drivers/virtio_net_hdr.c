@@ -57,7 +57,7 @@ bool vnet_hdr_rx(const struct vnet *vn, struct netbuf *nb, uint32_t frame_bytes)
     return merged_type(vn, hdr.gso_type);
 }
 
-void vnet_hdr_tx(const struct vnet *vn, struct netbuf *nb)
+void vnet_hdr_tx(const struct vnet *vn, struct netbuf *nb, const struct vnet_tso *tso)
 {
     struct virtio_net_hdr hdr = {0}; /* num_buffers must be 0 [virtio 5.1.6.2.1] */
 
@@ -65,6 +65,12 @@ void vnet_hdr_tx(const struct vnet *vn, struct netbuf *nb)
         hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
         hdr.csum_start = nb->csum_start;
         hdr.csum_offset = nb->csum_offset;
+    }
+    if (tso != NULL) {
+        /* No segment has CWR, so that what ECN asks of a cut does not matter [virtio 5.1.6.2]. */
+        hdr.gso_type = tso->ip6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
+        hdr.hdr_len = (uint16_t)nb->len;
+        hdr.gso_size = tso->mss;
     }
     memcpy(netbuf_frame(nb) - vn->hdr_bytes, &hdr, vn->hdr_bytes);
 }

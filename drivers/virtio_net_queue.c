@@ -19,10 +19,14 @@
  * takes longer is reset as a whole, for which nobody waits. */
 #define QUEUE_RESET_NS NS_PER_MS
 
-#define STR2(x)        #x
-#define STR(x)         STR2(x)
+/* A ring that holds fewer large frames than this is not worth their descriptors: half of them would
+ * be the reserve of small ones. */
+#define CUTS_MIN (2 * CONFIG_TX_RESERVE)
 
-#define NOINIT         __attribute__((section(".noinit"), aligned(4096)))
+#define STR2(x)  #x
+#define STR(x)   STR2(x)
+
+#define NOINIT   __attribute__((section(".noinit"), aligned(4096)))
 
 static uint8_t rx_ring[CONFIG_NICS][VQ_SPLIT_BYTES(CONFIG_RING_MAX)] NOINIT;
 static uint8_t tx_ring[CONFIG_NICS][VQ_SPLIT_BYTES(CONFIG_RING_MAX)] NOINIT;
@@ -63,9 +67,9 @@ static const char *start_queue(struct vnet *vn, struct vnet_queue *q, uint16_t i
 }
 
 /* Frames that the ring holds, of those that there are buffers for. */
-static uint16_t frames(const struct vnet *vn, const struct vnet_queue *q, uint16_t most)
+static uint16_t frames(const struct vnet_queue *q, unsigned segs, uint16_t most)
 {
-    unsigned n = vq_capacity(&q->vq, vn->segs);
+    unsigned n = vq_capacity(&q->vq, segs);
 
     return n < most ? (uint16_t)n : most;
 }
@@ -76,7 +80,7 @@ const char *vnet_start_rx(struct vnet *vn)
     const char *why = start_queue(vn, &vn->rx, VIRTIO_NET_RXQ, vn->rx_ring);
 
     /* The promise is about this ring now, whether or not the other one comes up. */
-    vn->rx_target = frames(vn, &vn->rx, vn->rx_ring);
+    vn->rx_target = frames(&vn->rx, vn->segs, vn->rx_ring);
     vn->rx_batch = vn->rx_target / 2 < VNET_BATCH ? vn->rx_target / 2 : VNET_BATCH;
     if (vn->rx_batch == 0)
         vn->rx_batch = 1;
@@ -93,12 +97,19 @@ const char *vnet_start_rx(struct vnet *vn)
 const char *vnet_start_tx(struct vnet *vn)
 {
     const char *why = start_queue(vn, &vn->tx, VIRTIO_NET_TXQ, vn->tx_ring);
-    uint16_t n = frames(vn, &vn->tx, vn->tx_ring);
+    bool cuts = (vn->vpci.features & VIRTIO_NET_F_HOST_TSO) &&
+                vq_capacity(&vn->tx.vq, vn->segs + VNET_TSO_PIECES) >= CUTS_MIN;
+    uint16_t n;
+
+    /* Room is counted in the largest frames, so that each buffer given out has its place. */
+    vn->tx_segs = (uint16_t)(cuts ? vn->segs + VNET_TSO_PIECES : vn->segs);
+    n = frames(&vn->tx, vn->tx_segs, vn->tx_ring);
 
     /* A quarter of a small ring, and one place wherever that leaves another. */
     vn->tx_reserve = n / 4 > 0 ? n / 4 : n / 2;
     if (vn->tx_reserve > CONFIG_TX_RESERVE)
         vn->tx_reserve = CONFIG_TX_RESERVE;
+    vn->tx_most = (uint16_t)(n - vn->tx_reserve);
     return why;
 }
 

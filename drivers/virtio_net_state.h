@@ -69,6 +69,7 @@ struct vnet {
     uint16_t rx_spares;  /* beyond the buffers in the ring: the most that are taken off at once */
     uint16_t rx_pieces;  /* buffers that a frame takes at most; 0: they are not mergeable */
     uint16_t tx_reserve; /* buffers that bulk frames leave alone */
+    uint16_t tx_most;    /* buffers that bulk frames can take */
 
     struct vnet_options opt;
     unsigned index; /* in bus order */
@@ -82,6 +83,7 @@ struct vnet {
     uint16_t rx_target;        /* of rx_ring: as many as this ring has entries for */
     uint16_t hdr_bytes;        /* the device's header, in front of each frame */
     uint16_t segs;             /* of a buffer: 2 where the header has to be apart, else 1 */
+    uint16_t tx_segs;          /* of a frame to be sent at most: more where the device cuts */
 
     enum vnet_irq irq;      /* how it interrupts; never AUTO once it is up */
     uint16_t ctrl_index;    /* of the control queue, as the device counts */
@@ -123,6 +125,7 @@ struct vnet {
     const char *first_why; /* the first of their reasons */
     uint32_t first_evidence;
 
+    uint64_t tx_cut; /* frames sent for the device to cut */
     uint64_t rx_drops[VNET_RX_DROPS];
     uint64_t tx_drops[VNET_TX_DROPS];
 
@@ -156,8 +159,8 @@ void vnet_carve(struct vnet *vn);
  * nb->offload. False: what it says cannot be, the frame is to be dropped. */
 bool vnet_hdr_rx(const struct vnet *vn, struct netbuf *nb, uint32_t frame_bytes);
 
-/* Writes the header of a frame to be sent. */
-void vnet_hdr_tx(const struct vnet *vn, struct netbuf *nb);
+/* Writes the header of a frame to be sent; tso: it is to be cut, nb has its headers only. */
+void vnet_hdr_tx(const struct vnet *vn, struct netbuf *nb, const struct vnet_tso *tso);
 
 /* ---- virtio_net_ctrl.c ---- */
 

@@ -66,6 +66,12 @@ bool vnet_tx_csum(const struct vnet *vn)
     return vn->vpci.features & VIRTIO_NET_F_CSUM;
 }
 
+bool vnet_tx_cuts(const struct vnet *vn, bool ip6)
+{
+    return vn->tx_segs > vn->segs &&
+           (vn->vpci.features & (ip6 ? VIRTIO_NET_F_HOST_TSO6 : VIRTIO_NET_F_HOST_TSO4));
+}
+
 bool vnet_link_up(const struct vnet *vn)
 {
     return vn->link;
@@ -149,6 +155,8 @@ static void json_queue(const struct vnet *vn, const struct vnet_queue *q, const 
     json_u64(j, "irqs", q->vector != 0 ? irq_count(q->vector) : 0);
     json_u64(j, "packets", q->packets);
     json_u64(j, "bytes", q->bytes);
+    if (q == &vn->tx)
+        json_u64(j, "cut", vn->tx_cut);
     json_object(j, "drops");
     for (unsigned i = 0; i < n; i++)
         json_u64(j, drop_names[i], drops[i]);

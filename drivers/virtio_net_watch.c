@@ -21,7 +21,6 @@
  * waits for its own network, that does not help it.
  */
 #include "virtio_net_watch.h"
-#include "irq.h"
 #include "time.h"
 #include "virtio_net_state.h"
 
@@ -40,43 +39,25 @@
 #define ASK_NS    (100 * NS_PER_MS)
 #define SETTLE_NS (5 * NS_PER_MS)
 
-/* Nothing received for so long is looked into; an answer comes within the second time; so many
- * questions have to go unanswered. Later ones come ever less often. */
-#define SILENCE_NS      (3 * NS_PER_S)
-#define PROBE_NS        NS_PER_S
-#define PROBES          3
-#define PROBE_PAUSE_MAX (64 * NS_PER_S)
-
-/* Where frames come this soon after a reset for silence, it was the device's. */
-#define ANSWER_NS (250 * NS_PER_MS)
-
 /* A reset is credited with what moves within this time after it. */
 #define RESET_HELPS_NS NS_PER_S
-
-/* An interrupt that has not come for so long, and in spite of so many sleeps in which it could, is
- * lost. */
-#define IRQ_LOST_NS     (100 * NS_PER_MS)
-#define IRQ_LOST_SLEEPS 3
 
 /* ---- a queue ---------------------------------------------------------------------------------
  */
 
-static void forget_tries(struct vnet_watch_queue *w)
+void vnet_watch_forget(struct vnet_watch_queue *w)
 {
     w->kicks = w->resets = w->probes = 0;
     w->up_ns = w->probe_ns = 0;
     w->ask_ns = w->answer_ns = w->put_off_ns = 0;
 }
 
-/* What moves now does so because the doorbell was repeated, the one before was lost: it did between
- * this look and the last. */
-static bool kick_helped(const struct vnet_watch_queue *w)
+bool vnet_watch_kick_helped(const struct vnet_watch_queue *w)
 {
     return w->kicks == 1 && w->unheard && w->look_ns - w->kick_ns <= AT_ONCE_NS;
 }
 
-/* Completions were taken: is that for which the doorbell was wanted among them? */
-static void note_heard(struct vnet_queue *q)
+void vnet_watch_heard(struct vnet_queue *q)
 {
     const uint16_t past = vq_ahead(q->vq.seen_idx, q->watch.wanted_idx);
 
@@ -87,7 +68,7 @@ static void note_heard(struct vnet_queue *q)
 static void moved(struct vnet *vn, struct vnet_queue *q)
 {
     struct vnet_watch_queue *w = &q->watch;
-    const bool helped = kick_helped(w);
+    const bool helped = vnet_watch_kick_helped(w);
     const bool reset_helped = w->up_ns != 0 && vn->now_ns - w->up_ns <= RESET_HELPS_NS;
 
     if (w->stall.open) {
@@ -100,7 +81,7 @@ static void moved(struct vnet *vn, struct vnet_queue *q)
         vnet_stall_kick(vn, q);
     }
     w->moved_ns = vn->now_ns;
-    forget_tries(w);
+    vnet_watch_forget(w);
 }
 
 /* Nothing is due, or nothing can move: then there is no stall, unless one has led to a reset that
@@ -115,7 +96,7 @@ static void at_rest(struct vnet *vn, struct vnet_queue *q)
         vnet_stall_end(vn, q, &w->stall, w->up_ns != 0 ? VNET_DID_RESET : VNET_DID_NOTHING);
     }
     w->moved_ns = vn->now_ns;
-    forget_tries(w);
+    vnet_watch_forget(w);
 }
 
 void vnet_watch_wanted(struct vnet_queue *q, uint16_t before)
@@ -205,7 +186,7 @@ static void watch_queue(struct vnet *vn, struct vnet_queue *q, uint16_t index, b
 {
     if (q->completions != q->watch.mark) {
         q->watch.mark = q->completions;
-        note_heard(q);
+        vnet_watch_heard(q);
         moved(vn, q);
     } else if (!due || !vn->link) {
         at_rest(vn, q);
@@ -216,162 +197,6 @@ static void watch_queue(struct vnet *vn, struct vnet_queue *q, uint16_t index, b
         if (vn->now_ns - q->watch.moved_ns >= VNET_STALL_NS)
             stalled(vn, q);
     }
-}
-
-/* ---- reception ---------------------------------------------------------------------------------
- */
-
-/* A network may be silent with every right, so a doorbell is credited only if somebody waited for
- * frames. */
-static void received(struct vnet *vn, struct vnet_queue *q)
-{
-    struct vnet_watch_queue *w = &q->watch;
-
-    if (w->stall.open) {
-        vnet_stall_end(vn, q, &w->stall, VNET_DID_NOTHING);
-    } else if (w->resets > 0 && vn->now_ns - w->up_ns <= ANSWER_NS) {
-        vnet_stall(vn, q, &w->stall, VNET_BACKEND_BLOCKED, w->moved_ns);
-        vnet_stall_end(vn, q, &w->stall, VNET_DID_RESET);
-    } else if (vn->rx_due && kick_helped(w)) {
-        vnet_stall_kick(vn, q);
-    }
-    w->moved_ns = vn->now_ns;
-    forget_tries(w);
-}
-
-/* Of reception: that of the queue, and that of the device. */
-#define ALL_RESETS 2
-
-/* A device that has not sent within this time what it was given does not send. */
-#define REPAIR_WAIT_NS (100 * NS_PER_MS)
-
-/* The queue alone first, where that can be done; then all of the device. What the device has to
- * send goes out before: that may be a question just asked. */
-static void repair_reception(struct vnet *vn)
-{
-    struct vnet_watch_queue *w = &vn->rx.watch;
-
-    if (w->repair_ns == 0 || vn->up != VNET_UP ||
-        (vq_outstanding(&vn->tx.vq) > 0 && vn->now_ns - w->repair_ns < REPAIR_WAIT_NS))
-        return;
-    w->repair_ns = 0;
-    w->probe_ns = 0; /* as soon as it is up again */
-    if (w->resets == 0 && vnet_queue_restart(vn, &vn->rx)) {
-        w->wanted = false;
-        w->resets = 1;
-        w->up_ns = vn->now_ns;
-    } else {
-        w->resets = ALL_RESETS;
-        vnet_reset(vn);
-    }
-}
-
-/* What is dropped because it cannot be a frame is no reception: whoever waits waits on. */
-static void watch_reception(struct vnet *vn)
-{
-    struct vnet_watch_queue *w = &vn->rx.watch;
-
-    if (vn->rx.completions != w->mark) {
-        w->mark = vn->rx.completions;
-        note_heard(&vn->rx);
-    }
-    if (vn->rx.packets != w->frames) {
-        w->frames = vn->rx.packets;
-        received(vn, &vn->rx);
-        return;
-    }
-    w->look_ns = vn->now_ns;
-    if (!vn->link)
-        vnet_rx_probed(vn, false);
-    else
-        repair_reception(vn);
-}
-
-bool vnet_rx_silent(const struct vnet *vn)
-{
-    const struct vnet_watch_queue *w = &vn->rx.watch;
-
-    return vn->now_ns - w->moved_ns >= SILENCE_NS && vn->up == VNET_UP && vn->now_ns >= w->probe_ns;
-}
-
-void vnet_rx_probed(struct vnet *vn, bool asked)
-{
-    struct vnet_watch_queue *w = &vn->rx.watch;
-
-    if (!asked) { /* silence is all there should be */
-        if (w->stall.open)
-            vnet_stall_end(vn, &vn->rx, &w->stall, VNET_DID_NOTHING);
-        w->moved_ns = vn->now_ns;
-        forget_tries(w);
-        return;
-    }
-    if (w->probes == 0 && w->resets == 0)
-        w->probe_pause = PROBE_NS;
-    w->probe_ns = vn->now_ns + w->probe_pause;
-    if (w->probes++ < PROBES)
-        return;
-    w->probes = 0;
-    if (w->resets < ALL_RESETS) {
-        w->repair_ns = vn->now_ns;
-        return;
-    }
-    if (!w->stall.open)
-        vnet_stall(vn, &vn->rx, &w->stall, VNET_PEER_SILENT, w->moved_ns);
-    if (w->probe_pause < PROBE_PAUSE_MAX)
-        w->probe_pause *= 2;
-}
-
-/* ---- interrupts ------------------------------------------------------------------------------
- */
-
-bool vnet_watch_may_ask(const struct vnet_queue *q)
-{
-    return !q->watch.suspect;
-}
-
-void vnet_watch_asked(struct vnet_queue *q, uint16_t after, uint64_t now_ns)
-{
-    q->watch.asked = after;
-    q->watch.asked_ns = now_ns;
-    q->watch.irq_mark = irq_count(q->vector);
-}
-
-bool vnet_watch_woke(struct vnet_queue *q, uint64_t now_ns)
-{
-    struct vnet_watch_queue *w = &q->watch;
-    uint16_t there;
-
-    if (w->suspect) {
-        w->sleeps++;
-        return false;
-    }
-    there = vq_ahead(q->vq.ops->used_idx(&q->vq), q->vq.seen_idx);
-    if (w->asked != 0 && there >= w->asked && irq_count(q->vector) == w->irq_mark) {
-        w->suspect = true;
-        w->there = there;
-        w->sleeps = 0;
-        w->suspect_ns = w->looked_ns = now_ns;
-        return false;
-    }
-    w->asked = 0;
-    return true;
-}
-
-/* An interrupt that is merely late comes before long: what asked for it was left as it is. */
-static void watch_irq(struct vnet *vn, struct vnet_queue *q)
-{
-    struct vnet_watch_queue *w = &q->watch;
-
-    if (!w->suspect)
-        return;
-    if (irq_count(q->vector) == w->irq_mark) {
-        if (vn->now_ns - w->suspect_ns < IRQ_LOST_NS || w->sleeps < IRQ_LOST_SLEEPS)
-            return;
-        vnet_stall_irq(vn, q);
-    }
-    w->suspect = false;
-    w->asked = 0;
-    vq_irq_off(&q->vq);
 }
 
 /* ---- the device, the link, the guest itself ---------------------------------------------------
@@ -454,10 +279,10 @@ uint64_t vnet_watch_late(struct vnet *vn, uint64_t now_ns)
 void vnet_watch_turn(struct vnet *vn)
 {
     watch_link(vn);
-    watch_reception(vn);
+    vnet_watch_rx(vn);
     watch_queue(vn, &vn->tx, VIRTIO_NET_TXQ, vq_outstanding(&vn->tx.vq) > 0);
     if (vn->up != VNET_UP)
         return;
-    watch_irq(vn, &vn->rx);
-    watch_irq(vn, &vn->tx);
+    vnet_watch_irq(vn, &vn->rx);
+    vnet_watch_irq(vn, &vn->tx);
 }

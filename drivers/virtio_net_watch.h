@@ -105,6 +105,23 @@ void vnet_watch_asked(struct vnet_queue *q, uint16_t after, uint64_t now_ns);
 /* After sleep: true if the queue's interrupt may be switched off, so none is in doubt. */
 bool vnet_watch_woke(struct vnet_queue *q, uint64_t now_ns);
 
+/* ---- between the files of the watchdog --------------------------------------------------------
+ */
+
+/* No repair of this queue was tried, and none is under way. */
+void vnet_watch_forget(struct vnet_watch_queue *w);
+
+/* What moves now does so because the doorbell was repeated, the one before was lost: it did between
+ * this look and the last. */
+bool vnet_watch_kick_helped(const struct vnet_watch_queue *w);
+
+/* Completions were taken: is that for which the doorbell was wanted among them? */
+void vnet_watch_heard(struct vnet_queue *q);
+
+/* Once a turn: reception; the interrupt of a queue. */
+void vnet_watch_rx(struct vnet *vn);
+void vnet_watch_irq(struct vnet *vn, struct vnet_queue *q);
+
 /* ---- virtio_net_stall.c -----------------------------------------------------------------------
  */
 

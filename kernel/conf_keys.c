@@ -27,13 +27,28 @@ static const struct name services[] = {
 /* The virtio features that the driver accepts and can also do without [virtio 5.1.3, 6]; `tso`
  * stands for several. */
 static const struct name features[] = {
-    {"csum", 1ull << 0},       {"guest_csum", 1ull << 1},  {"mtu", 1ull << 3},
-    {"mac", 1ull << 5},        {"guest_tso4", 1ull << 7},  {"guest_tso6", 1ull << 8},
-    {"guest_ecn", 1ull << 9},  {"tso", 7ull << 7},         {"mrg", 1ull << 15},
-    {"status", 1ull << 16},    {"ctrl_vq", 1ull << 17},    {"guest_announce", 1ull << 21},
-    {"mq", 1ull << 22},        {"any_layout", 1ull << 27}, {"indirect_desc", 1ull << 28},
-    {"event_idx", 1ull << 29}, {"packed", 1ull << 34},     {"ring_reset", 1ull << 40},
-    {"ctrl_rx", 1ull << 18},   {"version_1", 1ull << 32}, /* masked: the legacy interface */
+    {"csum", 1ull << 0},
+    {"guest_csum", 1ull << 1},
+    {"mtu", 1ull << 3},
+    {"mac", 1ull << 5},
+    {"guest_tso4", 1ull << 7},
+    {"guest_tso6", 1ull << 8},
+    {"guest_ecn", 1ull << 9},
+    {"host_tso4", 1ull << 11},
+    {"host_tso6", 1ull << 12},
+    {"tso", 0x37ull << 7},
+    {"mrg", 1ull << 15},
+    {"status", 1ull << 16},
+    {"ctrl_vq", 1ull << 17},
+    {"guest_announce", 1ull << 21},
+    {"mq", 1ull << 22},
+    {"any_layout", 1ull << 27},
+    {"indirect_desc", 1ull << 28},
+    {"event_idx", 1ull << 29},
+    {"packed", 1ull << 34},
+    {"ring_reset", 1ull << 40},
+    {"ctrl_rx", 1ull << 18},
+    {"version_1", 1ull << 32}, /* masked: the legacy interface */
 };
 
 static const struct name panics[] = {
@@ -311,9 +326,9 @@ static const struct conf_key keys[] = {
     {"services", false, set_services,
      "all, off, or a list like http,echo of iperf3 echo discard chargen http"},
     {"features", false, set_features,
-     "all, or a list like -tso,-mac of csum guest_csum guest_tso4 guest_tso6 guest_ecn tso mtu mac "
-     "mrg status ctrl_vq ctrl_rx guest_announce mq any_layout indirect_desc event_idx packed "
-     "ring_reset version_1"},
+     "all, or a list like -tso,-mac of csum guest_csum guest_tso4 guest_tso6 guest_ecn host_tso4 "
+     "host_tso6 tso mtu mac mrg status ctrl_vq ctrl_rx guest_announce mq any_layout indirect_desc "
+     "event_idx packed ring_reset version_1"},
     {"seed", false, set_seed,
      "a number below 2^64, decimal or 0x and hexadecimal; 0 = from the hardware"},
     {"log", false, set_log, "quiet, info, debug"},

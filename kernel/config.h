@@ -150,6 +150,16 @@
 #define CONFIG_TX_BUFS  CONFIG_TX_RING
 #define CONFIG_TX_ARENA (CONFIG_TX_BUFS * CONFIG_BUF_BYTES_MAX)
 
+/* Payload bytes of the largest TCP segment that is left to a device to cut: with up to 74 bytes of
+ * headers it is a packet whose length has 16 bits; and four of them fit the send buffer, so that
+ * some are on their way while the next one is written. */
+#define CONFIG_TCP_CUT (CONFIG_TCP_SND_BUF / 4 < 65535 - 74 ? CONFIG_TCP_SND_BUF / 4 : 65535 - 74)
+
+/* The constant payload: it repeats after a period, and the bytes of the largest segment follow each
+ * place of that. */
+#define CONFIG_PATTERN_PERIOD 65536
+#define CONFIG_PATTERN_BYTES  (CONFIG_PATTERN_PERIOD + (CONFIG_TCP_CUT + 63) / 64 * 64)
+
 /* TCP connections: everything admitted, and every listener's half-open ones. Closing connections
  * have the lowest priority and are recycled by the stack when a new one needs their place. */
 #define CONFIG_TCP_CONN                                                                            \

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Frames between driver and lwIP. The checks before lwIP are those that lwIP relies on somebody
- * else for: whole fixed headers, a station address of ours, a length that the MTU allows.
+ * Frames from the driver to lwIP, and the interface. The checks before lwIP are those that lwIP
+ * relies on somebody else for: whole fixed headers, a station address of ours, a length that the
+ * MTU allows.
  *
  * The memory of a received frame is the device's, which may write to it at any time. So what is
  * looked at is fetched once, and the stack gets what was looked at.
@@ -26,23 +27,16 @@
 #include "address.h"
 #include "announce.h"
 #include "config.h"
+#include "ethif_tx.h"
 #include "fault.h"
 #include "offload.h"
 #include "string.h"
 #include "time.h"
 
-/* The smallest frame without FCS [IEEE 802.3]; what is sent is padded to it. */
-#define ETH_MIN_BYTES 60
-
-static uint32_t frame_max(const struct netif *netif)
-{
-    return (uint32_t)netif->mtu + SIZEOF_ETH_HDR;
-}
-
 /* The largest frame of merged segments: lwIP counts a packet's bytes in 16 bits. */
 #define MERGED_MAX (65535u + SIZEOF_ETH_HDR)
 
-/* What lwIP always does: the rest of what is sent is finish_checksum()'s, of what is received
+/* What lwIP always does: the rest of what is sent is ethif_tx()'s, of what is received
  * set_verify()'s. */
 #define CSUM_LWIP                                                                                  \
     (NETIF_CHECKSUM_ENABLE_ALL & ~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP |               \
@@ -103,7 +97,7 @@ static uint64_t *rx_reject(struct ethif *e, const struct rx *f)
 
     if (f->len < SIZEOF_ETH_HDR + header_min(eth->type))
         return &e->rx_runt;
-    if (f->len > (f->merged ? MERGED_MAX : frame_max(&e->netif)))
+    if (f->len > (f->merged ? MERGED_MAX : (uint32_t)e->netif.mtu + SIZEOF_ETH_HDR))
         return &e->rx_oversized;
     if (f->merged && !offload_is_tcp(f->head, f->nb->len))
         return &e->rx_merged;
@@ -270,65 +264,6 @@ unsigned ethif_poll(struct ethif *e, uint64_t now_ns)
     return n;
 }
 
-/* ---- transmit ----------------------------------------------------------------------------------
- */
-
-/* The checksum of TCP or UDP, which lwIP left out. The device that has taken it over before a reset
- * may not do so after it, so each frame asks. */
-static void finish_checksum(const struct ethif *e, struct netbuf *nb, uint32_t len)
-{
-    uint8_t *frame = netbuf_frame(nb);
-    struct offload_csum c;
-
-    if (!offload_csum_begin(frame, len, &c))
-        return;
-    if (vnet_tx_csum(e->vn)) {
-        nb->offload = NETBUF_CSUM_PARTIAL;
-        nb->csum_start = c.start;
-        nb->csum_offset = c.offset;
-    } else {
-        offload_csum_finish(frame, len, &c);
-    }
-}
-
-/* netif->linkoutput: copies the frame, the caller keeps p. ERR_MEM is back-pressure. */
-static err_t tx_frame(struct netif *netif, struct pbuf *p)
-{
-    struct ethif *e = netif->state;
-    const uint32_t len = p->tot_len;
-
-    if (len > frame_max(netif)) {
-        e->tx_oversized++;
-        LINK_STATS_INC(link.lenerr);
-        return ERR_BUF;
-    }
-    struct netbuf *nb = vnet_tx_get(e->vn, len > CONFIG_TX_SMALL_BYTES);
-    if (nb == NULL) {
-        e->tx_blocked = true;
-        e->tx_busy++;
-        return ERR_MEM;
-    }
-    uint8_t *to = netbuf_frame(nb);
-    for (const struct pbuf *q = p; q != NULL; q = q->next) {
-        memcpy(to, q->payload, q->len);
-        to += q->len;
-    }
-    finish_checksum(e, nb, len);
-    nb->len = len;
-    if (len < ETH_MIN_BYTES) {
-        memset(to, 0, ETH_MIN_BYTES - len);
-        nb->len = ETH_MIN_BYTES;
-    }
-    if (!vnet_tx(e->vn, nb)) {
-        vnet_tx_put(e->vn, nb);
-        e->tx_blocked = true;
-        e->tx_busy++;
-        return ERR_MEM;
-    }
-    LINK_STATS_INC(link.xmit);
-    return ERR_OK;
-}
-
 /* ---- set-up ------------------------------------------------------------------------------------
  */
 
@@ -341,7 +276,7 @@ static err_t netif_setup(struct netif *netif)
     netif->hostname = "antifreeze";
     netif->output = etharp_output;
     netif->output_ip6 = ethip6_output;
-    netif->linkoutput = tx_frame;
+    netif->linkoutput = ethif_tx;
     netif->mtu = (u16_t)vnet_mtu(e->vn);
     set_verify(e, true);
     netif->hwaddr_len = ETH_HWADDR_LEN;

@@ -18,7 +18,7 @@
 struct ethif {
     struct netif netif;
     struct vnet *vn;
-    bool tx_blocked;     /* a frame found no room since the last wake-up */
+    uint32_t tx_wanted;  /* room for as many frames was not found since the last wake-up */
     const void *tx_turn; /* the connection that wakes first; only compared, it may be gone */
     bool rx_due;         /* an application said so since the last turn */
     uint64_t tx_room_ns; /* when there was last room for a frame */

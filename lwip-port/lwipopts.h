@@ -152,6 +152,13 @@ unsigned short netport_ooseq_limit(const struct tcp_pcb *pcb);
 /* A frame of merged segments counts as the several it is: it is acknowledged at once. */
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, optlen, opt1len, opt2, p) netport_tcp_in((pcb), (p))
 
+/* A TCP segment may be larger than the MSS, for the device or ethif_tx.c to cut: then its first
+ * pbuf says what the MSS is. */
+#define LWIP_PBUF_CUSTOM_DATA         u16_t tcp_mss;
+#define LWIP_PBUF_CUSTOM_DATA_INIT(p) ((p)->tcp_mss = 0)
+#define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, hdr, pcb, opts)                                           \
+    (netport_tcp_out((pcb), (p), (hdr)), (opts))
+
 /* An address that no host can have is not taken, whoever offers it. */
 #define LWIP_HOOK_DHCP_LEASE netport_dhcp_lease
 

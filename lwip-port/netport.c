@@ -15,6 +15,7 @@
 #include "lwip/timeouts.h"
 #include "config.h"
 #include "ethif.h"
+#include "ethif_tx.h"
 #include "netport_priv.h"
 #include "record.h"
 #include "string.h"
@@ -138,6 +139,40 @@ uint32_t netport_working(void)
     return bits;
 }
 
+/* ---- large segments ---------------------------------------------------------------------------
+ */
+
+static_assert(CONFIG_TCP_CUT + PBUF_TRANSPORT <= UINT16_MAX, "lwIP counts bytes in 16 bits");
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+void netport_constant(const void *bytes, uint32_t n)
+{
+    ethif_tx_constant(bytes, n);
+}
+
+static bool device_cuts(const struct tcp_pcb *pcb)
+{
+    const struct netif *netif = ip_route(&pcb->local_ip, &pcb->remote_ip);
+    const struct ethif *e = netif != NULL ? netif->state : NULL;
+
+    return e != NULL && vnet_tx_cuts(e->vn, IP_IS_V6_VAL(pcb->remote_ip));
+}
+
+uint16_t netport_cut(const struct tcp_pcb *pcb, const void *bytes, uint32_t n)
+{
+    const uint32_t mss = pcb->mss;
+    uint32_t cut = least(pcb->cwnd, pcb->snd_wnd_max) / 2;
+
+    cut = least(cut, CONFIG_TCP_CUT);
+    if (cut < 2 * mss || !ethif_tx_is_constant(bytes, n) || !device_cuts(pcb))
+        return (uint16_t)mss;
+    return (uint16_t)(cut - cut % mss);
+}
+
 /* ---- one turn ----------------------------------------------------------------------------------
  */
 
@@ -161,7 +196,7 @@ static void wake_senders(struct ethif *e)
     for (struct tcp_pcb *pcb = first; pcb != NULL;) {
         if ((pcb->flags & (TF_NAGLEMEMERR | TF_ACK_NOW)) != 0 && netport_leaves_by(pcb, &e->netif))
             tcp_output(pcb);
-        if (e->tx_blocked) {
+        if (e->tx_wanted > 0) {
             e->tx_turn = pcb;
             return;
         }
@@ -183,8 +218,8 @@ static unsigned serve_waiting(void)
         struct ethif *e = &ethifs[k];
 
         done += vnet_tx_reclaim(e->vn);
-        if (e->tx_blocked && vnet_tx_room(e->vn, true) > 0) {
-            e->tx_blocked = false;
+        if (e->tx_wanted > 0 && ethif_tx_room(e, e->tx_wanted)) {
+            e->tx_wanted = 0;
             wake_senders(e);
             done++;
         }

@@ -36,6 +36,16 @@ void netport_awake(void);
  * do not sleep, nor call netport_awake(). What it is for: vq_weigh_again(). */
 bool netport_still_idle(void);
 
+/* These bytes never change, for as long as the guest runs. What is written to a connection from
+ * among them goes out by address; there is one such place. */
+void netport_constant(const void *bytes, uint32_t n);
+
+/* Payload bytes of the segments that these bytes, to be written to the connection now, are best cut
+ * into: its MSS, or where they are constant and the device cuts what it sends, a multiple of it. No
+ * more than half of what the peer can take or the network is believed to, so that one is under way
+ * while the next is written. */
+uint16_t netport_cut(const struct tcp_pcb *pcb, const void *bytes, uint32_t n);
+
 /* True once traffic can flow: an interface is up and every address asked for statically is set, or
  * DHCP has an answer, or IPv6 is all there is and its address is past duplicate detection. */
 bool netport_ready(void);

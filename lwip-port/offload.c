@@ -19,8 +19,10 @@
 #define IP_AT     SIZEOF_ETH_HDR
 #define IP4_PROTO 9u /* in the IP header */
 #define IP4_ADDRS 12u
+#define IP6_LEN   4u
 #define IP6_NEXT  6u
 #define IP6_ADDRS 8u
+#define TCP_DOFF  12u /* in TCP's */
 
 struct packet {
     uint32_t l4_at, addrs_at, addrs_bytes; /* in the frame */
@@ -120,4 +122,51 @@ void offload_csum_finish(uint8_t *frame, uint32_t len, const struct offload_csum
 
     /* 0 would say that a datagram has no checksum; 0xffff is the same number [RFC 768]. */
     store16(frame + c->start + c->offset, sum == 0xffff ? 0xffff : (uint16_t)~sum);
+}
+
+/* ---- a large segment in parts ------------------------------------------------------------------
+ */
+
+uint32_t offload_tcp_headers(const uint8_t *frame, uint32_t len)
+{
+    struct packet p = {0};
+
+    parse(frame, len, &p);
+    return p.l4_at + 4u * (frame[p.l4_at + TCP_DOFF] >> 4);
+}
+
+bool offload_is_ip6(const uint8_t *frame)
+{
+    return load16(frame + TYPE_AT) == PP_HTONS(ETHTYPE_IPV6);
+}
+
+/* Each part is a packet with an identification of its own. */
+static void cut_ip4(uint8_t *ip, uint32_t len, uint32_t at)
+{
+    struct ip_hdr h;
+
+    memcpy(&h, ip, IP_HLEN);
+    h._len = lwip_htons((u16_t)len);
+    h._id = lwip_htons((u16_t)(lwip_ntohs(h._id) + at));
+    h._chksum = 0;
+    memcpy(ip, &h, IP_HLEN);
+    h._chksum = (u16_t)~netport_chksum(ip, 4 * (ip[0] & 15));
+    memcpy(ip, &h, IP_HLEN);
+}
+
+void offload_cut(uint8_t *frame, uint32_t headers, uint32_t at, uint32_t bytes, bool last)
+{
+    struct packet p = {0};
+    struct tcp_hdr h;
+
+    parse(frame, headers, &p);
+    if (offload_is_ip6(frame))
+        store16(frame + IP_AT + IP6_LEN, lwip_htons((u16_t)(headers - p.l4_at + bytes)));
+    else
+        cut_ip4(frame + IP_AT, headers - IP_AT + bytes, at);
+    memcpy(&h, frame + p.l4_at, TCP_HLEN);
+    h.seqno = lwip_htonl(lwip_ntohl(h.seqno) + at);
+    if (!last)
+        TCPH_FLAGS_SET(&h, TCPH_FLAGS(&h) & ~(TCP_FIN | TCP_PSH));
+    memcpy(frame + p.l4_at, &h, TCP_HLEN);
 }

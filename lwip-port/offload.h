@@ -28,6 +28,16 @@ void offload_csum_finish(uint8_t *frame, uint32_t len, const struct offload_csum
 /* True if that is where a received frame, directly in IP, has the checksum of TCP or UDP. */
 bool offload_csum_is_l4(const uint8_t *frame, uint32_t len, const struct offload_csum *c);
 
+/* Of a TCP segment of our own making, whose headers are all in the first len bytes: how many bytes
+ * they are, and whether it is IPv6. */
+uint32_t offload_tcp_headers(const uint8_t *frame, uint32_t len);
+bool offload_is_ip6(const uint8_t *frame);
+
+/* Makes of the headers of such a segment those of a part of it: so many bytes of its payload, from
+ * `at` on, and behind them nothing more if it is the last. The checksum of TCP is left to the
+ * others above. */
+void offload_cut(uint8_t *frame, uint32_t headers, uint32_t at, uint32_t bytes, bool last);
+
 /* True if a received frame is TCP directly in IP; only such frames are ever merged. */
 bool offload_is_tcp(const uint8_t *frame, uint32_t len);
 

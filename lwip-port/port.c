@@ -71,6 +71,13 @@ err_t netport_tcp_in(struct tcp_pcb *pcb, const struct pbuf *p)
     return ERR_OK;
 }
 
+void netport_tcp_out(const struct tcp_pcb *pcb, struct pbuf *p, const struct tcp_hdr *hdr)
+{
+    const bool large = pcb != NULL && p->tot_len - TCPH_HDRLEN_BYTES(hdr) > pcb->mss;
+
+    p->tcp_mss = large ? pcb->mss : 0;
+}
+
 /* While the shared part has room, a connection may keep what it gets. When it has none, a
  * connection gives up at least as much of the far end of its queue as the new frame brought, down
  * to its own share: what all keep beyond their shares grows no more. The rest of the pool is those

@@ -56,6 +56,7 @@ struct rig {
     uint64_t now_ns;                   /* the guest's clock */
     unsigned (*poll)(uint64_t now_ns); /* called each turn, e.g. apps_poll; NULL = nothing */
     uint32_t peer_wnd;                 /* what its TCP connections begin with, bytes */
+    uint32_t peer_mss;                 /* that its SYNs announce; 0: what the MTU allows */
     bool peer_is_plain;   /* its SYNs carry no options: small MSS, windows below 64 KiB */
     bool watch_questions; /* ARP and neighbour solicitations are answered, and kept all the same */
     bool arp_silent;      /* the peer does not answer ARP and neighbour solicitations */
@@ -79,6 +80,8 @@ struct rig {
     bool silent;        /* the driver wants to know, once, whether somebody waits for frames, */
     bool asked;         /* and was told this */
     bool tx_csum;       /* the device completes checksums */
+    bool tx_cuts;       /* and cuts large TCP segments */
+    uint64_t tx_cut;    /* that it got so far */
     bool announce_due;  /* the device asks for an announcement */
     uint32_t rx_piece;  /* bytes of a receive buffer, of which a frame may take several; 0: any */
     uint8_t rx_offload; /* NETBUF_* of the frames that rig_inject() gets */
@@ -103,6 +106,9 @@ void rig_start(void);
 
 /* Puts a frame on the guest's receive ring; it is looked at by the next turn. */
 void rig_inject(const void *frame, uint32_t len);
+
+/* The peer gets a frame as if the guest had sent it just now: one that a filter kept. */
+void rig_deliver(uint8_t *frame, uint32_t len);
 
 /* Turns until nobody has anything to say, with the clock standing still. */
 void rig_pump(void);

@@ -173,11 +173,16 @@ void rig_udp_send(bool v6, uint16_t sport, uint16_t dport, const void *data, uin
     rig_inject(frame, rig_build_udp(frame, v6, sport, dport, data, len));
 }
 
+void rig_deliver(uint8_t *frame, uint32_t len)
+{
+    if ((!(answer_arp(frame) || answer_solicitation(frame)) || rig.watch_questions) &&
+        !rig_tcp_take(frame) && !take_udp(frame))
+        push(&others_tail, packet_new(frame, len));
+}
+
 void rig_peer_take(uint8_t *frame, uint32_t len)
 {
     check_frame(frame, len);
-    if (!(rig.filter != NULL && rig.filter(frame, len)) &&
-        (!(answer_arp(frame) || answer_solicitation(frame)) || rig.watch_questions) &&
-        !rig_tcp_take(frame) && !take_udp(frame))
-        push(&others_tail, packet_new(frame, len));
+    if (!(rig.filter != NULL && rig.filter(frame, len)))
+        rig_deliver(frame, len);
 }

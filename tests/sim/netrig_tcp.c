@@ -46,7 +46,7 @@ void rig_tcp_segment(struct rig_tcp *t, uint8_t flags, uint32_t seq, uint32_t ac
         const uint32_t mtu = rig.mtu != 0 ? rig.mtu : 1500;
 
         rig_put16(tcp + 20, 0x0204);
-        rig_put16(tcp + 22, mtu - (t->v6 ? 60 : 40));
+        rig_put16(tcp + 22, rig.peer_mss != 0 ? rig.peer_mss : mtu - (t->v6 ? 60 : 40));
         rig_put32(tcp + 24, 0x01030300 | PEER_SCALE);
         rig_put32(tcp + 28, 0x01010402); /* SACK permitted */
         hlen = 32;

@@ -18,6 +18,7 @@ struct node {
     struct netbuf nb; /* first: the driver's user sees this */
     struct node *next;
     bool bulk;
+    bool more; /* not the last of those that the device cut one frame into */
 };
 
 struct list {
@@ -145,18 +146,18 @@ bool rig_nic_sent(uint8_t **frame, uint32_t *len)
     for (unsigned k = 0; k < RIG_NICS; k++) { /* nobody is on the others */
         while (k != rig.nic && !(k == 1 && rig.second_stuck) &&
                (node = list_pop(&nics[k].wire)) != NULL) {
+            nics[k].tx_done += !node->more;
             node_free(node);
-            nics[k].tx_done++;
         }
     }
     node = rig.tx_stuck ? NULL : list_pop(&nics[rig.nic].wire);
     if (node == NULL)
         return false;
+    nics[rig.nic].tx_done += !node->more;
     *len = node->nb.len;
     *frame = malloc(*len);
     memcpy(*frame, netbuf_frame(&node->nb), *len);
     node_free(node);
-    nics[rig.nic].tx_done++;
     return true;
 }
 
@@ -210,6 +211,13 @@ bool vnet_tx_csum(const struct vnet *vn)
 {
     (void)vn;
     return rig.tx_csum;
+}
+
+bool vnet_tx_cuts(const struct vnet *vn, bool ip6)
+{
+    (void)vn;
+    (void)ip6;
+    return rig.tx_csum && rig.tx_cuts;
 }
 
 bool vnet_announce_due(const struct vnet *vn)
@@ -268,7 +276,11 @@ void vnet_rx_release(struct vnet *vn, struct netbuf *nb)
 
 static unsigned tx_free(const struct vnet *vn)
 {
-    return rig.tx_ring - vn->tx_caller - vn->queued.n - vn->tx_device;
+    unsigned queued = 0;
+
+    for (const struct node *node = vn->queued.head; node != NULL; node = node->next)
+        queued += !node->more;
+    return rig.tx_ring - vn->tx_caller - queued - vn->tx_device;
 }
 
 struct netbuf *vnet_tx_get(struct vnet *vn, bool bulk)
@@ -314,6 +326,87 @@ bool vnet_tx(struct vnet *vn, struct netbuf *nb)
     return true;
 }
 
+static void put16(uint8_t *p, uint32_t v)
+{
+    p[0] = (uint8_t)(v >> 8);
+    p[1] = (uint8_t)v;
+}
+
+static uint32_t get32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* The sum of the pseudo header is that of the whole; of a part it differs by the length. */
+static void cut_headers(uint8_t *frame, const struct vnet_tso *tso, uint32_t l4, uint32_t whole,
+                        uint32_t at, uint32_t bytes)
+{
+    const uint32_t part = (frame[l4 + 12] >> 4) * 4u + bytes, seq = get32(frame + l4 + 4) + at;
+    uint32_t sum = (uint32_t)frame[l4 + 16] << 8 | frame[l4 + 17];
+
+    sum += part + (0xffff ^ whole);
+    put16(frame + l4 + 16, (sum & 0xffff) + (sum >> 16));
+    put16(frame + l4 + 4, seq >> 16);
+    put16(frame + l4 + 6, seq & 0xffff);
+    put16(frame + 14 + (tso->ip6 ? 4 : 2), part + (tso->ip6 ? 0 : l4 - 14));
+    if (!tso->ip6)
+        rig_fix_ip(frame);
+    if (part + at < whole)
+        frame[l4 + 13] &= 0xf6; /* FIN and PSH belong to the last */
+}
+
+/* The bytes of the payload from `at` on. */
+static void cut_payload(uint8_t *to, const struct vnet_tso *tso, uint32_t at, uint32_t bytes)
+{
+    for (unsigned i = 0; i < tso->pieces && bytes > 0; i++) {
+        const uint32_t left = at < tso->piece_bytes[i] ? tso->piece_bytes[i] - at : 0;
+        const uint32_t n = bytes < left ? bytes : left;
+
+        memcpy(to, (const uint8_t *)tso->piece[i] + at, n);
+        to += n;
+        bytes -= n;
+        at = left > 0 ? 0 : at - tso->piece_bytes[i];
+    }
+}
+
+/* What a device does: the buffer becomes the first of the segments on the wire. */
+bool vnet_tx_tso(struct vnet *vn, struct netbuf *nb, const struct vnet_tso *tso)
+{
+    const uint32_t headers = nb->len, l4 = nb->csum_start;
+    uint32_t payload = 0;
+
+    assert_true(vnet_tx_cuts(vn, tso->ip6) && nb->offload == NETBUF_CSUM_PARTIAL);
+    assert_true(tso->pieces >= 1 && tso->pieces <= VNET_TSO_PIECES && tso->mss > 0);
+    assert_int_equal(headers, l4 + (netbuf_frame(nb)[l4 + 12] >> 4) * 4u);
+    for (unsigned i = 0; i < tso->pieces; i++)
+        payload += tso->piece_bytes[i];
+    assert_true(payload > tso->mss && headers + payload <= 0xffff);
+    for (uint32_t at = 0; at < payload; at += tso->mss) {
+        const uint32_t left = payload - at, bytes = left < tso->mss ? left : tso->mss;
+        struct node *node = node_new(headers + bytes < 60 ? 60 : headers + bytes);
+        uint8_t *frame = netbuf_frame(&node->nb);
+
+        assert_true(headers + bytes <= vn->mtu + 14);
+        memcpy(frame, netbuf_frame(nb), headers);
+        cut_headers(frame, tso, l4, headers - l4 + payload, at, bytes);
+        cut_payload(frame + headers, tso, at, bytes);
+        node->nb.len = headers + bytes;
+        node->nb.offload = NETBUF_CSUM_PARTIAL;
+        node->nb.csum_start = nb->csum_start;
+        node->nb.csum_offset = nb->csum_offset;
+        complete_csum(&node->nb);
+        if (node->nb.len < 60) {
+            memset(frame + node->nb.len, 0, 60 - node->nb.len);
+            node->nb.len = 60;
+        }
+        node->more = left > bytes;
+        list_push(&vn->queued, node);
+    }
+    vnet_tx_put(vn, nb);
+    rig.tx_cut++;
+    return true;
+}
+
 void vnet_tx_put(struct vnet *vn, struct netbuf *nb)
 {
     assert_true(vn->tx_caller > 0);
@@ -326,8 +419,8 @@ void vnet_tx_flush(struct vnet *vn)
     struct node *node;
 
     while ((node = list_pop(&vn->queued)) != NULL) {
-        vn->tx_device++;
-        vn->totals.tx_packets++;
+        vn->tx_device += !node->more;
+        vn->totals.tx_packets += !node->more;
         vn->totals.tx_bytes += node->nb.len;
         list_push(&vn->wire, node);
     }
@@ -347,6 +440,12 @@ unsigned vnet_tx_room(const struct vnet *vn, bool bulk)
     const unsigned reserve = bulk ? CONFIG_TX_RESERVE : 0;
 
     return tx_free(vn) > reserve ? tx_free(vn) - reserve : 0;
+}
+
+unsigned vnet_tx_most(const struct vnet *vn)
+{
+    (void)vn;
+    return rig.tx_ring - CONFIG_TX_RESERVE;
 }
 
 void vnet_heartbeat(struct vnet *vn, uint64_t now_ns)

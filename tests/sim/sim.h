@@ -105,6 +105,8 @@ enum { SIM_RXQ, SIM_TXQ, SIM_QUEUES, SIM_CTLQ = SIM_QUEUES, SIM_SLOTS };
 #define SIM_F_GUEST_TSO4      (1ull << 7)
 #define SIM_F_GUEST_TSO6      (1ull << 8)
 #define SIM_F_GUEST_ECN       (1ull << 9)
+#define SIM_F_HOST_TSO4       (1ull << 11)
+#define SIM_F_HOST_TSO6       (1ull << 12)
 #define SIM_F_MRG_RXBUF       (1ull << 15)
 #define SIM_F_STATUS          (1ull << 16)
 #define SIM_F_CTRL_VQ         (1ull << 17)
@@ -142,7 +144,10 @@ struct sim_entry { /* what the driver exposed under one id */
     bool exposed;
     unsigned segs;
     struct sim_seg seg[SIM_SEGS];
-    unsigned descs;          /* that it takes of the ring */
+    unsigned own;   /* the first of them, which nobody else has; behind them is memory that never
+                       changes */
+    uint64_t sum;   /* of what is there */
+    unsigned descs; /* that it takes of the ring */
     uint16_t desc[SIM_SEGS]; /* split: their numbers */
     uint64_t table;          /* that one of them leads to */
     uint32_t table_len;      /* 0: none */
@@ -382,7 +387,12 @@ bool sim_msix_on(const struct sim_nic *n);
 uint32_t sim_header(const struct sim_nic *n);
 void sim_check_dependencies(const struct sim_nic *n);
 void sim_check_command(const struct sim_nic *n, uint8_t class, uint32_t bytes);
-void sim_check_tx_header(const struct sim_nic *n, const uint8_t *hdr, uint32_t len);
+bool sim_tx_is_cut(const struct sim_nic *n, const uint8_t *hdr);
+void sim_check_tx_header(const struct sim_nic *n, const uint8_t *hdr, const uint8_t *frame,
+                         uint32_t have, uint32_t len);
+
+/* Of the memory behind a buffer's own segments, as it is now. */
+uint64_t sim_shared_sum(const struct sim_entry *e);
 /* The header of a frame of so many bytes, header included, for buffers of *piece bytes; returns how
  * many these are, of which it uses *piece bytes each. */
 #define SIM_PIECES 1024

@@ -9,6 +9,9 @@
 
 #define NEEDS_CSUM 1
 
+enum { GSO_TCPV4 = 1, GSO_TCPV6 = 4 };
+enum { ETH_BYTES = 14, IP4_BYTES = 20, IP6_BYTES = 40, TCP_BYTES = 20, TCP_CSUM = 16 };
+
 /* Byte offsets in the header. */
 enum {
     H_FLAGS,
@@ -28,6 +31,8 @@ void sim_check_dependencies(const struct sim_nic *n)
         {SIM_F_GUEST_TSO4, SIM_F_GUEST_CSUM},
         {SIM_F_GUEST_TSO6, SIM_F_GUEST_CSUM},
         {SIM_F_GUEST_ECN, SIM_F_GUEST_TSO4 | SIM_F_GUEST_TSO6},
+        {SIM_F_HOST_TSO4, SIM_F_CSUM},
+        {SIM_F_HOST_TSO6, SIM_F_CSUM},
         {SIM_F_CTRL_RX, SIM_F_CTRL_VQ},
         {SIM_F_GUEST_ANNOUNCE, SIM_F_CTRL_VQ},
         {SIM_F_MQ, SIM_F_CTRL_VQ},
@@ -47,13 +52,59 @@ uint32_t sim_rx_min(const struct sim_nic *n)
     return n->accepted & (SIM_F_GUEST_TSO4 | SIM_F_GUEST_TSO6) ? 65550 : 1514;
 }
 
-void sim_check_tx_header(const struct sim_nic *n, const uint8_t *h, uint32_t len)
+static unsigned be16(const uint8_t *p)
+{
+    return (unsigned)p[0] << 8 | p[1];
+}
+
+/* What a device that cuts relies on: the headers are those that the type names, the packet ends
+ * where the frame does, the checksum is TCP's, and all that has to be repeated is within hdr_len.
+ */
+static const char *cut_fault(const uint8_t *h, const uint8_t *frame, uint32_t have, uint32_t len)
+{
+    bool ip6 = h[H_GSO_TYPE] == GSO_TCPV6;
+    uint32_t l4 = ETH_BYTES + (ip6 ? IP6_BYTES : IP4_BYTES), headers;
+
+    if (have < l4 + TCP_BYTES || be16(frame + 12) != (ip6 ? 0x86dd : 0x0800))
+        return "a type that its packet is not of";
+    if (frame[ETH_BYTES + (ip6 ? 6 : 9)] != 6)
+        return "no TCP";
+    if ((ip6 ? l4 + be16(frame + ETH_BYTES + 4) : ETH_BYTES + be16(frame + ETH_BYTES + 2)) != len)
+        return "a packet of another length than its frame";
+    headers = l4 + 4u * (frame[l4 + 12] >> 4);
+    if (sim_get16(h + H_HDR_LEN) != headers)
+        return "a header of another length than its headers";
+    if (frame[l4 + 13] & 0x86)
+        return "CWR, RST or SYN";
+    if (h[H_FLAGS] != NEEDS_CSUM || sim_get16(h + H_CSUM_START) != l4 ||
+        sim_get16(h + H_CSUM_OFFSET) != TCP_CSUM)
+        return "a checksum that is not TCP's";
+    if (sim_get16(h + H_GSO_SIZE) == 0 || len <= headers + sim_get16(h + H_GSO_SIZE))
+        return "nothing to cut";
+    return NULL;
+}
+
+bool sim_tx_is_cut(const struct sim_nic *n, const uint8_t *h)
+{
+    uint8_t type = h[H_GSO_TYPE];
+
+    return (type == GSO_TCPV4 && n->accepted & SIM_F_HOST_TSO4) ||
+           (type == GSO_TCPV6 && n->accepted & SIM_F_HOST_TSO6);
+}
+
+void sim_check_tx_header(const struct sim_nic *n, const uint8_t *h, const uint8_t *frame,
+                         uint32_t have, uint32_t len)
 {
     bool csum = n->accepted & SIM_F_CSUM && h[H_FLAGS] == NEEDS_CSUM;
+    bool cut = sim_tx_is_cut(n, h);
+    const char *fault = cut ? cut_fault(h, frame, have, len) : NULL;
 
+    if (fault != NULL)
+        sim_breach("5.1.6.2.1", "a frame of %u bytes to be cut: %s", len, fault);
     for (unsigned i = 0; i < sim_header(n); i++)
         if (h[i] != 0 &&
-            !(csum && (i == H_FLAGS || (i >= H_CSUM_START && i < H_CSUM_OFFSET + 2)))) {
+            !(csum && (i == H_FLAGS || (i >= H_CSUM_START && i < H_CSUM_OFFSET + 2))) &&
+            !(cut && i < H_CSUM_START)) {
             sim_breach("5.1.6.2.1", "byte %u of a transmit header is 0x%02x", i, h[i]);
             return;
         }

@@ -177,10 +177,12 @@ void sim_transfer(const struct sim_entry *e, bool writes, uint32_t at, void *dat
 
 static void check_tx_header(const struct sim_nic *n, const struct sim_entry *e, uint32_t bytes)
 {
-    uint8_t h[12];
+    uint8_t h[12], frame[128]; /* the frame's headers, with all options there can be */
+    uint32_t len = bytes - sim_header(n), have = len < sizeof(frame) ? len : sizeof(frame);
 
     sim_transfer(e, false, 0, h, sim_header(n));
-    sim_check_tx_header(n, h, bytes - sim_header(n));
+    sim_transfer(e, false, sim_header(n), frame, have);
+    sim_check_tx_header(n, h, frame, have, len);
 }
 
 static void check_order(const struct sim_entry *e, unsigned size)
@@ -202,12 +204,39 @@ static void check_order(const struct sim_entry *e, unsigned size)
         sim_breach("2.7.5.3.1", "%u segments in a ring of %u", e->segs, size);
 }
 
-static bool poisoned(const struct sim_entry *e)
+static bool poisoned(const struct sim_entry *e, unsigned segs)
 {
-    for (unsigned i = 0; i < e->segs; i++)
+    for (unsigned i = 0; i < segs; i++)
         if (__asan_region_is_poisoned((void *)(uintptr_t)e->seg[i].addr, e->seg[i].len) != NULL)
             return true;
     return __asan_region_is_poisoned((void *)(uintptr_t)e->table, e->table_len) != NULL;
+}
+
+/* A frame that is to be cut may have its payload in constant memory, which any number of frames
+ * share: the segments behind its headers. */
+static void find_own(const struct sim_nic *n, unsigned qi, struct sim_entry *e)
+{
+    uint32_t header = sim_header(n), at = 0;
+    uint8_t h[12];
+
+    e->own = e->segs;
+    if (qi != SIM_TXQ || sim_bytes(e, false) < header || poisoned(e, 1) || e->seg[0].len < header)
+        return;
+    sim_transfer(e, false, 0, h, header);
+    if (!sim_tx_is_cut(n, h))
+        return;
+    for (e->own = 0; e->own < e->segs && at < header + sim_get16(h + 2); e->own++)
+        at += e->seg[e->own].len;
+}
+
+uint64_t sim_shared_sum(const struct sim_entry *e)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = e->own; i < e->segs; i++)
+        for (uint32_t k = 0; k < e->seg[i].len; k++)
+            sum = sum * 31 + ((const uint8_t *)(uintptr_t)e->seg[i].addr)[k];
+    return sum;
 }
 
 static void check_entry(struct sim_nic *n, unsigned qi, const struct sim_entry *e)
@@ -222,10 +251,10 @@ static void check_entry(struct sim_nic *n, unsigned qi, const struct sim_entry *
     if (qi == SIM_CTLQ && (out < 2 || out > 3 || in != 1))
         sim_breach("5.1.6.5", "a command of %u bytes, and %u to answer", out, in);
     if (qi != SIM_CTLQ && n->interface == SIM_LEGACY && !(n->accepted & SIM_F_ANY_LAYOUT) &&
-        (e->segs != 2 || e->seg[0].len != header))
+        (e->segs < 2 || e->seg[0].len != header))
         sim_breach("2.7.4.3", "header and frame share a descriptor");
     /* Poisoned is what a device has already, and what lies outside every object. */
-    if (poisoned(e))
+    if (poisoned(e, e->segs))
         sim_breach("3.3.1", "a buffer is exposed twice, or is none");
     else if (qi == SIM_TXQ && out >= header)
         check_tx_header(n, e, out);
@@ -238,12 +267,15 @@ void sim_expose(struct sim_nic *n, unsigned qi, uint16_t id, const struct sim_en
 
     check_entry(n, qi, e);
     q->entries[id] = *e;
+    e = &q->entries[id];
+    find_own(n, qi, &q->entries[id]);
+    q->entries[id].sum = sim_shared_sum(e);
     q->entries[id].busy = busy;
     q->entries[id].exposed = true;
     q->exposed_n++;
     for (unsigned i = 0; i < e->descs; i++)
         q->entries[e->desc[i]].busy = true;
-    for (unsigned i = 0; i < e->segs && !n->at_odds; i++)
+    for (unsigned i = 0; i < e->own && !n->at_odds; i++)
         ASAN_POISON_MEMORY_REGION((void *)(uintptr_t)e->seg[i].addr, e->seg[i].len);
     if (!n->at_odds)
         ASAN_POISON_MEMORY_REGION((void *)(uintptr_t)e->table, e->table_len);

@@ -150,6 +150,8 @@ unsigned sim_tx(struct sim_nic *n, unsigned max)
         e = &n->q[SIM_TXQ].entries[id];
         n->tx_last_len = sim_bytes(e, false) - header;
         assert_true(n->tx_last_len <= sizeof(n->tx_last));
+        if (sim_shared_sum(e) != e->sum)
+            sim_breach("3.1", "payload of a frame changes while the device has it");
         sim_transfer(e, false, 0, n->tx_last_hdr, header);
         sim_transfer(e, false, header, n->tx_last, n->tx_last_len);
         n->tx_frames++;

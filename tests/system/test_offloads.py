@@ -20,14 +20,16 @@ def in_long(*words):
     return [pytest.param(each, marks=LONG) for each in words]
 
 
-OFFLOADS = {"csum", "guest_csum", "guest_tso4", "guest_tso6", "guest_ecn"}
+HOST_TSO = {"host_tso4", "host_tso6"}
+OFFLOADS = {"csum", "guest_csum", "guest_tso4", "guest_tso6", "guest_ecn"} | HOST_TSO
 
 # The command line's words -> what of OFFLOADS is left.
 MASKS = {
     "": OFFLOADS,
     "features=-tso": {"csum", "guest_csum"},
-    "features=-guest_csum": {"csum"},
-    "features=-csum": OFFLOADS - {"csum"},
+    "features=-guest_csum": {"csum"} | HOST_TSO,
+    "features=-csum": OFFLOADS - {"csum"} - HOST_TSO,
+    "features=-host_tso4": OFFLOADS - {"host_tso4"},
     "features=-guest_tso4": OFFLOADS - {"guest_tso4"},
     "features=-csum,-guest_csum": set(),
 }
@@ -39,6 +41,10 @@ def nic(guest):
 
 def rx_queue(guest):
     return next(queue for queue in guest.stats()["queues"] if queue["queue"] == "rx")
+
+
+def tx_queue(guest):
+    return next(queue for queue in guest.stats()["queues"] if queue["queue"] == "tx")
 
 
 def addresses(guest):
@@ -109,6 +115,7 @@ def test_offloads_are_used_as_far_as_they_are_not_masked(boot, tap, words):
         assert mean > 3000
     else:
         assert mean <= 1514
+    assert (tx_queue(guest)["cut"] > 0) == ("host_tso4" in MASKS[words])
 
 
 def test_mergeable_buffers(boot, tap):

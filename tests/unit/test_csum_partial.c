@@ -58,6 +58,16 @@ static unsigned add(unsigned a, unsigned b)
     return (a + b) % 0x10000 + (a + b) / 0x10000;
 }
 
+static void inject(uint32_t len, uint16_t start, uint16_t offset)
+{
+    rig.rx_offload = NETBUF_CSUM_PARTIAL;
+    rig.rx_csum_start = start;
+    rig.rx_csum_offset = offset;
+    rig_inject(frame, len);
+    rig.rx_offload = 0;
+    rig_pump();
+}
+
 /* Takes what lies from start on out of a finished checksum again, and lets the frame come in. */
 static void inject_unfinished(uint32_t len, uint16_t start, uint16_t offset)
 {
@@ -67,12 +77,7 @@ static void inject_unfinished(uint32_t len, uint16_t start, uint16_t offset)
     put16(field, 0);
     pseudo = add(pseudo, (uint16_t)~rig_sum(frame + start, len - start, 0));
     put16(field, pseudo);
-    rig.rx_offload = NETBUF_CSUM_PARTIAL;
-    rig.rx_csum_start = start;
-    rig.rx_csum_offset = offset;
-    rig_inject(frame, len);
-    rig.rx_offload = 0;
-    rig_pump();
+    inject(len, start, offset);
 }
 
 /* A ping of n bytes is answered. */
@@ -160,12 +165,7 @@ static void place_that_makes_no_sense_vouches_for_nothing(void **state)
         for (uint16_t offset = 0; start + offset + 2u <= len; offset++) {
             if (start + offset >= 39 && start + offset <= 41)
                 continue; /* the field itself */
-            rig.rx_offload = NETBUF_CSUM_PARTIAL;
-            rig.rx_csum_start = start;
-            rig.rx_csum_offset = offset;
-            rig_inject(frame, len);
-            rig.rx_offload = 0;
-            rig_pump();
+            inject(len, start, offset);
             if (rig_udp_recv(5000, buf, sizeof(buf)) >= 0)
                 fail_msg("heard with %u + %u", start, offset);
         }

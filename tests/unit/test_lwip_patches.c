@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * What lwIP 2.2.1 does not survive, and does with lwip-port/patches: a test for each, named by its
- * number.
+ * What peers can do that lwIP 2.2.1 does not survive, and does with lwip-port/patches; each test
+ * says which one. Patches of other kinds are tested where their subject is.
  */
 #include <stdarg.h>
 #include <stdlib.h>

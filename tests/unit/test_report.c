@@ -236,6 +236,15 @@ static void verdict_fails_on_each_broken_promise_alone(void **state)
     assert_non_null(strstr(line, "{\"name\":\"stalls\",\"limit\":0,\"value\":1,\"ok\":false}"));
 }
 
+static const void *constant;
+static uint32_t constant_bytes;
+
+void netport_constant(const void *bytes, uint32_t n)
+{
+    constant = bytes;
+    constant_bytes = n;
+}
+
 static void pattern_repeats_with_its_seed_only(void **state)
 {
     static uint8_t copy[PATTERN_BYTES];
@@ -248,6 +257,10 @@ static void pattern_repeats_with_its_seed_only(void **state)
     assert_memory_not_equal(copy, pattern, PATTERN_BYTES);
     pattern_init(1);
     assert_memory_equal(copy, pattern, PATTERN_BYTES);
+    assert_memory_equal(pattern + PATTERN_BYTES, pattern, pattern_ahead(PATTERN_BYTES));
+    assert_true(pattern_ahead(PATTERN_BYTES - 1) >= CONFIG_TCP_CUT); /* any segment in one piece */
+    assert_ptr_equal(constant, pattern);
+    assert_int_equal(constant_bytes, pattern_ahead(0));
     for (unsigned i = 0; i < PATTERN_BYTES; i++)
         count[pattern[i]]++;
     for (unsigned i = 0; i < 256; i++)

@@ -115,7 +115,7 @@ static void every_legacy_subset_of_the_offer_is_served(void **state)
     assert_true(nic->accepted ==
                 (SIM_F_MTU | SIM_F_MAC | SIM_F_STATUS | SIM_F_EVENT_IDX | SIM_F_ANY_LAYOUT |
                  SIM_F_INDIRECT_DESC | SIM_F_CSUM | SIM_F_GUEST_CSUM | SIM_F_GUEST_TSO4 |
-                 SIM_F_GUEST_TSO6 | SIM_F_GUEST_ECN | SIM_F_CTRL_VQ | SIM_F_CTRL_RX |
+                 SIM_F_GUEST_TSO6 | SIM_F_GUEST_ECN | HOST_TSO | SIM_F_CTRL_VQ | SIM_F_CTRL_RX |
                  SIM_F_GUEST_ANNOUNCE | SIM_F_MQ));
     traffic_flows(300);
 }

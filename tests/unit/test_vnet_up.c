@@ -76,9 +76,9 @@ static void unknown_features_are_ignored(void **state)
     assert_true(nic->accepted ==
                 (SIM_F_VERSION_1 | SIM_F_MAC | SIM_F_STATUS | SIM_F_MTU | SIM_F_CSUM |
                  SIM_F_GUEST_CSUM | SIM_F_GUEST_TSO4 | SIM_F_GUEST_TSO6 | SIM_F_GUEST_ECN |
-                 SIM_F_CTRL_VQ | SIM_F_CTRL_RX | SIM_F_GUEST_ANNOUNCE | SIM_F_MQ | SIM_F_EVENT_IDX |
-                 SIM_F_ACCESS_PLATFORM | SIM_F_ORDER_PLATFORM | SIM_F_RING_PACKED |
-                 SIM_F_INDIRECT_DESC | SIM_F_RING_RESET));
+                 HOST_TSO | SIM_F_CTRL_VQ | SIM_F_CTRL_RX | SIM_F_GUEST_ANNOUNCE | SIM_F_MQ |
+                 SIM_F_EVENT_IDX | SIM_F_ACCESS_PLATFORM | SIM_F_ORDER_PLATFORM |
+                 SIM_F_RING_PACKED | SIM_F_INDIRECT_DESC | SIM_F_RING_RESET));
     traffic_flows(1);
 }
 

@@ -31,6 +31,7 @@
 #define FRAME_MAX    (14 + 40 + 65535) /* the largest merged segment */
 
 #define TSO          (SIM_F_GUEST_TSO4 | SIM_F_GUEST_TSO6)
+#define HOST_TSO     (SIM_F_HOST_TSO4 | SIM_F_HOST_TSO6)
 #define OFFLOADS     (SIM_F_CSUM | SIM_F_GUEST_CSUM | TSO | SIM_F_GUEST_ECN)
 
 /* The header before a frame [5.1.6]: flags, types, and where its fields are. */
