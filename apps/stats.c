@@ -27,6 +27,7 @@ void apps_json_stats(struct json *j)
     json_u64(j, "late", totals.late_max_us);
     json_end_object(j);
     json_u64(j, "conservation_violations", totals.violations);
+    json_u64(j, "device_errors", totals.errors);
     json_u64(j, "stalls", totals.stalls);
     json_u64(j, "stalls_judged", totals.stalls_judged);
     json_u64(j, "recoveries", totals.recoveries);

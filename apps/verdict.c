@@ -30,6 +30,7 @@ bool verdict_record(void)
         {"conservation_violations", 0, totals.violations + (netport_check() ? 0 : 1)},
         {"tx_gap_max_us", TX_GAP_MAX_US, totals.tx_gap_max_us},
         {"device_resets", 0, totals.resets},
+        {"device_errors", 0, totals.errors},
         {"stalls", 0, totals.stalls_judged},
     };
     const unsigned n = sizeof(criteria) / sizeof(criteria[0]);

@@ -95,16 +95,24 @@ void vnet_rx_fill(struct vnet *vn)
         vnet_rx_post(vn, netbuf_get(&vn->rx_pool));
 }
 
+enum vnet_rx_drop vnet_rx_too_short(const struct vnet *vn, uint32_t bytes)
+{
+    return bytes < vn->hdr_bytes                     ? VNET_RX_CUT
+           : bytes < vn->hdr_bytes + VNET_ETH_HEADER ? VNET_RX_RUNT
+                                                     : VNET_RX_DROPS;
+}
+
 /* Swap or recycle: returns the buffer that takes this one's place in the ring. Either it comes from
  * the pool and *up is the frame, or it is the same buffer, *up is NULL and the frame is lost. */
 static struct netbuf *swap(struct vnet *vn, const struct vq_done *done, struct netbuf **up)
 {
+    const enum vnet_rx_drop too_short = vnet_rx_too_short(vn, done->len);
     struct netbuf *nb = done->token, *spare;
 
     *up = NULL;
     netbuf_from_device(&vn->rx_pool, nb);
-    if (done->len < vn->hdr_bytes + VNET_ETH_HEADER) {
-        vn->rx_drops[VNET_RX_RUNT]++;
+    if (too_short != VNET_RX_DROPS) {
+        vn->rx_drops[too_short]++;
         return nb;
     }
     if (!vnet_hdr_rx(vn, nb, done->len - vn->hdr_bytes)) {

@@ -210,8 +210,10 @@ struct vnet_totals {
     uint64_t stalls[VNET_CAUSES], recoveries[VNET_ACTIONS];
     uint64_t stalls_judged; /* of a second or more that neither a fault that was asked for nor
                                somebody beyond the device explains */
-    uint64_t violations;    /* failed audits that were repaired */
-    uint64_t late_max_ns;   /* longest time between two turns; 0 below 50 ms */
+    uint64_t errors; /* what no device may do and is no reason for a reset: deliveries that cannot
+                        be, commands it never answers */
+    uint64_t violations;  /* failed audits that were repaired */
+    uint64_t late_max_ns; /* longest time between two turns; 0 below 50 ms */
 };
 void vnet_totals(const struct vnet *vn, struct vnet_totals *t);
 

@@ -25,6 +25,9 @@
 
 #define DEADLINE_NS (2 * NS_PER_S)
 
+/* From one announcement to the next at least, however often the device asks. */
+#define ANNOUNCE_NS NS_PER_S
+
 /* Descriptors of a command; fewer than these, and there is no room for one. */
 #define SEGMENTS 2u
 
@@ -99,7 +102,7 @@ static void look(struct vnet *vn)
                 "on",
                 vn->name);
         vn->ctrl_up = vn->ctrl_busy = false;
-        vn->ctrl_timeouts++;
+        vn->ctrl_timeouts += !vn->watch.spoiled; /* else it is our own doing */
     } else if (vn->now_ns - vn->ctrl_kick_ns >= CONFIG_HEARTBEAT_MS * NS_PER_MS) {
         vn->ctrl_kick_ns = vn->now_ns; /* the doorbell may have been lost */
         vnet_kick(vn, &vn->ctrl, vn->ctrl_index);
@@ -115,7 +118,8 @@ void vnet_ctrl_turn(struct vnet *vn)
 void vnet_ctrl_status(struct vnet *vn, uint16_t status)
 {
     if ((vn->vpci.features & VIRTIO_NET_F_GUEST_ANNOUNCE) && vn->ctrl_up &&
-        (status & VIRTIO_NET_S_ANNOUNCE) && vn->announce == VNET_ANNOUNCE_NO)
+        (status & VIRTIO_NET_S_ANNOUNCE) && vn->announce == VNET_ANNOUNCE_NO &&
+        (vn->announced_ns == 0 || vn->now_ns - vn->announced_ns >= ANNOUNCE_NS))
         vn->announce = VNET_ANNOUNCE_DUE;
 }
 
@@ -127,6 +131,7 @@ bool vnet_announce_due(const struct vnet *vn)
 void vnet_announced(struct vnet *vn)
 {
     vn->announce = VNET_ANNOUNCE_TOLD;
+    vn->announced_ns = vn->now_ns;
     send(vn,
          (struct command){.class = VIRTIO_NET_CTRL_ANNOUNCE,
                           .command = VIRTIO_NET_CTRL_ANNOUNCE_ACK},

@@ -12,19 +12,22 @@
  * driver looks never will be: it is dropped, and the next completion begins a frame.
  */
 #include <stddef.h>
-#include "string.h"
+#include "mmio.h"
 #include "virtio_net_state.h"
+
+#define NUM_BUFFERS offsetof(struct virtio_net_hdr, num_buffers)
+static_assert(NUM_BUFFERS % sizeof(uint16_t) == 0, "read in one access");
 
 /* Buffers that the frame in done[0] says it takes; 0: a number that cannot be. A frame too short to
  * have a header takes this one. */
 static unsigned pieces_of(const struct vnet *vn, const struct vq_done *done)
 {
-    struct netbuf *nb = done->token;
+    const struct netbuf *nb = done->token;
     uint16_t n;
 
     if (done->len < vn->hdr_bytes)
         return 1;
-    memcpy(&n, nb->base + offsetof(struct virtio_net_hdr, num_buffers), sizeof(n));
+    n = shm_read16((const volatile uint16_t *)(const volatile void *)(nb->base + NUM_BUFFERS));
     return n <= vn->rx_pieces ? n : 0;
 }
 
@@ -35,8 +38,10 @@ static bool join(const struct vnet *vn, const struct vq_done *done, unsigned n,
     struct netbuf *first = done[0].token;
     uint32_t total = done[0].len - vn->hdr_bytes;
 
-    *reason = VNET_RX_RUNT;
-    if (done[0].len < vn->hdr_bytes + VNET_ETH_HEADER)
+    *reason = vnet_rx_too_short(vn, done[0].len);
+    if (*reason == VNET_RX_RUNT && n > 1)
+        *reason = VNET_RX_MERGE; /* there was room for more in this one */
+    if (*reason != VNET_RX_DROPS)
         return false;
     first->len = total;
     for (unsigned i = 1; i < n; i++) {

@@ -41,7 +41,17 @@ enum vnet_announce {
     VNET_ANNOUNCE_TOLD, /* it was done; the device is being told so */
 };
 
-enum vnet_rx_drop { VNET_RX_NO_BUFFER, VNET_RX_RUNT, VNET_RX_HEADER, VNET_RX_MERGE, VNET_RX_DROPS };
+/* A network may deliver what is too short for an Ethernet header (RUNT). Of what follows it, no
+ * device may deliver any: less than its own header (CUT), one that says what cannot be (HEADER), or
+ * buffers that are no whole frame (MERGE). */
+enum vnet_rx_drop {
+    VNET_RX_NO_BUFFER,
+    VNET_RX_RUNT,
+    VNET_RX_CUT,
+    VNET_RX_HEADER,
+    VNET_RX_MERGE,
+    VNET_RX_DROPS
+};
 enum vnet_tx_drop { VNET_TX_FULL, VNET_TX_DOWN, VNET_TX_RESET, VNET_TX_DROPS };
 
 struct vnet_queue {
@@ -91,8 +101,9 @@ struct vnet {
     bool ctrl_busy;         /* a command is with the device */
     uint64_t ctrl_ns;       /* when it was sent */
     uint64_t ctrl_kick_ns;  /* its last doorbell */
-    uint64_t ctrl_timeouts; /* commands never answered */
+    uint64_t ctrl_timeouts; /* commands never answered, though it was not made to */
     enum vnet_announce announce;
+    uint64_t announced_ns; /* when the last one was made; 0: none was */
 
     uint16_t vectors;      /* CPU vectors of its own in use, or 1 = the line; 0 = polling */
     uint8_t config_vector; /* CPU vector of configuration changes alone, 0 = none */
@@ -206,6 +217,13 @@ bool vnet_queue_restart(struct vnet *vn, struct vnet_queue *q);
 unsigned vnet_merge_poll(struct vnet *vn, struct netbuf **out, unsigned max);
 
 /* ---- virtio_net.c, virtio_net_up.c, virtio_net_stats.c ---- */
+
+/* Why a delivery of so many bytes in one buffer is dropped whatever is in it; VNET_RX_DROPS: it is
+ * not. */
+enum vnet_rx_drop vnet_rx_too_short(const struct vnet *vn, uint32_t bytes);
+
+/* Deliveries that no device may make. */
+uint64_t vnet_rx_rubbish(const struct vnet *vn);
 
 /* Members of a record: a ring's size, where either side stands, what the device has. */
 void vnet_json_ring(const struct vnet *vn, const struct vnet_queue *q, struct json *j);

@@ -7,7 +7,8 @@
 #include "record.h"
 #include "virtio_net_state.h"
 
-static const char *const rx_drop_names[VNET_RX_DROPS] = {"no_buffer", "runt", "header", "merge"};
+static const char *const rx_drop_names[VNET_RX_DROPS] = {"no_buffer", "runt", "cut", "header",
+                                                         "merge"};
 static const char *const ctrl_drop_names[] = {"timeout"};
 static const char *const tx_drop_names[VNET_TX_DROPS] = {"full", "down", "reset"};
 
@@ -95,6 +96,11 @@ bool vnet_audit(const struct vnet *vn)
                           vn->tx_pool.count[NETBUF_STACK] == 0);
 }
 
+uint64_t vnet_rx_rubbish(const struct vnet *vn)
+{
+    return vn->rx_drops[VNET_RX_CUT] + vn->rx_drops[VNET_RX_HEADER] + vn->rx_drops[VNET_RX_MERGE];
+}
+
 uint64_t vnet_alloc_failures(const struct vnet *vn)
 {
     return vn->rx_pool.failures + vn->tx_pool.failures;
@@ -127,6 +133,7 @@ void vnet_totals(const struct vnet *vn, struct vnet_totals *t)
     for (unsigned i = 0; i < VNET_ACTIONS; i++)
         t->recoveries[i] = vn->watch.recoveries[i];
     t->stalls_judged = vnet_stalls_judged(vn);
+    t->errors = vnet_rx_rubbish(vn) + vn->ctrl_timeouts;
     t->violations = vn->violations;
     t->late_max_ns = vn->watch.late_max_ns;
 }

@@ -50,6 +50,7 @@ void vnet_watch_forget(struct vnet_watch_queue *w)
     w->kicks = w->resets = w->probes = 0;
     w->up_ns = w->probe_ns = 0;
     w->ask_ns = w->answer_ns = w->put_off_ns = 0;
+    w->untaken = false;
 }
 
 bool vnet_watch_kick_helped(const struct vnet_watch_queue *w)
@@ -167,14 +168,13 @@ static uint64_t patience_ns(unsigned resets)
            NS_PER_S;
 }
 
-static void stalled(struct vnet *vn, struct vnet_queue *q)
+static void stalled(struct vnet *vn, struct vnet_queue *q, bool untaken)
 {
     struct vnet_watch_queue *w = &q->watch;
     const uint64_t since_ns = w->up_ns > w->moved_ns ? w->up_ns : w->moved_ns;
 
     if (!w->stall.open && w->kicks > 0 && vn->now_ns - w->kick_ns >= AT_ONCE_NS)
-        vnet_stall(vn, q, &w->stall, vq_pending(&q->vq) ? VNET_GUEST_LATE : VNET_BACKEND_BLOCKED,
-                   w->moved_ns);
+        vnet_stall(vn, q, &w->stall, untaken ? VNET_GUEST_LATE : VNET_BACKEND_BLOCKED, w->moved_ns);
     if (w->stall.open && w->stall.cause == VNET_BACKEND_BLOCKED &&
         vn->now_ns - since_ns >= patience_ns(w->resets)) {
         w->resets++;
@@ -191,11 +191,15 @@ static void watch_queue(struct vnet *vn, struct vnet_queue *q, uint16_t index, b
     } else if (!due || !vn->link) {
         at_rest(vn, q);
     } else {
+        /* Those that came since they were last looked for have not been left lying. */
+        const bool untaken = q->watch.untaken;
+
         q->watch.look_ns = vn->now_ns;
+        q->watch.untaken = vq_pending(&q->vq);
         if (q->watch.kicks == 0 && vn->now_ns - q->watch.moved_ns >= QUIET_NS)
             ask_then_repeat(vn, q, index);
         if (vn->now_ns - q->watch.moved_ns >= VNET_STALL_NS)
-            stalled(vn, q);
+            stalled(vn, q, untaken);
     }
 }
 
@@ -212,6 +216,7 @@ static void queue_up(struct vnet *vn, struct vnet_watch_queue *w)
 {
     w->suspect = w->wanted = false;
     w->asked = 0;
+    w->rubbish_ns = 0;
     if (w->stall.open || w->resets > 0)
         w->up_ns = vn->now_ns;
     else
@@ -244,6 +249,8 @@ static void put_off(struct vnet_watch_queue *w, uint64_t late_ns, uint64_t now_n
     w->stall.since_ns += late_ns;
     if (w->up_ns != 0)
         w->up_ns += late_ns;
+    if (w->rubbish_ns != 0)
+        w->rubbish_ns += late_ns;
     if (!w->stall.open)
         w->kicks = 0; /* whatever moves next, it says nothing about them */
     w->ask_ns = w->answer_ns = 0;
@@ -269,6 +276,7 @@ uint64_t vnet_watch_late(struct vnet *vn, uint64_t now_ns)
     put_off(&vn->rx.watch, now_ns - last_ns, now_ns);
     put_off(&vn->tx.watch, now_ns - last_ns, now_ns);
     w->device.since_ns += now_ns - last_ns;
+    vn->ctrl_ns += now_ns - last_ns;
     if (now_ns - last_ns >= VNET_STALL_NS && vn->speaks) {
         vn->now_ns = now_ns;
         vnet_stall_late(vn, last_ns, w->woke_ns > last_ns ? w->woke_ns - last_ns : 0);

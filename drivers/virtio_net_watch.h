@@ -36,6 +36,7 @@ struct vnet_watch_queue {
     unsigned resets;     /* how often the device was reset for it, */
     uint64_t up_ns;      /* and when it was up again; 0 = never */
     uint64_t repair_ns;  /* since when reception is to be repaired; 0: it is not */
+    bool untaken;        /* completions were there at the last turn, and are still; */
     uint64_t look_ns;    /* last turn that saw none although they were due */
     bool wanted;         /* the device wanted a doorbell, and gave back none of what it was for: */
     uint16_t wanted_idx; /* buffers before those */
@@ -44,6 +45,9 @@ struct vnet_watch_queue {
 
     /* Of receive: frames at the last turn, and questions to the network since they came. */
     uint64_t frames;
+    uint64_t sound;       /* deliveries that a device may make, at the last turn */
+    uint64_t rubbish;     /* deliveries that no device may make at the last turn; */
+    uint64_t rubbish_ns;  /* the first of those since anything else came; 0: there is none */
     unsigned probes;      /* since the last reset or report */
     uint64_t probe_ns;    /* not before this comes the next */
     uint64_t probe_pause; /* from one to the next, ns */

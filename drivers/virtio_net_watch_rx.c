@@ -62,6 +62,28 @@ static void repair_reception(struct vnet *vn)
     }
 }
 
+/* A device that delivers what none may, and nothing else, for as long as silence is looked into: it
+ * is not the network that is silent. */
+static void watch_rubbish(struct vnet *vn, struct vnet_watch_queue *w)
+{
+    const uint64_t sound =
+        vn->rx.packets + vn->rx_drops[VNET_RX_RUNT] + vn->rx_drops[VNET_RX_NO_BUFFER];
+    const uint64_t rubbish = vnet_rx_rubbish(vn);
+    const bool more = rubbish != w->rubbish;
+
+    w->rubbish = rubbish;
+    if (sound != w->sound) {
+        w->rubbish_ns = 0;
+    } else if (more && w->rubbish_ns == 0) {
+        w->rubbish_ns = vn->now_ns;
+    } else if (more && vn->now_ns - w->rubbish_ns >= SILENCE_NS) {
+        vnet_break(vn, "it delivers nothing but what cannot be", (uint32_t)rubbish);
+        w->moved_ns = vn->now_ns; /* the silence until now is explained */
+        vnet_watch_forget(w);
+    }
+    w->sound = sound;
+}
+
 /* What is dropped because it cannot be a frame is no reception: whoever waits waits on. */
 void vnet_watch_rx(struct vnet *vn)
 {
@@ -70,6 +92,7 @@ void vnet_watch_rx(struct vnet *vn)
     if (vn->rx.completions != w->mark) {
         w->mark = vn->rx.completions;
         vnet_watch_heard(&vn->rx);
+        watch_rubbish(vn, w);
     }
     if (vn->rx.packets != w->frames) {
         w->frames = vn->rx.packets;

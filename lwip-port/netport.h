@@ -86,6 +86,7 @@ struct netport_totals {
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
     uint64_t rx_gap_max_us, tx_gap_max_us;
     uint64_t resets; /* of devices, after something that they did wrong unasked */
+    uint64_t errors; /* of devices, that are no reason for a reset */
     uint64_t stalls, recoveries;
     uint64_t stalls_judged; /* long ones for which the guest or a device answers */
     uint64_t violations;    /* of conservation, that were repaired */

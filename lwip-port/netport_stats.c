@@ -60,6 +60,7 @@ void netport_totals(struct netport_totals *t)
         t->tx_packets += v.tx_packets;
         t->tx_bytes += v.tx_bytes;
         t->resets += v.resets;
+        t->errors += v.errors;
         t->violations += v.violations;
         t->stalls_judged += v.stalls_judged;
         if (t->late_max_us < v.late_max_ns / NS_PER_US)

@@ -309,6 +309,9 @@ uint8_t sim_cap_msix(struct sim_nic *n);
 /* And with any. */
 uint8_t sim_cap_virtio(struct sim_nic *n, uint8_t type, uint8_t bar, uint32_t offset, uint32_t len);
 
+/* Reads of shared memory that is no ring's since power-on. */
+extern unsigned sim_shm_reads;
+
 /* ---- what the device does ---------------------------------------------------------------------
  */
 

@@ -328,13 +328,17 @@ static uint64_t load(const volatile void *p, unsigned width)
                         : *(const volatile uint64_t *)p;
 }
 
+unsigned sim_shm_reads;
+
 uint64_t sim_shm_read(const volatile void *p, unsigned width)
 {
     struct sim_place at = locate(p, width);
     uint64_t v = load(p, width);
 
-    if (at.area == SIM_NOWHERE)
+    if (at.area == SIM_NOWHERE) {
+        sim_shm_reads++;
         return v;
+    }
     if (at.n->shm_hook != NULL)
         v = at.n->shm_hook(at.n, p, width, v);
     sim_format(at.n)->read(&at, v, width);

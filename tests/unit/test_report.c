@@ -176,13 +176,14 @@ static void stats_have_every_member(void **state)
                                      .late_max_us = 50,
                                      .stalls = 7,
                                      .stalls_judged = 9,
+                                     .errors = 11,
                                      .violations = 8,
                                      .recoveries = 6};
     apps_stats_record();
     assert_string_equal(
         line, "{\"event\":\"stats\",\"uptime_us\":5000000,\"alloc_failures\":4,\"refusals\":0,"
               "\"refused\":[],\"gap_max_us\":{\"rx\":30,\"tx\":40,\"late\":50},\"conservation_"
-              "violations\":8,\"stalls\":7,\"stalls_judged\":9,"
+              "violations\":8,\"device_errors\":11,\"stalls\":7,\"stalls_judged\":9,"
               "\"recoveries\":6,"
               "\"totals\":{\"rx_packets\":1,\"rx_bytes\":0,\"tx_packets\":0,\"tx_bytes\":2},"
               "\"records_dropped\":3,\"faults\":[],\"pools\":[],"
@@ -229,6 +230,12 @@ static void verdict_fails_on_each_broken_promise_alone(void **state)
         strstr(line, "{\"name\":\"device_resets\",\"limit\":0,\"value\":1,\"ok\":false}"));
 
     totals.resets = 0;
+    totals.errors = 1;
+    assert_false(verdict_record());
+    assert_non_null(
+        strstr(line, "{\"name\":\"device_errors\",\"limit\":0,\"value\":1,\"ok\":false}"));
+
+    totals.errors = 0;
     totals.stalls = 100; /* short, or explained */
     assert_true(verdict_record());
     totals.stalls_judged = 1;

@@ -36,7 +36,7 @@ static void announcement_is_asked_for_made_and_confirmed(void **state)
                 assert_int_equal(command[1], 0);
                 nic->link_status &= (uint16_t)~2;
                 turn(MS);
-                turn(200 * MS);
+                turn(1000 * MS);
                 assert_false(vnet_announce_due(vn));
                 assert_false(sim_ctrl(nic, 0, command));
             }
@@ -63,13 +63,33 @@ static void announcement_is_made_once_until_it_is_confirmed(void **state)
     assert_true(vnet_announce_due(vn));
 }
 
+/* It never takes its wish back, and interrupts each turn. */
+static void device_that_asks_for_ever_gets_one_announcement_a_second(void **state)
+{
+    unsigned n = 0;
+
+    (void)state;
+    up_with(ANNOUNCE);
+    for (unsigned i = 0; i < 10000; i++) {
+        sim_announce(nic);
+        turn(MS);
+        if (vnet_announce_due(vn)) {
+            vnet_announced(vn);
+            assert_true(sim_ctrl(nic, 0, command));
+            n++;
+        }
+    }
+    assert_int_equal(n, 10);
+}
+
 static void device_that_never_answers_is_asked_no_more(void **state)
 {
     (void)state;
     up_with(ANNOUNCE);
+    turn(MS);
     ask_and_announce();
     for (unsigned i = 0; i < 100; i++) {
-        turn(100 * MS);
+        turns(10, 10 * MS);
         traffic_flows(1);
         assert_false(vnet_announce_due(vn));
     }
@@ -89,6 +109,25 @@ static void device_that_never_answers_is_asked_no_more(void **state)
     assert_true(sim_ctrl(nic, 0, command));
     turn(MS);
     assert_int_equal(stat_of("ctrl", "packets"), 1);
+}
+
+/* Time in which nobody ran counts for nothing. */
+static void answer_has_its_time_without_pauses_of_the_host(void **state)
+{
+    struct vnet_totals t;
+
+    (void)state;
+    up_with(ANNOUNCE);
+    turn(MS);
+    ask_and_announce();
+    turn(300 * 1000 * MS);
+    turn(MS);
+    vnet_totals(vn, &t);
+    assert_int_equal(t.errors, 0);
+    for (unsigned i = 0; i < 250; i++)
+        turn(10 * MS);
+    vnet_totals(vn, &t);
+    assert_int_equal(t.errors, 1);
 }
 
 static void reset_takes_a_command_back(void **state)
@@ -197,7 +236,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(announcement_is_asked_for_made_and_confirmed),
         T(announcement_is_made_once_until_it_is_confirmed),
+        T(device_that_asks_for_ever_gets_one_announcement_a_second),
         T(device_that_never_answers_is_asked_no_more),
+        T(answer_has_its_time_without_pauses_of_the_host),
         T(reset_takes_a_command_back),
         T(lost_doorbell_of_a_command_is_repeated),
         T(lies_about_a_command_cost_one_reset),

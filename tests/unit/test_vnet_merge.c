@@ -113,6 +113,36 @@ static void no_frame_needs_more_buffers_than_there_are(void **state)
         }
 }
 
+/* A device may change it at any time: what was checked is what is used. */
+static void number_of_buffers_is_read_once(void **state)
+{
+    unsigned before;
+
+    (void)state;
+    up_mergeable(OFFLOADS);
+    before = sim_shm_reads;
+    assert_true(sim_rx(nic, frame, 9000));
+    assert_int_equal(whole(9000), 5);
+    assert_int_equal(sim_shm_reads, before + 1);
+}
+
+/* Where there was room for more in the first one. */
+static void frame_with_a_torn_header_is_none(void **state)
+{
+    (void)state;
+    up_mergeable(OFFLOADS);
+    nic->rx_piece = 25;
+    assert_true(sim_rx(nic, frame, 60));
+    assert_int_equal(vnet_rx_poll(vn, frames, 1), 0);
+    assert_int_equal(stat_of("rx", "merge"), 1);
+    assert_int_equal(stat_of("rx", "runt"), 0);
+    nic->rx_piece = 0;
+    assert_true(sim_rx(nic, frame, 13)); /* this one came so from the network */
+    assert_int_equal(vnet_rx_poll(vn, frames, 1), 0);
+    assert_int_equal(stat_of("rx", "runt"), 1);
+    traffic_flows(1);
+}
+
 static void wrong_number_of_buffers_costs_a_frame_and_nothing_else(void **state)
 {
     static const uint16_t lies[] = {0, 34, 64, 65, 255, 256, 257, 0x7fff, 65535};
@@ -214,6 +244,8 @@ int main(void)
         T(mergeable_buffers_are_used_where_asked_for_and_offered),
         T(frames_of_any_size_are_put_together),
         T(no_frame_needs_more_buffers_than_there_are),
+        T(number_of_buffers_is_read_once),
+        T(frame_with_a_torn_header_is_none),
         T(wrong_number_of_buffers_costs_a_frame_and_nothing_else),
         T(caller_that_keeps_buffers_costs_whole_frames),
         T(mergeable_buffers_follow_the_device_through_a_reset),

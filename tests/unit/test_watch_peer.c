@@ -47,7 +47,7 @@ static void network_that_answers_is_asked_now_and_then(void **state)
     nothing_was_said();
 }
 
-/* What the device delivers is nothing that could be an answer. */
+/* What the network delivers is nothing that could be an answer. */
 static void frames_that_are_none_are_silence(void **state)
 {
     (void)state;
@@ -62,6 +62,80 @@ static void frames_that_are_none_are_silence(void **state)
     assert_true(sim_rx(nic, frame, 60));
     run_asking(50 * MS);
     recoveries(VNET_DID_NOTHING, 1);
+}
+
+/* A delivery without even the device's own header. */
+static void deliver_rubbish(void)
+{
+    uint16_t id;
+
+    if (nic->status == status_up() && sim_take(nic, SIM_RXQ, &id))
+        sim_use(nic, SIM_RXQ, id, 5);
+}
+
+static void device_that_delivers_nothing_but_rubbish_is_broken(void **state)
+{
+    (void)state;
+    waits = true;
+    for (unsigned i = 0; i < 29; i++) {
+        deliver_rubbish();
+        run_asking(100 * MS);
+    }
+    stalls(VNET_CAUSES, 0, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        deliver_rubbish();
+        run_asking(100 * MS);
+    }
+    stalls(VNET_DEVICE_BROKEN, 1, 1);
+    said("stall", "\"why\":\"it delivers nothing but what cannot be\"");
+    said("error", "it delivers nothing but what cannot be");
+    assert_int_equal(totals().errors, stat_of("rx", "cut"));
+    assert_in_range(totals().errors, 30, 32);
+    run_asking(600 * MS);
+    assert_int_equal(nic->resets, 2);
+    for (unsigned i = 0; i < 600; i++) { /* and again, for as long as it does that */
+        deliver_rubbish();
+        run_asking(100 * MS);
+    }
+    assert_in_range(nic->resets, 15, 22);
+    assert_int_equal(totals().stalls[VNET_PEER_SILENT], 0);
+    assert_true(vnet_check(vn));
+    run_asking(S);
+    traffic_goes_on();
+}
+
+/* A frame in between, short ones too: it is not only rubbish, and counted all the same. */
+static void rubbish_among_frames_is_no_reason_for_a_reset(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 200; i++) {
+        deliver_rubbish();
+        run_asking(50 * MS);
+        if (i % 20 == 0)
+            assert_true(sim_rx(nic, frame, i % 40 == 0 ? 5 : 60));
+        run_asking(50 * MS);
+    }
+    nothing_was_said();
+    assert_int_equal(totals().errors, 200);
+}
+
+/* Nor is rubbish that is over, or once and after a pause in which the guest was not run. */
+static void little_rubbish_is_no_reason_for_a_reset(void **state)
+{
+    (void)state;
+    deliver_rubbish();
+    run_asking(2 * S);
+    deliver_rubbish();
+    loop(10 * MS);
+    blocked = true; /* nothing works while the host stops all */
+    loop(5 * S);
+    deliver_rubbish();
+    loop(10 * MS);
+    blocked = false;
+    run_asking(5 * MIN);
+    assert_int_equal(nic->resets, 1);
+    assert_int_equal(totals().stalls[VNET_DEVICE_BROKEN], 0);
+    assert_int_equal(totals().errors, 3);
 }
 
 static void link_that_is_down_is_not_asked(void **state)
@@ -131,6 +205,9 @@ int main(void)
         P(silence_that_nobody_minds_is_none),
         P(network_that_answers_is_asked_now_and_then),
         P(frames_that_are_none_are_silence),
+        P(device_that_delivers_nothing_but_rubbish_is_broken),
+        P(rubbish_among_frames_is_no_reason_for_a_reset),
+        P(little_rubbish_is_no_reason_for_a_reset),
         P(link_that_is_down_is_not_asked),
         P(silent_peer_costs_one_reset_and_is_named),
         P(reception_that_a_reset_helps_was_the_devices_fault),
