@@ -154,12 +154,25 @@ void netport_constant(const void *bytes, uint32_t n)
     ethif_tx_constant(bytes, n);
 }
 
-static bool device_cuts(const struct tcp_pcb *pcb)
+/* The NIC that the connection's segments leave by; NULL: none does at the moment. */
+static const struct ethif *nic_of(const struct tcp_pcb *pcb)
 {
-    const struct netif *netif = ip_route(&pcb->local_ip, &pcb->remote_ip);
-    const struct ethif *e = netif != NULL ? netif->state : NULL;
+    const struct netif *netif =
+        nics == 1 ? &ethifs[0].netif : ip_route(&pcb->local_ip, &pcb->remote_ip);
 
-    return e != NULL && vnet_tx_cuts(e->vn, IP_IS_V6_VAL(pcb->remote_ip));
+    return netif != NULL ? netif->state : NULL;
+}
+
+/* What is cut here takes a place in the ring for each MSS: a quarter of them at most. */
+static uint32_t most_at_once(const struct tcp_pcb *pcb)
+{
+    const struct ethif *e = nic_of(pcb);
+
+    if (e == NULL)
+        return 0;
+    if (vnet_tx_cuts(e->vn, IP_IS_V6_VAL(pcb->remote_ip)))
+        return CONFIG_TCP_CUT;
+    return least(CONFIG_TCP_CUT, vnet_tx_most(e->vn) / 4 * pcb->mss);
 }
 
 uint16_t netport_cut(const struct tcp_pcb *pcb, const void *bytes, uint32_t n)
@@ -167,10 +180,10 @@ uint16_t netport_cut(const struct tcp_pcb *pcb, const void *bytes, uint32_t n)
     const uint32_t mss = pcb->mss;
     uint32_t cut = least(pcb->cwnd, pcb->snd_wnd_max) / 2;
 
-    cut = least(cut, CONFIG_TCP_CUT);
-    if (cut < 2 * mss || !ethif_tx_is_constant(bytes, n) || !device_cuts(pcb))
+    if (cut < 2 * mss || !ethif_tx_is_constant(bytes, n))
         return (uint16_t)mss;
-    return (uint16_t)(cut - cut % mss);
+    cut = least(cut, most_at_once(pcb));
+    return (uint16_t)(cut < 2 * mss ? mss : cut - cut % mss);
 }
 
 /* ---- one turn ----------------------------------------------------------------------------------

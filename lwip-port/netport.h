@@ -41,9 +41,9 @@ bool netport_still_idle(void);
 void netport_constant(const void *bytes, uint32_t n);
 
 /* Payload bytes of the segments that these bytes, to be written to the connection now, are best cut
- * into: its MSS, or where they are constant and the device cuts what it sends, a multiple of it. No
- * more than half of what the peer can take or the network is believed to, so that one is under way
- * while the next is written. */
+ * into: its MSS, or where they are constant a multiple of it. No more than half of what the peer
+ * can take or the network is believed to, so that one is under way while the next is written; and
+ * where the device does not cut, than a quarter of its ring. */
 uint16_t netport_cut(const struct tcp_pcb *pcb, const void *bytes, uint32_t n);
 
 /* True once traffic can flow: an interface is up and every address asked for statically is set, or
