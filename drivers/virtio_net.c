@@ -31,17 +31,19 @@ void vnet_kick(struct vnet *vn, struct vnet_queue *q, uint16_t index)
 
 /* On demand doorbells are lost: we believe that we rang. The heartbeat's are not, so that the
  * repair can be seen. */
-static bool kick_lost(uint16_t index)
+static bool kick_lost(const struct vnet *vn, uint16_t index)
 {
-    bool lost = fault_strike(FAULT_DROP_KICK);
+    bool lost = fault_strike(FAULT_DROP_KICK, vn->index);
 
-    return fault_strike(index == VIRTIO_NET_RXQ ? FAULT_DROP_KICK_RX : FAULT_DROP_KICK_TX) || lost;
+    return fault_strike(index == VIRTIO_NET_RXQ ? FAULT_DROP_KICK_RX : FAULT_DROP_KICK_TX,
+                        vn->index) ||
+           lost;
 }
 
 void vnet_notify(struct vnet *vn, struct vnet_queue *q, uint16_t index, uint16_t before)
 {
     vnet_watch_wanted(q, before);
-    if (fault_any() && kick_lost(index))
+    if (fault_any() && kick_lost(vn, index))
         q->kicks++;
     else
         vnet_kick(vn, q, index);
@@ -203,7 +205,7 @@ unsigned vnet_tx_reclaim(struct vnet *vn)
     struct vq_done done[VNET_BATCH];
     unsigned n, total = 0;
 
-    if (vn->up != VNET_UP || (fault_any() && fault_strike(FAULT_NO_REAP)))
+    if (vn->up != VNET_UP || (fault_any() && fault_strike(FAULT_NO_REAP, vn->index)))
         return 0;
     do {
         n = vq_take(&vn->tx.vq, done, VNET_BATCH);

@@ -83,14 +83,15 @@ static uint32_t faults_of(enum vnet_cause cause)
     return 0;
 }
 
-/* It struck shortly before, not counting time in which we were not run; a bad head lasts until the
- * next reset, for a device that cannot ask for one. */
+/* It struck this NIC shortly before, not counting time in which we were not run; a bad head lasts
+ * until the next reset, for a device that cannot ask for one. */
 static bool was_asked_for(const struct vnet *vn, const struct vnet_queue *q, enum vnet_cause cause,
                           uint64_t since_ns)
 {
+    const unsigned who = cause == VNET_LOST_IRQ ? fault_vector(q->vector) : vn->index;
     const uint64_t back_ns = NS_PER_S + (q != NULL ? q->watch.put_off_ns : 0);
 
-    return fault_struck(faults_of(cause), since_ns > back_ns ? since_ns - back_ns : 0) ||
+    return fault_struck(faults_of(cause), who, since_ns > back_ns ? since_ns - back_ns : 0) ||
            (vn->watch.spoiled && faults_of(cause) & 1u << FAULT_BAD_HEAD);
 }
 

@@ -23,11 +23,12 @@ uint32_t fault_open;
 
 static struct {
     struct fault f;
-    uint64_t occasions, struck; /* since the start */
-    uint64_t window_struck;     /* since the window opened */
-    uint64_t struck_ns;         /* last */
-    uint64_t period_ns;         /* when the current period of n ns began */
-    uint32_t done;              /* bits of those who were struck in it */
+    uint64_t occasions, struck;    /* since the start */
+    uint64_t window_struck;        /* since the window opened */
+    uint64_t struck_ns[FAULT_WHO]; /* last, each who */
+    uint32_t who;                  /* bits of those who were ever struck */
+    uint64_t period_ns;            /* when the current period of n ns began */
+    uint32_t done;                 /* bits of those who were struck in it */
 } state[FAULT_KINDS];
 static uint32_t pending; /* bits of those that are asked for and whose window is not over */
 static uint64_t turn_ns;
@@ -64,8 +65,8 @@ void fault_init(const struct fault faults[FAULT_KINDS])
     for (unsigned k = 0; k < FAULT_KINDS; k++) {
         state[k].f = faults[k];
         state[k].occasions = state[k].struck = state[k].window_struck = 0;
-        state[k].struck_ns = state[k].period_ns = 0;
-        state[k].done = 0;
+        state[k].period_ns = 0;
+        state[k].done = state[k].who = 0;
         if (!faults[k].asked)
             continue;
         pending |= 1u << k;
@@ -98,21 +99,22 @@ void fault_turn(uint64_t now_ns)
     }
 }
 
-static void struck(enum fault_kind kind)
+static void struck(enum fault_kind kind, unsigned who)
 {
     state[kind].struck++;
-    state[kind].struck_ns = turn_ns;
+    state[kind].struck_ns[who] = turn_ns;
+    state[kind].who |= 1u << who;
     if (state[kind].window_struck++ == 0)
         say(kind, "struck");
 }
 
-bool fault_strike(enum fault_kind kind)
+bool fault_strike(enum fault_kind kind, unsigned who)
 {
     if (!fault_is(kind))
         return false;
     if (fault_names[kind].n == FAULT_EVERY && ++state[kind].occasions % state[kind].f.n != 0)
         return false;
-    struck(kind);
+    struck(kind, who);
     return true;
 }
 
@@ -121,7 +123,7 @@ bool fault_due(enum fault_kind kind, unsigned who)
     if (!fault_is(kind) || (state[kind].done >> who & 1))
         return false;
     state[kind].done |= 1u << who;
-    struck(kind);
+    struck(kind, who);
     return true;
 }
 
@@ -130,10 +132,10 @@ uint64_t fault_n(enum fault_kind kind)
     return fault_is(kind) ? state[kind].f.n : 0;
 }
 
-bool fault_struck(uint32_t kinds, uint64_t since_ns)
+bool fault_struck(uint32_t kinds, unsigned who, uint64_t since_ns)
 {
     for (unsigned k = 0; k < FAULT_KINDS; k++)
-        if ((kinds >> k & 1) && state[k].struck > 0 && state[k].struck_ns >= since_ns)
+        if ((kinds >> k & 1) && (state[k].who >> who & 1) && state[k].struck_ns[who] >= since_ns)
             return true;
     return false;
 }

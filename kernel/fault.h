@@ -4,7 +4,7 @@
  * see that it is noticed, named and repaired. They are compiled in always, so that what is tested
  * is what is shipped, and cost one predictable branch while none is asked for.
  *
- *     if (fault_any() && fault_strike(FAULT_DROP_KICK))
+ *     if (fault_any() && fault_strike(FAULT_DROP_KICK, vn->index))
  *         return;
  *
  * A fault has a window, the whole run or the time that was asked for. Each is announced by a
@@ -71,17 +71,25 @@ void fault_init(const struct fault faults[FAULT_KINDS]);
 /* Once a turn: opens and closes the windows. */
 void fault_turn(uint64_t now_ns);
 
+/* Who is struck: a NIC, by its index; by FAULT_DROP_IRQ an interrupt, fault_vector(). */
+#define FAULT_WHO 32u
+
+static inline unsigned fault_vector(uint8_t vector)
+{
+    return vector % FAULT_WHO;
+}
+
 /* While its window is open: counts an occasion. True: this one is struck. Every n-th is, each is
  * where n is not a count of occasions. What has a period is due once in each, what happens once is
- * due once, for each `who` apart (below 32). */
-bool fault_strike(enum fault_kind kind);
+ * due once, for each `who` apart. */
+bool fault_strike(enum fault_kind kind, unsigned who);
 bool fault_due(enum fault_kind kind, unsigned who);
 
 /* n as it was asked for; 0 unless the window is open. */
 uint64_t fault_n(enum fault_kind kind);
 
-/* True if one of these kinds (bits) has struck at `since_ns` or later. */
-bool fault_struck(uint32_t kinds, uint64_t since_ns);
+/* True if one of these kinds (bits) has struck this one at `since_ns` or later. */
+bool fault_struck(uint32_t kinds, unsigned who, uint64_t since_ns);
 
 /* True while a window that has an end is open: what does not move meanwhile was meant not to. */
 bool fault_excuses(void);

@@ -129,7 +129,7 @@ void irq_handle(uint8_t vector)
 {
     if (of_line(vector) && !end_line((uint8_t)(vector - VECTOR_PIC)))
         return;
-    if (!of_device(vector) || !fault_strike(FAULT_DROP_IRQ)) {
+    if (!of_device(vector) || !fault_strike(FAULT_DROP_IRQ, fault_vector(vector))) {
         counts[vector]++;
         woken = true;
         if (of_line(vector))

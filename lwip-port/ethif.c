@@ -110,11 +110,11 @@ static uint64_t *rx_reject(struct ethif *e, const struct rx *f)
 }
 
 /* The stack's buffers are fewer on demand. */
-static bool starved(void)
+static bool starved(const struct ethif *e)
 {
     return fault_is(FAULT_POOL_LIMIT) &&
            memp_pools[MEMP_PBUF_POOL]->stats->used >= fault_n(FAULT_POOL_LIMIT) &&
-           fault_strike(FAULT_POOL_LIMIT);
+           fault_strike(FAULT_POOL_LIMIT, vnet_index(e->vn));
 }
 
 /* Lets lwIP verify the checksums of TCP and UDP in what it gets next, or not; always all others. */
@@ -194,7 +194,7 @@ static void rx_frame(struct ethif *e, struct netbuf *nb)
     struct pbuf *p = NULL;
 
     if (reason == NULL) {
-        p = starved() ? NULL : rx_copy(&f, skip);
+        p = starved(e) ? NULL : rx_copy(&f, skip);
         if (p == NULL)
             reason = &e->rx_no_pbuf;
     }

@@ -79,7 +79,7 @@ static unsigned strikes(enum fault_kind kind, unsigned tries)
     unsigned n = 0;
 
     for (unsigned i = 0; i < tries; i++)
-        n += fault_strike(kind);
+        n += fault_strike(kind, 0);
     return n;
 }
 
@@ -90,13 +90,13 @@ static void without_being_asked_nothing_strikes(void **state)
     fault_turn(S);
     for (unsigned k = 0; k < FAULT_KINDS; k++) {
         assert_false(fault_is((enum fault_kind)k));
-        assert_false(fault_strike((enum fault_kind)k));
+        assert_false(fault_strike((enum fault_kind)k, 0));
         assert_false(fault_due((enum fault_kind)k, 0));
         assert_int_equal(fault_n((enum fault_kind)k), 0);
     }
     assert_int_equal(fault_clock_ms(), 0);
     assert_false(fault_excuses());
-    assert_false(fault_struck(~0u, 0));
+    assert_false(fault_struck(~0u, 0, 0));
     assert_int_equal(said_n, 0);
 }
 
@@ -118,22 +118,23 @@ static void a_fault_lasts_as_long_as_its_window(void **state)
     (void)state;
     ask("pool_limit:0@10s+5s");
     fault_turn(10 * S - 1);
-    assert_false(fault_strike(FAULT_POOL_LIMIT));
+    assert_false(fault_strike(FAULT_POOL_LIMIT, 0));
     fault_turn(10 * S);
     assert_true(fault_excuses());
     assert_int_equal(strikes(FAULT_POOL_LIMIT, 3), 3);
     assert_int_equal(fault_n(FAULT_POOL_LIMIT), 0);
     assert_true(fault_is(FAULT_POOL_LIMIT));
     fault_turn(15 * S - 1);
-    assert_true(fault_strike(FAULT_POOL_LIMIT));
+    assert_true(fault_strike(FAULT_POOL_LIMIT, 0));
     fault_turn(15 * S);
     assert_false(fault_is(FAULT_POOL_LIMIT));
-    assert_false(fault_strike(FAULT_POOL_LIMIT));
+    assert_false(fault_strike(FAULT_POOL_LIMIT, 0));
     assert_false(fault_excuses());
     fault_turn(100 * S);
-    assert_true(fault_struck(1u << FAULT_POOL_LIMIT, 15 * S - 1));
-    assert_false(fault_struck(1u << FAULT_POOL_LIMIT, 15 * S));
-    assert_false(fault_struck(1u << FAULT_NO_REAP, 0));
+    assert_true(fault_struck(1u << FAULT_POOL_LIMIT, 0, 15 * S - 1));
+    assert_false(fault_struck(1u << FAULT_POOL_LIMIT, 0, 15 * S));
+    assert_false(fault_struck(1u << FAULT_NO_REAP, 0, 0));
+    assert_false(fault_struck(1u << FAULT_POOL_LIMIT, 1, 0)); /* nobody else was */
 }
 
 /* Even if no turn falls into it. */

@@ -44,9 +44,15 @@ static uint32_t lapic_id(void)
     return 0;
 }
 
-static bool fault_strike(int kind)
+static unsigned fault_vector(uint8_t vector)
+{
+    return vector;
+}
+
+static bool fault_strike(int kind, unsigned who)
 {
     (void)kind;
+    (void)who;
     return drop;
 }
 

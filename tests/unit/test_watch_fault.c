@@ -22,6 +22,23 @@ static void dropped_kick_is_our_own_doing(void **state)
     assert_true(sim_breached("2.7.10.1"));
 }
 
+/* And that of the NIC that was struck: another's stall is its own. */
+static void fault_of_one_nic_excuses_no_other(void **state)
+{
+    (void)state;
+    ask(FAULT_DROP_KICK_TX, 1, sim_now_ns, sim_now_ns + MS);
+    fault_turn(sim_now_ns);
+    assert_true(fault_strike(FAULT_DROP_KICK_TX, 1)); /* net1 */
+    run(10 * MS);
+    blocked = true;
+    send_frames(2, 100);
+    run(300 * MS);
+    stalls(VNET_BACKEND_BLOCKED, 1, 0);
+    said("stall", "\"injected\":false");
+    blocked = false;
+    run(10 * MS);
+}
+
 /* However long nobody ran the guest in between. */
 static void dropped_kick_is_known_again_after_a_pause(void **state)
 {
@@ -157,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         W(dropped_kick_is_our_own_doing),
+        W(fault_of_one_nic_excuses_no_other),
         W(dropped_kick_is_known_again_after_a_pause),
         W(what_is_not_reaped_is_the_guests_doing),
         W(bad_head_ends_in_one_reset_that_is_not_held_against_the_device),
