@@ -71,7 +71,8 @@ struct netbuf_pool {
     uint64_t failures; /* netbuf_get() on an empty pool */
 };
 
-/* Carves `arena` into n = min(max, arena_bytes / buf_bytes) buffers, all FREE. `bufs` and `ids`
+/* Carves `arena` into n = min(max, arena_bytes / (buf_bytes + CONFIG_GUARD_BYTES)) buffers, all
+ * FREE, with a guard behind each. `bufs` and `ids`
  * have room for max. Also used to start over after a device reset, when nobody owns any of them. */
 void netbuf_pool_init(struct netbuf_pool *p, const char *name, void *arena, uint32_t arena_bytes,
                       uint32_t buf_bytes, struct netbuf *bufs, uint16_t *ids, uint16_t max);
@@ -88,6 +89,10 @@ void netbuf_from_device(struct netbuf_pool *p, struct netbuf *nb);
 
 /* Every buffer is FREE, whoever believes to have one. */
 void netbuf_pool_renew(struct netbuf_pool *p);
+
+/* Sets *id to a buffer behind which somebody wrote since this was last asked; false: there is none.
+ * O(n). */
+bool netbuf_overrun(const struct netbuf_pool *p, uint32_t *id);
 
 /* True if the owners sum to the pool and agree with the states, buffer by buffer. O(n). */
 bool netbuf_check(const struct netbuf_pool *p);

@@ -19,6 +19,9 @@
 
 #define VLAN_TAG 4u
 
+/* What a device wrote beyond its place is known within a second, heartbeats apart. */
+#define GUARD_NS (NS_PER_S - CONFIG_HEARTBEAT_MS * NS_PER_MS)
+
 static_assert(NETBUF_HEADROOM >= sizeof(struct virtio_net_hdr), "room for the device's header");
 static_assert(2 + VNET_TSO_PIECES <= VQ_SEGS, "a header apart, headers, payload");
 static_assert(CONFIG_BUF_BYTES_STD >= 1526, "[virtio 5.1.6.3.1]");
@@ -372,6 +375,10 @@ void vnet_heartbeat(struct vnet *vn, uint64_t now_ns)
         return;
     vn->beat_ns = now_ns;
     vnet_refresh(vn); /* an interrupt for it may be lost as well */
+    if (vn->up == VNET_UP && now_ns - vn->guard_ns >= GUARD_NS) {
+        vn->guard_ns = now_ns;
+        vnet_guards(vn);
+    }
     if (vn->up == VNET_UP) {
         vnet_irq_retry(vn);
         beat(vn, &vn->rx, VIRTIO_NET_RXQ);

@@ -26,15 +26,19 @@ static uint8_t tx_arena[CONFIG_NICS][CONFIG_TX_ARENA] NOINIT;
 /* A NIC's part of the receive arena, bytes: whole cache lines. */
 #define PART_BYTES(nics) (CONFIG_RX_ARENA / (nics) / 64 * 64)
 
-static_assert(PART_BYTES(CONFIG_NICS) >= VNET_RX_BUFS * CONFIG_BUF_BYTES_STD,
+/* Bytes that a buffer takes with its guard. */
+#define STRIDE(bytes) ((bytes) + CONFIG_GUARD_BYTES)
+
+static_assert(PART_BYTES(CONFIG_NICS) >= VNET_RX_BUFS * STRIDE(CONFIG_BUF_BYTES_STD),
               "the full ring and its spares of the smallest buffers, for every NIC");
 static_assert(CONFIG_BUF_BYTES_MAX == CONFIG_BUF_BYTES_STD ||
-                  PART_BYTES(CONFIG_NICS) >= (256 + CONFIG_RX_BATCH) * CONFIG_BUF_BYTES_MAX,
+                  PART_BYTES(CONFIG_NICS) >= (256 + CONFIG_RX_BATCH) * STRIDE(CONFIG_BUF_BYTES_MAX),
               "rings of 256 with jumbo frames, for every NIC");
-static_assert(PART_BYTES(CONFIG_NICS) >= 5 * (CONFIG_BUF_BYTES_BIG + 64),
-              "four quarters of mergeable buffers and one of spares, for every NIC, any ring");
-static_assert(CONFIG_RX_BIG == 0 ||
-                  PART_BYTES(CONFIG_NICS) / CONFIG_BUF_BYTES_BIG >= CONFIG_RX_BIG_MIN * 5 / 4,
+static_assert(PART_BYTES(CONFIG_NICS) >= 5 * (CONFIG_BUF_BYTES_BIG + 32 * STRIDE(64)),
+              "four quarters of mergeable buffers and one of spares, for every NIC and any ring: a "
+              "quarter of 32 buffers or more is of the smallest");
+static_assert(CONFIG_RX_BIG == 0 || PART_BYTES(CONFIG_NICS) / STRIDE(CONFIG_BUF_BYTES_BIG) >=
+                                        CONFIG_RX_BIG_MIN * 5 / 4,
               "a ring of big buffers and its spares, for every NIC");
 
 static uint16_t spares(uint16_t ring)
@@ -101,7 +105,7 @@ void vnet_carve(struct vnet *vn)
     bytes = mergeable ? piece_bytes(queue_size(vn, VIRTIO_NET_RXQ, most))
                       : vnet_frame_room(vn, vn->vpci.features, vn->mtu);
     vn->rx_pieces = (uint16_t)(mergeable ? (CONFIG_BUF_BYTES_BIG + bytes - 1) / bytes : 0);
-    vn->rx_ring = queue_size(vn, VIRTIO_NET_RXQ, at_most(most, ring_of(part / bytes)));
+    vn->rx_ring = queue_size(vn, VIRTIO_NET_RXQ, at_most(most, ring_of(part / STRIDE(bytes))));
     vn->tx_ring = queue_size(vn, VIRTIO_NET_TXQ, at_most(vn->opt.tx_ring, CONFIG_TX_RING));
     netbuf_pool_init(&vn->rx_pool, "rx", rx_arena + (size_t)part * vn->index, part, bytes,
                      vn->rx_bufs, vn->rx_buf_ids, (uint16_t)(vn->rx_ring + CONFIG_RX_BATCH));

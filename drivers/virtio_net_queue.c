@@ -10,6 +10,7 @@
  * frame and aborts, because it finds one. The reset of the whole device has no such trap.
  */
 #include "cpu.h"
+#include "guard.h"
 #include "time.h"
 #include "virtio_net_state.h"
 #include "virtqueue_packed.h"
@@ -28,8 +29,14 @@
 
 #define NOINIT   __attribute__((section(".noinit"), aligned(4096)))
 
-static uint8_t rx_ring[CONFIG_NICS][VQ_SPLIT_BYTES(CONFIG_RING_MAX)] NOINIT;
-static uint8_t tx_ring[CONFIG_NICS][VQ_SPLIT_BYTES(CONFIG_RING_MAX)] NOINIT;
+/* The guard takes a page, since rings begin on one. */
+struct guarded_ring {
+    uint8_t ring[VQ_SPLIT_BYTES(CONFIG_RING_MAX)];
+    uint8_t guard[4096];
+};
+
+static struct guarded_ring rx_ring[CONFIG_NICS] NOINIT;
+static struct guarded_ring tx_ring[CONFIG_NICS] NOINIT;
 static struct vq_table rx_tables[CONFIG_NICS][CONFIG_RING_MAX] NOINIT;
 static struct vq_table tx_tables[CONFIG_NICS][CONFIG_RING_MAX] NOINIT;
 
@@ -38,8 +45,24 @@ static_assert(VQ_PACKED_BYTES(CONFIG_RING_MAX) <= VQ_SPLIT_BYTES(CONFIG_RING_MAX
 
 void vnet_queues_init(struct vnet *vn)
 {
-    vq_init(&vn->rx.vq, rx_ring[vn->index], vn->rx_slots, rx_tables[vn->index]);
-    vq_init(&vn->tx.vq, tx_ring[vn->index], vn->tx_slots, tx_tables[vn->index]);
+    guard_set(rx_ring[vn->index].guard);
+    guard_set(tx_ring[vn->index].guard);
+    vq_init(&vn->rx.vq, rx_ring[vn->index].ring, vn->rx_slots, rx_tables[vn->index]);
+    vq_init(&vn->tx.vq, tx_ring[vn->index].ring, vn->tx_slots, tx_tables[vn->index]);
+}
+
+void vnet_guards(struct vnet *vn)
+{
+    uint32_t id;
+
+    if (netbuf_overrun(&vn->rx_pool, &id))
+        vnet_break(vn, "memory behind this receive buffer was written to", id);
+    else if (netbuf_overrun(&vn->tx_pool, &id))
+        vnet_break(vn, "memory behind this transmit buffer was written to", id);
+    else if (guard_broken(rx_ring[vn->index].guard))
+        vnet_break(vn, "memory behind this ring was written to", VIRTIO_NET_RXQ);
+    else if (guard_broken(tx_ring[vn->index].guard))
+        vnet_break(vn, "memory behind this ring was written to", VIRTIO_NET_TXQ);
 }
 
 /* ---- start ------------------------------------------------------------------------------------

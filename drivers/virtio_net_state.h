@@ -122,6 +122,7 @@ struct vnet {
     bool rx_due;         /* see vnet_rx_due() */
     uint64_t now_ns;     /* start of this turn */
     uint64_t beat_ns;    /* last heartbeat */
+    uint64_t guard_ns;   /* last look at the guards */
     uint64_t up_ns;      /* last bring-up */
     uint64_t reset_ns;   /* last reset asked for */
     uint64_t retry_ns;   /* not before this comes the next bring-up */
@@ -196,6 +197,9 @@ void vnet_ctrl_status(struct vnet *vn, uint16_t status);
 
 /* Gives both queues their memory. */
 void vnet_queues_init(struct vnet *vn);
+
+/* Now and then while up: breaks a device behind whose buffers or rings somebody wrote. */
+void vnet_guards(struct vnet *vn);
 
 /* Start a queue and hand it to the device; with it goes what depends on its length. NULL, or why
  * that cannot be. */

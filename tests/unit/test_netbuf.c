@@ -6,14 +6,18 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
+#include "config.h"
 #include "netbuf.h"
 #include "sim.h"
 
-#define BUFS  4
-#define BYTES 2048
+#define BUFS   4
+#define BYTES  2048
 
-static uint8_t arena[BUFS * BYTES] __attribute__((aligned(64)));
+#define STRIDE (BYTES + CONFIG_GUARD_BYTES)
+
+static uint8_t arena[BUFS * STRIDE] __attribute__((aligned(64)));
 static struct netbuf bufs[BUFS + 2];
 static uint16_t ids[BUFS + 2];
 static struct netbuf_pool pool;
@@ -36,7 +40,7 @@ static void pool_is_all_free_and_covers_the_arena_once(void **state)
     (void)state;
     assert_int_equal(pool.n, BUFS);
     for (unsigned i = 0; i < BUFS; i++) {
-        assert_ptr_equal(bufs[i].base, arena + i * BYTES);
+        assert_ptr_equal(bufs[i].base, arena + i * STRIDE);
         assert_int_equal(bufs[i].dma, (uintptr_t)bufs[i].base);
         assert_int_equal(bufs[i].cap, BYTES);
         assert_ptr_equal(netbuf_frame(&bufs[i]), bufs[i].base + NETBUF_HEADROOM);
@@ -44,11 +48,29 @@ static void pool_is_all_free_and_covers_the_arena_once(void **state)
     assert_int_equal(pool.count[NETBUF_FREE], BUFS);
 }
 
+/* Each guard, from its first byte to its last, and once. */
+static void write_behind_a_buffer_is_found_once(void **state)
+{
+    uint32_t id;
+
+    (void)state;
+    assert_false(netbuf_overrun(&pool, &id));
+    memset(arena, 0xff, BYTES); /* what a buffer's owner may do */
+    assert_false(netbuf_overrun(&pool, &id));
+    for (unsigned i = 0; i < BUFS; i++)
+        for (unsigned at = BYTES; at < STRIDE; at++) {
+            arena[i * STRIDE + at] ^= 1;
+            assert_true(netbuf_overrun(&pool, &id));
+            assert_int_equal(id, i);
+            assert_false(netbuf_overrun(&pool, &id));
+        }
+}
+
 static void pool_has_no_more_buffers_than_fit_or_are_wanted(void **state)
 {
     (void)state;
     netbuf_pool_init(&pool, "test", arena, sizeof(arena), BYTES + 64, bufs, ids, BUFS + 2);
-    assert_int_equal(pool.n, BUFS - 1);
+    assert_int_equal(pool.n, BUFS * STRIDE / (STRIDE + 64));
     netbuf_pool_init(&pool, "test", arena, sizeof(arena), BYTES, bufs, ids, 2);
     assert_int_equal(pool.n, 2);
 }
@@ -122,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(pool_is_all_free_and_covers_the_arena_once, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(write_behind_a_buffer_is_found_once, setup, teardown),
         cmocka_unit_test_setup_teardown(pool_has_no_more_buffers_than_fit_or_are_wanted, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(empty_pool_gives_null_and_counts, setup, teardown),

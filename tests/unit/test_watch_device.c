@@ -3,6 +3,8 @@
  * A device that stands still or breaks: its back-end named within 250 ms, resets at growing
  * intervals, and few records however often it happens.
  */
+#include "virtio_net_state.h"
+#include "virtqueue_split.h"
 #include "watch_rig.h"
 
 static void blocked_backend_is_named_within_250_ms(void **state)
@@ -120,6 +122,33 @@ static void broken_device_is_named_with_its_reason(void **state)
     }
 }
 
+/* Behind a receive buffer, a transmit buffer, either ring: named within a second, and over. */
+static void device_that_writes_beyond_its_place_is_broken(void **state)
+{
+    static const char *const why[] = {"memory behind this receive buffer",
+                                      "memory behind this transmit buffer",
+                                      "memory behind this ring", "memory behind this ring"};
+    static const uint32_t evidence[] = {200, 3, 0, 1};
+
+    (void)state;
+    for (unsigned i = 0; i < COUNT(why); i++) {
+        uint8_t *const places[] = {vn->rx_bufs[200].base + vn->rx_bufs[200].cap,
+                                   vn->tx_bufs[3].base + vn->tx_bufs[3].cap,
+                                   vn->rx.vq.mem + VQ_SPLIT_BYTES(CONFIG_RING_MAX),
+                                   vn->tx.vq.mem + VQ_SPLIT_BYTES(CONFIG_RING_MAX)};
+
+        places[i][40] = 0;
+        run(S);
+        stalls(VNET_DEVICE_BROKEN, i + 1, i + 1);
+        said("stall", why[i]);
+        assert_int_equal(number("stall", "evidence"), evidence[i]);
+        run(2 * S);
+        recoveries(VNET_DID_RESET, i + 1);
+        assert_int_equal(totals().resets, i + 1);
+        traffic_goes_on();
+    }
+}
+
 static void records_are_few_and_counts_exact(void **state)
 {
     (void)state;
@@ -155,6 +184,7 @@ int main(void)
         W(blocked_backend_is_reset_less_and_less_often),
         W(device_that_a_reset_helps_is_credited_to_it),
         W(broken_device_is_named_with_its_reason),
+        W(device_that_writes_beyond_its_place_is_broken),
         W(records_are_few_and_counts_exact),
     };
     return cmocka_run_group_tests_name("watch_device", tests, NULL, NULL);
