@@ -4,8 +4,9 @@
  *
  * Receive: a frame that could be for us is copied into PBUF_POOL and the driver's buffer is
  * released at once, so the ring never depends on what the stack holds. Transmit: the frame is
- * copied into a driver buffer, so lwIP never waits for a pbuf that the device holds. No buffer
- * means back-pressure: lwIP keeps the segment, and is called again as soon as the driver has room.
+ * copied into a driver buffer, but for constant payload that the device reads where it is
+ * (ethif_tx.h), so lwIP never waits for a pbuf that the device holds. No buffer means
+ * back-pressure: lwIP keeps the segment, and is called again as soon as the driver has room.
  */
 #ifndef LWIP_PORT_ETHIF_H
 #define LWIP_PORT_ETHIF_H

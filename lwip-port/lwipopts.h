@@ -11,7 +11,7 @@
  *   - receive callbacks consume: an application keeps no pbuf after it returned, refuses none, and
  *     may queue at most one reply of its own per datagram
  *   - a packet waiting for ARP or ND is the only one that anybody holds across calls (one an entry)
- *   - transmit copies into driver buffers and keeps no reference
+ *   - transmit copies into driver buffers, or refers to constant memory, and keeps no pbuf
  */
 #ifndef LWIP_PORT_LWIPOPTS_H
 #define LWIP_PORT_LWIPOPTS_H
