@@ -39,6 +39,7 @@
 /* Frames on their way at most: less than a tap's queue has room for, so that none is dropped there.
  */
 #define AHEAD_MAX 512
+#define DROPPED_S 10e-3
 
 static uint32_t trips_us[TRIPS_MAX];
 
@@ -165,57 +166,74 @@ static void round_trips(const char *kind, const char *host, double seconds, doub
 /* ---- raw frames -------------------------------------------------------------------------------
  */
 
-/* Frames that the other end of the tap has read, or that were dropped on the way there. */
+/* Frames that the other end of the tap has read so far. */
 static uint64_t taken(const char *interface)
 {
     FILE *f = fopen("/proc/net/dev", "r");
     char line[512], name[IF_NAMESIZE + 1];
-    unsigned long long packets = 0, dropped = 0;
+    unsigned long long packets = 0;
 
     if (f == NULL)
         fail("/proc/net/dev");
     while (fgets(line, sizeof(line), f) != NULL)
-        if (sscanf(line, " %16[^:]: %*u %*u %*u %*u %*u %*u %*u %*u %*u %llu %*u %llu", name,
-                   &packets, &dropped) == 3 &&
+        if (sscanf(line, " %16[^:]: %*u %*u %*u %*u %*u %*u %*u %*u %*u %llu", name, &packets) ==
+                2 &&
             strcmp(name, interface) == 0)
             break;
     fclose(f);
-    return packets + dropped;
+    return packets;
 }
 
+static int raw_socket(const char *interface)
+{
+    struct sockaddr_ll at = {.sll_family = AF_PACKET,
+                             .sll_ifindex = (int)if_nametoindex(interface)};
+    int fd = socket(AF_PACKET, SOCK_RAW, 0), one = 1;
+
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0 ||
+        setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one)) != 0)
+        fail(interface);
+    return fd;
+}
+
+/* Not more than AHEAD_MAX are on their way. When none was taken for a while, those that are not
+ * were dropped somewhere, and nobody waits for them. */
 static void raw_frames(const char *interface, const char *mac, double seconds)
 {
     static uint8_t frame[FRAME_BYTES];
-    struct sockaddr_ll at = {.sll_family = AF_PACKET,
-                             .sll_ifindex = (int)if_nametoindex(interface)};
     struct iovec part = {frame, sizeof(frame)};
     struct mmsghdr batch[BATCH] = {0};
-    int fd = socket(AF_PACKET, SOCK_RAW, 0);
-    uint64_t before = taken(interface), sent = 0;
-    double start = now(), took;
+    int fd = raw_socket(interface);
+    uint64_t first = taken(interface), last = first, ahead = 0;
+    double start = now(), moved = start;
 
-    if (fd < 0 || sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &frame[0], &frame[1], &frame[2],
-                         &frame[3], &frame[4], &frame[5]) != 6)
+    if (sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &frame[0], &frame[1], &frame[2], &frame[3],
+               &frame[4], &frame[5]) != 6)
         fail(mac);
     frame[6] = 0x02; /* from a locally administered address; the type is for experiments */
     frame[12] = 0x88;
     frame[13] = 0xb5;
-    if (bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0)
-        fail(interface);
     for (int i = 0; i < BATCH; i++)
         batch[i].msg_hdr = (struct msghdr){.msg_iov = &part, .msg_iovlen = 1};
-    while ((took = now() - start) < seconds) {
-        int n;
-        if (sent - (taken(interface) - before) > AHEAD_MAX - BATCH) {
+    while (now() - start < seconds) {
+        uint64_t at = taken(interface), n = at - last;
+        int sent;
+        last = at;
+        ahead -= n < ahead ? n : ahead;
+        if (n > 0)
+            moved = now();
+        else if (now() - moved > DROPPED_S)
+            ahead = 0;
+        if (ahead > AHEAD_MAX - BATCH) {
             nap(20e-6);
             continue;
         }
-        n = sendmmsg(fd, batch, BATCH, 0);
-        if (n < 0 && errno != ENOBUFS)
+        sent = sendmmsg(fd, batch, BATCH, 0);
+        if (sent < 0 && errno != ENOBUFS)
             fail("sendmmsg");
-        sent += n > 0 ? (uint64_t)n : 0;
+        ahead += sent > 0 ? (uint64_t)sent : 0;
     }
-    printf("%llu %.6f\n", (unsigned long long)sent, took);
+    printf("%llu %.6f\n", (unsigned long long)(taken(interface) - first), now() - start);
 }
 
 int main(int argc, char **argv)

@@ -15,7 +15,7 @@ import struct
 import subprocess
 import tempfile
 
-from .. import BUILD, TOP, net, qemu, world
+from .. import BUILD, TOP, Error, net, qemu, world
 from . import iperf, load, pairs, raw
 
 PLUGIN = BUILD / "bench" / "insn_plugin.so"
@@ -79,6 +79,8 @@ def measure(seconds, progress, paths=PATHS):
 @contextlib.contextmanager
 def _guest(offloads):
     """(a ready guest, a function that says how many instructions it has run)."""
+    if not PLUGIN.is_file():
+        raise Error(f"{PLUGIN} is missing: start this with `make bench-icount`")
     options = {} if offloads else pairs.OFFLOADS_OFF
     with tempfile.NamedTemporaryFile() as counter, net.Tap() as tap:
         counter.write(bytes(8))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The two guests, each on a tap of its own, measured in turn: A B A B. Who is not measured is stopped.
 
-Both get the same machine, CPU, memory, and device; what differs is the kernel. Figures of the two are only ever compared
-within a pair, since whatever else runs on the host changes from minute to minute.
+Both get the same machine, CPU, memory, and device; what differs is the kernel. Figures of the two are only ever
+compared within a pair, since whatever else runs on the host changes from minute to minute.
 """
 
 import contextlib

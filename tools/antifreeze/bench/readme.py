@@ -34,8 +34,9 @@ def section(run):
     host = about["host"]
     packages_text = ", ".join(f"{name} {version}" for name, version in about["linux"].items() if "lib" not in name)
     intro = f"""
-{about["date"]}, {host["cpus"]} CPUs {host["cpu"]}, Linux {host["kernel"]}, load {host["load_before"]:.1f} before the run;
-{about["qemu"]}, {about["why"]}; `-cpu {about["cpu_model"]}`, 1 vCPU, {about["memory_mib"]} MiB. The Linux guest: {packages_text}.
+{about["date"]}, {host["cpus"]} CPUs {host["cpu"]}, Linux {host["kernel"]}, load {host["load_before"]:.1f} before
+the run; {about["qemu"]}, {about["why"]};
+`-cpu {about["cpu_model"]}`, 1 vCPU, {about["memory_mib"]} MiB. The Linux guest: {packages_text}.
 `{about["command"]}`, {about["pairs"]} pairs of {about["seconds"]} s, {about["minutes"]} minutes.
 
 ![How many times as good as Linux, row by row](docs/bench.svg)

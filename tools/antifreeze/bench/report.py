@@ -12,9 +12,9 @@ import subprocess
 from .. import own_folder, qemu
 from . import linux, packages, pairs, plot
 
-_LEGEND = """Medians (min–max); the ratio is that of the pairs. CPU: vCPU thread / main loop of QEMU / the host's peer, in per
-cent of one CPU. Per CPU: the ratio of what each moved per second of CPU that these three had, which other work on the host
-disturbs less."""
+_LEGEND = """Medians (min–max); the ratio is that of the pairs. CPU: vCPU thread / main loop of QEMU / the host's peer,
+in per cent of one CPU. Per CPU: the ratio of what each moved per second of CPU that these three had, which other work
+on the host disturbs less."""
 
 
 def about(count, seconds, command):
