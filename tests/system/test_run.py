@@ -193,15 +193,33 @@ if os.getpid() == 1:
 """
 
 
-@pytest.mark.parametrize("point", ["probing for a world", "Python starts", "the network is made"])
+# Instead of unshare, when it is to begin the world: lets a signal come first, if one does.
+SLOW_UNSHARE = """#!/usr/bin/python3
+import os, signal, sys, time
+if "run" in sys.argv[-1]:
+    open(os.environ["STARTED"], "w").close()
+    end = time.monotonic() + 1
+    while not signal.sigpending() and time.monotonic() < end:
+        pass
+os.execv("/usr/bin/unshare", ["unshare", *sys.argv[1:]])
+"""
+
+
+@pytest.mark.parametrize("point", ["probing for a world", "unshare starts", "Python starts", "the network is made"])
 def test_run_can_be_interrupted_while_it_starts(tmp_path, point):
     environment = os.environ | link_build(tmp_path) | {"STARTED": str(tmp_path / "started")}
     environment.pop("ANTIFREEZE_WORLD", None)
     if point == "Python starts":
         (tmp_path / "sitecustomize.py").write_text(WAIT_FOR_SIGNAL)
         environment["PYTHONPATH"] = str(tmp_path)
+    if point == "unshare starts":
+        slow = tmp_path / "bin" / "unshare"
+        slow.parent.mkdir()
+        slow.write_text(SLOW_UNSHARE)
+        slow.chmod(0o755)
+        environment["PATH"] = f"{slow.parent}:{environment['PATH']}"
     with Interrupted(environment) as run:
-        if point == "Python starts":
+        if point in ("Python starts", "unshare starts"):
             run.until(lambda: (tmp_path / "started").exists())
         else:
             run.until_descendant("unshare" if point == "probing for a world" else "ip")

@@ -15,11 +15,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 from . import Error
 
 _MARK = "ANTIFREEZE_WORLD"  # in the environment: "private", or why the world is not
 _GRACE = 15  # seconds that the inner process has to end after a signal
+_START = 5  # seconds that unshare may take to begin it
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _NAMESPACES = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
@@ -83,6 +85,19 @@ def _handle(handler):
             signal.signal(number, handler)
 
 
+def _wait_begun(pid):
+    """Until unshare has forked: a signal that it gets before, the inner process never would."""
+    deadline = time.monotonic() + _START
+    try:
+        while time.monotonic() < deadline:
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+                if file.read().strip():
+                    return
+            time.sleep(0.005)
+    except OSError:
+        pass  # it has ended, or this kernel does not tell
+
+
 def _supervise(command):
     """Runs the command in a process group of its own, passes signals on, returns its exit status."""
     # Blocked signals stay pending, in the inner process until enter() takes them there: as the first
@@ -94,6 +109,7 @@ def _supervise(command):
     interrupted = []
 
     def pass_on(number, _frame):
+        _wait_begun(child.pid)
         # unshare itself holds SIGINT and SIGTERM back while its child lives, but not SIGHUP
         os.killpg(child.pid, signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
         if not interrupted:
