@@ -37,7 +37,7 @@ APP_SRC := apps/chargen.c apps/conn.c apps/discard.c apps/echo.c apps/http.c app
     apps/http_place.c apps/http_route.c apps/iperf3_control.c apps/iperf3_count.c apps/iperf3_door.c \
     apps/iperf3_json.c apps/iperf3_report.c apps/iperf3_server.c apps/iperf3_session.c \
     apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c apps/pattern.c apps/refused.c apps/services.c \
-    apps/small.c apps/stats.c apps/verdict.c
+    apps/small.c apps/stats.c apps/testframe.c apps/verdict.c
 
 # lwIP's core; neither its sequential API nor its applications.
 LWIP_SRC := \

@@ -8,6 +8,7 @@
  */
 #include "app.h"
 #include "netport.h"
+#include "splitmix.h"
 #include "string.h"
 
 static uint8_t arena[CONFIG_PATTERN_BYTES] __attribute__((section(".noinit"), aligned(64)));
@@ -19,16 +20,9 @@ static_assert(CONFIG_PATTERN_BYTES <= 2 * PATTERN_BYTES, "it repeats once");
 
 void pattern_init(uint64_t seed)
 {
-    uint64_t state = seed;
-
-    /* SplitMix64: every seed, zero too, gives a full-period sequence, and a word costs three
-     * multiplications. */
     for (uint32_t i = 0; i < PATTERN_BYTES; i += (uint32_t)sizeof(uint64_t)) {
-        state += 0x9e3779b97f4a7c15ull;
-        uint64_t z = state;
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-        z ^= z >> 31;
+        const uint64_t z = splitmix(seed, i / sizeof(uint64_t));
+
         for (unsigned k = 0; k < sizeof(z); k++)
             arena[i + k] = (uint8_t)(z >> (8 * k));
     }

@@ -183,6 +183,9 @@ UNIT_SRC_test_iperf3_count := tests/unit/test_iperf3_count.c apps/iperf3_count.c
 $(foreach t,control door report server stream_tcp stream_udp,\
     $(eval $(call unit_on_rig,test_iperf3_$(t),tests/unit/iperf3_client.c $(UNIT_IPERF3) $(UNIT_SERVICE))))
 
+UNIT_TESTS += test_testframe
+UNIT_SRC_test_testframe := tests/unit/test_testframe.c apps/testframe.c
+
 UNIT_TESTS += test_report
 UNIT_SRC_test_report := tests/unit/test_report.c apps/pattern.c apps/refused.c apps/services.c apps/stats.c \
     apps/verdict.c kernel/fault.c kernel/json.c kernel/format.c
