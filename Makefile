@@ -33,10 +33,10 @@ DRIVER_SRC := drivers/fw_cfg.c drivers/netbuf.c drivers/pci.c drivers/virtio_net
 PORT_SRC := lwip-port/address.c lwip-port/announce.c lwip-port/chksum.c lwip-port/ethif.c lwip-port/ethif_tx.c lwip-port/netport.c \
     lwip-port/netport_stats.c lwip-port/offload.c lwip-port/port.c lwip-port/silence.c
 
-APP_SRC := apps/chargen.c apps/conn.c apps/discard.c apps/echo.c apps/http.c apps/http_parse.c \
+APP_SRC := apps/chargen.c apps/conn.c apps/discard.c apps/echo.c apps/hdr.c apps/http.c apps/http_parse.c \
     apps/http_place.c apps/http_route.c apps/iperf3_control.c apps/iperf3_count.c apps/iperf3_door.c \
     apps/iperf3_json.c apps/iperf3_report.c apps/iperf3_server.c apps/iperf3_session.c \
-    apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c apps/pattern.c apps/refused.c apps/services.c \
+    apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c apps/pattern.c apps/refused.c apps/seqwin.c apps/services.c \
     apps/small.c apps/stats.c apps/testframe.c apps/verdict.c
 
 # lwIP's core; neither its sequential API nor its applications.

@@ -186,6 +186,11 @@ $(foreach t,control door report server stream_tcp stream_udp,\
 UNIT_TESTS += test_testframe
 UNIT_SRC_test_testframe := tests/unit/test_testframe.c apps/testframe.c
 
+# What the analyser counts with.
+UNIT_TESTS += test_hdr test_seqwin
+UNIT_SRC_test_hdr    := tests/unit/test_hdr.c apps/hdr.c kernel/json.c kernel/format.c
+UNIT_SRC_test_seqwin := tests/unit/test_seqwin.c apps/seqwin.c
+
 UNIT_TESTS += test_report
 UNIT_SRC_test_report := tests/unit/test_report.c apps/pattern.c apps/refused.c apps/services.c apps/stats.c \
     apps/verdict.c kernel/fault.c kernel/json.c kernel/format.c

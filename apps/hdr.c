@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * See hdr.h.
+ *
+ *     bucket   0 … 63   64 … 127   128 … 191    192 … 255   …
+ *     values   0 … 63   64 … 127   128 … 255    256 … 511   …
+ *     width         1          1           2            4   …
+ */
+#include "hdr.h"
+
+#include <stdbool.h>
+#include "string.h"
+
+#define PPM 1000000u
+
+/* What a number of omitted values may cost one by one; beyond, they are counted bucket by bucket.
+ */
+#define OMITTED_FEW 32
+
+static unsigned bucket_of(uint64_t ns)
+{
+    if (ns < HDR_SUB)
+        return (unsigned)ns;
+    if (ns >= HDR_LIMIT_NS)
+        return HDR_BUCKETS - 1;
+    const unsigned shift = 63 - HDR_SUB_BITS - (unsigned)__builtin_clzll(ns);
+    return (shift << HDR_SUB_BITS) + (unsigned)(ns >> shift);
+}
+
+static unsigned shift_of(unsigned bucket)
+{
+    return bucket < 2 * HDR_SUB ? 0 : (bucket >> HDR_SUB_BITS) - 1;
+}
+
+static uint64_t first_of(unsigned bucket)
+{
+    const unsigned shift = shift_of(bucket);
+
+    return (uint64_t)(bucket - (shift << HDR_SUB_BITS)) << shift;
+}
+
+static uint64_t last_of(unsigned bucket)
+{
+    return first_of(bucket) + (1ull << shift_of(bucket)) - 1;
+}
+
+static void note_range(struct hdr *h, uint64_t least, uint64_t max)
+{
+    if (h->total == 0 || least < h->least)
+        h->least = least;
+    if (max > h->max)
+        h->max = max;
+}
+
+void hdr_reset(struct hdr *h)
+{
+    memset(h, 0, sizeof(*h));
+}
+
+void hdr_record(struct hdr *h, uint64_t ns)
+{
+    note_range(h, ns, ns);
+    h->count[bucket_of(ns)]++;
+    h->total++;
+}
+
+/* How many of step, 2 * step, …, all shifted by `rest`, are below `end`. */
+static uint64_t terms_below(uint64_t end, uint64_t rest, uint64_t step)
+{
+    return end > rest + step ? (end - rest - 1) / step : 0;
+}
+
+/* The values rest + k * step for k = 1 … n, which the buckets from the first on count. */
+static void record_terms(struct hdr *h, uint64_t rest, uint64_t step, uint64_t n)
+{
+    uint64_t done = 0;
+
+    note_range(h, rest + step, rest + step);
+    h->total += n;
+    for (unsigned b = bucket_of(rest + step); done < n; b++) {
+        uint64_t below = b + 1 < HDR_BUCKETS ? terms_below(last_of(b) + 1, rest, step) : n;
+        if (below > n)
+            below = n;
+        h->count[b] += below - done;
+        done = below;
+    }
+}
+
+void hdr_record_paced(struct hdr *h, uint64_t ns, uint64_t interval_ns)
+{
+    hdr_record(h, ns);
+    if (interval_ns == 0 || ns < 2 * interval_ns)
+        return;
+
+    const uint64_t n = ns / interval_ns - 1, rest = ns % interval_ns;
+    if (n > OMITTED_FEW) {
+        record_terms(h, rest, interval_ns, n);
+        return;
+    }
+    for (uint64_t k = 1; k <= n; k++)
+        hdr_record(h, rest + k * interval_ns);
+}
+
+void hdr_merge(struct hdr *into, const struct hdr *from)
+{
+    if (from->total == 0)
+        return;
+    note_range(into, from->least, from->max);
+    into->total += from->total;
+    for (unsigned b = 0; b < HDR_BUCKETS; b++)
+        into->count[b] += from->count[b];
+}
+
+/* total * ppm / PPM, rounded up, at least 1: without a product that could exceed 64 bits. */
+static uint64_t rank_of(uint64_t total, uint32_t ppm)
+{
+    const uint64_t rank = total / PPM * ppm + (total % PPM * ppm + PPM - 1) / PPM;
+
+    return rank > 0 ? rank : 1;
+}
+
+static uint64_t middle_of(const struct hdr *h, unsigned bucket)
+{
+    const uint64_t middle = first_of(bucket) + (last_of(bucket) - first_of(bucket)) / 2;
+
+    if (middle < h->least)
+        return h->least;
+    return middle > h->max ? h->max : middle;
+}
+
+uint64_t hdr_percentile(const struct hdr *h, uint32_t ppm)
+{
+    uint64_t seen = 0;
+
+    if (ppm >= PPM || h->total == 0)
+        return h->max;
+    const uint64_t rank = rank_of(h->total, ppm);
+    for (unsigned b = 0; b < HDR_BUCKETS - 1; b++) {
+        seen += h->count[b];
+        if (seen >= rank)
+            return middle_of(h, b);
+    }
+    return h->max;
+}
+
+void hdr_json(const struct hdr *h, struct json *j, const char *key)
+{
+    static const struct {
+        const char *name;
+        uint32_t ppm;
+    } shown[] = {{"p50_us", 500000},   {"p90_us", 900000},    {"p99_us", 990000},
+                 {"p99_9_us", 999000}, {"p99_99_us", 999900}, {"max_us", PPM}};
+
+    json_object(j, key);
+    json_u64(j, "count", h->total);
+    json_fixed(j, "min_us", (int64_t)h->least, 3);
+    for (unsigned i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+        json_fixed(j, shown[i].name, (int64_t)hdr_percentile(h, shown[i].ppm), 3);
+    json_end_object(j);
+}
