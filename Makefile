@@ -191,7 +191,7 @@ test-long: all lean ## what takes longer, table in build/test-long; LONG="-k pvh
 bench-boot: all lean ## time from QEMU's start to the first ping reply; least memory that serves
 	$(Q)tools/bench-boot
 
-lean: ## the small profile, in build/lean
+lean: | deps ## the small profile, in build/lean
 	$(Q)$(MAKE) --no-print-directory LEAN=1 all
 
 budget: $(B)/antifreeze.sym.elf ## the ledger: each pool's unit, count, formula, bytes; total static memory

@@ -10,6 +10,7 @@
     figures   a dictionary for what a test has measured: columns of the long run's table
 
 Those marked `long` are chosen by -m long. Their logs and their table (summary.py) are in build/test-long/.
+Those marked `alone` compare times with a limit: nothing else of ours runs beside them.
 
 Nothing here or in a test sleeps: guest.wait(event, seconds) returns with the record, and seconds is only
 the limit after which the test fails, generous enough for an emulated guest on a busy machine.
@@ -48,9 +49,9 @@ def is_long(config):
 
 
 def pytest_configure(config):
-    """A new run starts with an empty folder; one of chosen tests of the long run joins what is there."""
+    """A new run starts with an empty folder; one of chosen tests joins what is there."""
     option = config.option
-    fresh = not is_long(config) or not (option.keyword or option.resume or option.file_or_dir)
+    fresh = not (option.keyword or option.resume or option.file_or_dir)
     if fresh:
         shutil.rmtree(LONG_LOGS if is_long(config) else LOGS, ignore_errors=True)
     if is_long(config):

@@ -22,6 +22,7 @@ def in_ms(gaps):
 @pytest.mark.limit(3000)
 @pytest.mark.parametrize("packed", ["off", "on"])
 @pytest.mark.parametrize("packets", [3 * WRAP + 1000, pytest.param(5_000_000, marks=LONG)])
+@pytest.mark.alone
 def test_indices_wrap_without_a_gap(boot, tap, packets, packed, figures):
     guest = boot(net=tap, options={"packed": packed})
     guest.stats()  # both ends know each other's hardware address
