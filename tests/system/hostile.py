@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Frames that no honest host sends, by name: cut short, too long, and headers that lie."""
 
+import ipaddress
 import itertools
 import struct
 
@@ -240,6 +241,21 @@ def icmp6(p):
     for mtu in (0, 1, 68, 1279, 0xFFFFFFFF):
         yield packet(f"packet too big, MTU {mtu}", 2, struct.pack("!I", mtu) + inner)
     yield packet("query with maximum delay", 130, b"\xff\xff\0\0" + bytes(16), dst="ff02::1", hops=1)
+
+
+def reset(p, frame):
+    """What ends the connection that this frame may have half opened; None if it cannot have."""
+    if len(frame) < 54:
+        return None
+    family, at = (4, 14 + 4 * (frame[14] & 15)) if frame[12:14] == b"\x08\0" else (6, 54)
+    proto_at, src_at, dst_at, size = (23, 26, 30, 4) if family == 4 else (20, 22, 38, 16)
+    segment = frame[at : at + 20]
+    if len(segment) < 20 or frame[proto_at] != f.TCP or segment[13] & (f.SYN | f.ACK) != f.SYN:
+        return None
+    src, dst = (str(ipaddress.ip_address(frame[k : k + size])) for k in (src_at, dst_at))
+    sport, dport, seq = struct.unpack("!HHI", segment[:8])
+    send = p.packet4 if family == 4 else p.packet6
+    return send(f.TCP, f.tcp(src, dst, sport, dport, f.RST, seq=seq + 1), src=src, dst=dst)
 
 
 def noise(p, generator, n):

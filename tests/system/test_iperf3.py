@@ -100,12 +100,16 @@ def one(guest, case, v6=False):
     return report
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def parameters(cases):
+    return [pytest.param(case, id=case.name, marks=[pytest.mark.long] if case.long else []) for case in cases]
+
+
+@pytest.mark.parametrize("case", parameters(CASES))
 def test_client(guest, case):
     one(guest, case)
 
 
-@pytest.mark.parametrize("case", CASES_V6, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", parameters(CASES_V6))
 def test_client_over_ipv6(guest, case):
     if not getattr(guest.net, "has_ipv6", False):
         pytest.skip("needs a tap interface with IPv6")
