@@ -216,3 +216,4 @@ clean: ## remove what was built; the fetched lwIP package stays in build/cache
 -include tests/unit/unit.mk
 -include tests/fuzz/fuzz.mk
 -include tests/bench/bench.mk
+-include tests/relay/relay.mk

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Fixtures of the system tests. Start them with tests/run-tests, which provides the private network.
 
-    guest     a booted guest shared by the tests of one file; checked after each of them
+    guest     a booted guest shared by the tests of one file; checked after each of them. The file may name
+              another NETWORK() for it, on taps, and WORDS for its command line
     boot      boots guests of the test's own: boot(append="…", machine="pc", …)
     net       the network of the test's own guests: a tap where possible, else QEMU's user network
     tap       the same, but the test is skipped where there are no taps
@@ -143,11 +144,15 @@ def net():
         yield network
 
 
-@pytest.fixture
-def tap():
+def _need_taps():
     why = world.why_no_taps()
     if why:
         pytest.skip(f"needs a tap interface: {why}")
+
+
+@pytest.fixture
+def tap():
+    _need_taps()
     with networks.Tap() as network:
         yield network
 
@@ -185,14 +190,15 @@ def boot(request, net, log_dir):
 class _Shared:
     """The guest of one test file; booted anew if a test broke it."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, net, words):
         self.directory = directory
-        self.net = networks.best()
+        self.net = net
+        self.words = words
         self.guest = None
 
     def get(self):
         if self.guest is None:
-            self.guest = networks.NetGuest(self.net, self.directory, STRICT)
+            self.guest = networks.NetGuest(self.net, self.directory, f"{STRICT} {self.words}")
             self.guest.wait("ready", BOOT_SECONDS)
         return self.guest
 
@@ -204,7 +210,11 @@ class _Shared:
 
 @pytest.fixture(scope="module")
 def _shared(request):
-    shared = _Shared(log_directory(request.node))
+    network = getattr(request.module, "NETWORK", None)
+    if network:
+        _need_taps()
+    words = getattr(request.module, "WORDS", "")
+    shared = _Shared(log_directory(request.node), (network or networks.best)(), words)
     yield shared
     shared.drop()
     shared.net.close()
@@ -212,7 +222,7 @@ def _shared(request):
 
 @pytest.fixture
 def guest(request, _shared):
-    """The file's shared guest: PVH, q35, 64 MiB, fixed addresses on a tap (or the user network)."""
+    """The file's shared guest: PVH, q35, 64 MiB, fixed addresses on a tap (or the user network), or as it says."""
     try:
         guest = _shared.get()
         request.node.guests = [guest]

@@ -6,10 +6,10 @@ import os
 import socket
 import struct
 import subprocess
-import threading
 
 import pytest
 
+import transfers
 from antifreeze import net as networks
 
 LONG = pytest.mark.long
@@ -52,15 +52,7 @@ def addresses(guest):
 
 
 def echo(address, data):
-    """What comes back."""
-    with socket.create_connection((address, 7), 60) as sock:
-        sender = threading.Thread(target=lambda: (sock.sendall(data), sock.shutdown(socket.SHUT_WR)))
-        sender.start()
-        got = bytearray()
-        while piece := sock.recv(1 << 16):
-            got += piece
-        sender.join()
-    return bytes(got)
+    return transfers.echo((address, 7), data)
 
 
 def echo_udp(address, data):

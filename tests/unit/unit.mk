@@ -195,6 +195,11 @@ UNIT_TESTS += test_report
 UNIT_SRC_test_report := tests/unit/test_report.c apps/pattern.c apps/refused.c apps/services.c apps/stats.c \
     apps/verdict.c kernel/fault.c kernel/json.c kernel/format.c
 
+# The network of the system tests on which things go wrong.
+UNIT_TESTS += test_relay
+UNIT_SRC_test_relay    := tests/unit/test_relay.c tests/relay/line.c tests/relay/script.c
+UNIT_CFLAGS_test_relay := -iquote tests/relay
+
 # ---- rules --------------------------------------------------------------------------------------
 
 unit_obj_dir = $(UNIT_DIR)/$(or $(UNIT_OBJ_$(1)),$(if $(UNIT_CFLAGS_$(1)),$(1).o,obj))

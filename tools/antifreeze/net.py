@@ -89,13 +89,13 @@ class Tap:
         self.pool4 = (f"{subnet}.100", f"{subnet}.150")
         self.mac = f"52:54:00:77:{k >> 8:02x}:{k & 255:02x}"  # the guest's
         self._dnsmasq = None
-        _ip(f"tuntap add dev {self.name} mode tap" + (" multi_queue" if queues > 1 else ""))
+        ip(f"tuntap add dev {self.name} mode tap" + (" multi_queue" if queues > 1 else ""))
         sysctl = pathlib.Path("/proc/sys/net/ipv6/conf") / self.name
         self.has_ipv6 = sysctl.is_dir()
         if self.has_ipv6:
             (sysctl / "disable_ipv6").write_text("0")
             (sysctl / "accept_dad").write_text("0")  # our own addresses count at once
-        _ip(
+        ip(
             f"link set dev {self.name} mtu {mtu} up",
             f"addr add {self.host4}/{self.prefix4} dev {self.name}",
             *([f"addr add {self.host6}/{self.prefix6} dev {self.name} nodad"] if self.has_ipv6 else []),
@@ -123,11 +123,11 @@ class Tap:
 
     def set_up(self, up):
         """Switches the host's end off or on; the guest's link stays up."""
-        _ip(f"link set dev {self.name} {'up' if up else 'down'}")
+        ip(f"link set dev {self.name} {'up' if up else 'down'}")
 
     def know_guest(self):
         """Enters the guest's hardware address by hand, so that the first packet needs no question."""
-        _ip(f"neigh replace {self.guest4} lladdr {self.mac} dev {self.name} nud permanent")
+        ip(f"neigh replace {self.guest4} lladdr {self.mac} dev {self.name} nud permanent")
 
     def serve_addresses(self, log_dir, dhcp=True, slaac=True):
         """Starts dnsmasq on this interface: DHCP for IPv4, router advertisements for IPv6."""
@@ -158,10 +158,10 @@ class Tap:
             self._dnsmasq.kill()
             self._dnsmasq.wait()
             self._dnsmasq = None
-        _ip(f"link del dev {self.name}")
+        ip(f"link del dev {self.name}")
 
 
-def _ip(*commands):
+def ip(*commands):
     """Runs iproute2 commands, all in one process."""
     done = subprocess.run(
         ["ip", "-batch", "-"], input="\n".join(commands) + "\n", capture_output=True, text=True

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The network on which things go wrong, for system tests. Included by the top Makefile.
+
+RELAY     := $(BUILD)/relay
+RELAY_SRC := tests/relay/line.c tests/relay/relay.c tests/relay/script.c
+
+test test-long: $(RELAY)
+
+$(RELAY): $(RELAY_SRC) $(wildcard tests/relay/*.h) tests/relay/relay.mk | deps
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 -g $(WARN) $(RELAY_SRC) -o $@
