@@ -28,7 +28,8 @@ extern const struct service iperf3_service, echo_service, discard_service, charg
 /* The configuration in force: what apps_start() was given, set before any service starts. */
 extern const struct conf *apps_conf;
 
-/* services.c: starts what the configuration asks for; polls; next deadline. */
+/* services.c: starts what the configuration asks for, with its job, which job_check() accepts;
+ * polls; next deadline. */
 bool apps_start(const struct conf *c);
 unsigned apps_poll(uint64_t now);
 uint64_t apps_deadline(void);
@@ -54,9 +55,6 @@ void apps_stats_record(void);
 
 /* Writes the `verdict` record. True: every criterion was met. */
 bool verdict_record(void);
-
-/* Interval records: iperf3 and other jobs report here; one `interval` record per period while a job
- * runs. */
 
 /* Immutable payload: seeded pseudo-random bytes that may be given to the stack by address for ever.
  * They repeat after PATTERN_BYTES. Filled once by pattern_init(). */

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "config.h"
+#include "interval.h"
 #include "iperf3_count.h"
 #include "iperf3_json.h"
 #include "lwip/ip_addr.h"
@@ -123,9 +124,8 @@ struct iperf3_session {
     bool warm;           /* the warm-up is over */
     uint64_t send_ns;    /* when a sender is due next; UINT64_MAX = none without an event */
     struct iperf3_gap rx_gap, tx_gap;
-    struct iperf3_figures mark; /* of all streams, when the current interval began */
-    uint64_t mark_ns;           /* that time */
-    uint64_t interval_ns;       /* end of the current interval */
+    struct interval interval;
+    char job[16]; /* its name in records */
 };
 
 /* ---- iperf3_session.c ---------------------------------------------------------------------- */

@@ -21,59 +21,23 @@
 static_assert((CONFIG_RECORD_MAX - 1024) / 52 >= 2 * IPERF3_STREAMS_MAX,
               "the largest test fits a record");
 
-static uint64_t bits_per_s(uint64_t bytes, uint64_t us)
+static struct figures plain(const struct iperf3_figures *f)
 {
-    uint64_t s = us / US_PER_S, rest = us % US_PER_S;
-
-    if (us == 0)
-        return 0;
-    /* bytes * 8e6 / us without leaving 64 bits: exact up to 2.3 TB, then in steps of a second */
-    if (bytes < UINT64_MAX / (8 * US_PER_S))
-        return bytes * 8 * US_PER_S / us;
-    return bytes / (s + (rest != 0)) * 8;
-}
-
-static struct json *begin(const char *event, const struct iperf3_session *s)
-{
-    char job[24];
-    struct json *j = record_begin(event);
-
-    format(job, sizeof(job), "iperf3-%u", s->serial);
-    json_str(j, "job", job);
-    return j;
-}
-
-static void put_figures(struct json *j, const struct iperf3_figures *f, uint64_t us)
-{
-    json_u64(j, "tx_bytes", f->acked_bytes);
-    json_u64(j, "rx_bytes", f->rx_bytes);
-    json_u64(j, "tx_packets", f->tx_packets);
-    json_u64(j, "rx_packets", f->rx_packets);
-    json_u64(j, "bps_tx", bits_per_s(f->acked_bytes, us));
-    json_u64(j, "bps_rx", bits_per_s(f->rx_bytes, us));
+    return (struct figures){.tx_bytes = f->acked_bytes,
+                            .rx_bytes = f->rx_bytes,
+                            .tx_packets = f->tx_packets,
+                            .rx_packets = f->rx_packets};
 }
 
 void iperf3_report_interval(struct iperf3_session *s, uint64_t now)
 {
-    struct iperf3_figures sum = iperf3_session_figures(s, true);
-    struct iperf3_figures f = {
-        .acked_bytes = sum.acked_bytes - s->mark.acked_bytes,
-        .rx_bytes = sum.rx_bytes - s->mark.rx_bytes,
-        .tx_packets = sum.tx_packets - s->mark.tx_packets,
-        .rx_packets = sum.rx_packets - s->mark.rx_packets,
-    };
+    const struct iperf3_figures all = iperf3_session_figures(s, true);
+    const struct figures sum = plain(&all);
     uint64_t rx_gap = iperf3_gap_interval_ns(&s->rx_gap, netport_run_ns(now));
     uint64_t tx_gap = iperf3_gap_interval_ns(&s->tx_gap, netport_run_ns(now));
-    struct json *j = begin("interval", s);
 
-    json_u64(j, "start_us", (s->mark_ns - s->start_ns) / NS_PER_US);
-    json_u64(j, "end_us", (now - s->start_ns) / NS_PER_US);
-    put_figures(j, &f, (now - s->mark_ns) / NS_PER_US);
-    json_u64(j, "gap_max_us", (rx_gap > tx_gap ? rx_gap : tx_gap) / NS_PER_US);
-    json_bool(j, "warm_up", !s->warm);
-    record_end();
-    s->mark = sum;
-    s->mark_ns = now;
+    interval_record(&s->interval, &sum, (rx_gap > tx_gap ? rx_gap : tx_gap) / NS_PER_US, !s->warm,
+                    now);
 }
 
 static uint64_t gap_max_us(const struct iperf3_session *s)
@@ -165,9 +129,11 @@ static void put_stream(struct json *j, const struct iperf3_stream *st, bool in_f
 void iperf3_report_result(const struct iperf3_session *s)
 {
     const struct iperf3_params *p = &s->params;
-    struct iperf3_figures sum = iperf3_session_figures(s, false);
-    struct json *j = begin("result", s);
+    const struct iperf3_figures all = iperf3_session_figures(s, false);
+    const struct figures sum = plain(&all);
+    struct json *j = record_begin("result");
 
+    json_str(j, "job", s->job);
     json_str(j, "end", s->end);
     json_str(j, "client", ipaddr_ntoa(&s->client));
     json_str(j, "proto", p->udp ? "udp" : "tcp");
@@ -175,7 +141,7 @@ void iperf3_report_result(const struct iperf3_session *s)
     json_u64(j, "streams", s->n_streams);
     json_u64(j, "warm_up_us", p->omit_s * US_PER_S);
     json_u64(j, "duration_us", measured_us(s));
-    put_figures(j, &sum, measured_us(s));
+    figures_put(j, &sum, measured_us(s));
     put_totals(j, s);
     json_u64(j, "gap_max_us", gap_max_us(s));
     json_array(j, "per_stream");

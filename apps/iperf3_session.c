@@ -9,6 +9,7 @@
 
 #include "app.h"
 #include "conn.h"
+#include "format.h"
 #include "netport.h"
 #include "string.h"
 
@@ -68,6 +69,7 @@ struct iperf3_session *iperf3_session_new(const char *cookie)
         memset(s, 0, sizeof(*s));
         s->text = texts[i];
         s->serial = ++n_sessions;
+        format(s->job, sizeof(s->job), "iperf3-%u", s->serial);
         memcpy(s->cookie, cookie, IPERF3_COOKIE_BYTES);
         return s;
     }
@@ -142,8 +144,9 @@ void iperf3_session_start(struct iperf3_session *s, uint64_t now)
     s->measure_ns = now + p->omit_s * NS_PER_S;
     s->warm = p->omit_s == 0;
     s->turn = s->streams;
-    s->mark_ns = now;
-    s->interval_ns = apps_conf->interval_ns != 0 ? now + apps_conf->interval_ns : UINT64_MAX;
+    s->interval = (struct interval){
+        .job = s->job, .sends = p->bidir || p->reverse, .receives = p->bidir || !p->reverse};
+    interval_begin(&s->interval, apps_conf->job.interval_ns, now);
     iperf3_gap_start(&s->rx_gap, p->bidir || !p->reverse, netport_run_ns(now));
     iperf3_gap_start(&s->tx_gap, p->bidir || p->reverse, netport_run_ns(now));
     if (!p->udp)
@@ -300,12 +303,8 @@ unsigned iperf3_session_turn(struct iperf3_session *s, uint64_t now)
         netport_rx_due(s->netif);
     if (!s->warm && now >= s->measure_ns)
         end_warm_up(s);
-    if (now >= s->interval_ns) {
+    if (interval_due(&s->interval, now))
         iperf3_report_interval(s, now);
-        do {
-            s->interval_ns += apps_conf->interval_ns;
-        } while (s->interval_ns <= now);
-    }
     return send_turn(s, now);
 }
 
@@ -318,8 +317,8 @@ uint64_t iperf3_session_deadline(const struct iperf3_session *s)
     if (s->state == IPERF3_RUNNING) {
         if (!s->warm && s->measure_ns < first)
             first = s->measure_ns;
-        if (s->interval_ns < first)
-            first = s->interval_ns;
+        if (s->interval.next_ns < first)
+            first = s->interval.next_ns;
         if (s->send_ns < first)
             first = s->send_ns;
     }

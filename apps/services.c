@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The list of services: which exist, which were started, their turns in the main loop.
+ * The list of services: which exist, which were started, their turns in the main loop; and the job
+ * that the configuration asks for.
  */
 #include "app.h"
 
 #include "conn.h"
+#include "job.h"
 
 const struct conf *apps_conf;
 
@@ -15,10 +17,18 @@ static const struct service *const services[] = {
 
 static bool started[SERVICES];
 
+static bool start_job(const struct job_params *p)
+{
+    struct job_refusal why;
+
+    return p->run == JOB_RUN_SERVE || p->run == JOB_RUN_NONE || job_start(p, &why) != NULL;
+}
+
 bool apps_start(const struct conf *c)
 {
     apps_conf = c;
     conn_init();
+    jobs_init();
     for (unsigned i = 0; i < SERVICES; i++) {
         if (!(c->services & services[i]->bit))
             continue;
@@ -26,12 +36,12 @@ bool apps_start(const struct conf *c)
             return false;
         started[i] = true;
     }
-    return true;
+    return start_job(&c->job);
 }
 
 unsigned apps_poll(uint64_t now)
 {
-    unsigned done = 0;
+    unsigned done = jobs_poll(now);
 
     for (unsigned i = 0; i < SERVICES; i++) {
         if (started[i] && services[i]->poll != NULL)
@@ -42,7 +52,7 @@ unsigned apps_poll(uint64_t now)
 
 uint64_t apps_deadline(void)
 {
-    uint64_t first = UINT64_MAX;
+    uint64_t first = jobs_deadline();
 
     for (unsigned i = 0; i < SERVICES; i++) {
         if (!started[i] || services[i]->deadline == NULL)

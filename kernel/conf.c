@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * The configuration: tokens from texts, and what has to be true of all of them together. What each
- * key takes is in conf_keys.c.
+ * key takes is in conf_keys.c and, for keys of jobs, in job_params.c.
  */
 #include "conf.h"
 
@@ -23,9 +23,9 @@ void conf_init(struct conf *c)
 {
     *c = (struct conf){
         .services = SERVICE_ALL,
-        .interval_ns = NS_PER_S,
         .log = LOG_INFO,
     };
+    job_params_init(&c->job);
     for (unsigned i = 0; i < CONFIG_NICS; i++)
         c->net[i] = (struct conf_net){.ip_mode = CONF_IP_AUTO, .ip6_mode = CONF_IP_AUTO};
 }
@@ -43,7 +43,7 @@ static void shown(char *out, size_t max, struct text v)
 
 static void refuse(const char *source, struct text key, struct text val, const char *accepted)
 {
-    char k[SHOWN_MAX + 4], v[SHOWN_MAX + 4], message[2 * SHOWN_MAX + 512];
+    char k[SHOWN_MAX + 4], v[SHOWN_MAX + 4], message[2 * SHOWN_MAX + 768];
 
     shown(k, SHOWN_MAX, key);
     shown(v, SHOWN_MAX, val);
@@ -86,6 +86,15 @@ static bool is_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+static bool apply_to_job(struct job_params *p, const char *source, const struct job_key *k,
+                         struct text val)
+{
+    if (job_params_set(p, k, val))
+        return true;
+    refuse(source, (struct text){k->name, strlen(k->name)}, val, k->accepted);
+    return false;
+}
+
 /* Applies one token. */
 static bool apply(struct conf *c, const char *source, struct text token)
 {
@@ -97,6 +106,9 @@ static bool apply(struct conf *c, const char *source, struct text token)
         key.n = (size_t)(equals - token.s);
         val = text_behind(token, key.n + 1);
     }
+    const struct job_key *of_job = job_key_find(key);
+    if (of_job != NULL)
+        return apply_to_job(&c->job, source, of_job, val);
     const struct conf_key *k = find_key(key, &nic);
     if (k == NULL) {
         refuse(source, key, val, conf_keys_known);

@@ -15,6 +15,7 @@
 #include "config.h"
 #include "console.h"
 #include "fault.h"
+#include "job_params.h"
 
 enum conf_ip_mode {
     CONF_IP_OFF,
@@ -70,8 +71,9 @@ struct conf {
     uint32_t services;     /* SERVICE_* */
     uint64_t features_off; /* virtio feature bits masked by `features=` */
     uint64_t seed;         /* 0 = from the hardware */
-    uint64_t exit_ns;      /* power off after this time; 0 = never */
-    uint64_t interval_ns;  /* period of `interval` records; 0 = none */
+    uint64_t exit_ns;      /* power off after this time; 0 = see exit_never */
+    bool exit_never;       /* not even when the job is done */
+    struct job_params job;
     enum log_level log;
     bool check_panics; /* a buffer that is lost ends the run, instead of being repaired */
     enum conf_panic panic_kind;

@@ -10,9 +10,7 @@
 #include "ipaddr.h"
 #include "string.h"
 
-#define MTU_MIN         68 /* RFC 791: every link carries that much */
-#define INTERVAL_MIN_NS (100 * NS_PER_MS)
-#define INTERVAL_MAX_NS (3600 * NS_PER_S)
+#define MTU_MIN 68 /* RFC 791: every link carries that much */
 
 struct name {
     const char *name;
@@ -181,15 +179,6 @@ static bool set_irq(struct conf *c, struct conf_net *net, struct text v)
     return true;
 }
 
-/* There is no job yet to choose: serving is what the guest does either way, as far as `services`
- * says. */
-static bool set_run(struct conf *c, struct conf_net *net, struct text v)
-{
-    (void)c;
-    (void)net;
-    return text_is(v, "serve") || text_is(v, "none");
-}
-
 static bool set_services(struct conf *c, struct conf_net *net, struct text v)
 {
     struct text part;
@@ -245,25 +234,16 @@ static bool set_log(struct conf *c, struct conf_net *net, struct text v)
     return true;
 }
 
-static bool set_interval(struct conf *c, struct conf_net *net, struct text v)
-{
-    uint64_t ns;
-
-    (void)net;
-    if (!text_time(v, INTERVAL_MAX_NS, &ns) || (ns != 0 && ns < INTERVAL_MIN_NS))
-        return false;
-    c->interval_ns = ns;
-    return true;
-}
-
 static bool set_exit(struct conf *c, struct conf_net *net, struct text v)
 {
+    bool never = text_is(v, "never");
     uint64_t ns = 0;
 
     (void)net;
-    if (!text_is(v, "never") && (!text_time(v, CONF_TIME_MAX_NS, &ns) || ns == 0))
+    if (!never && !text_is(v, "done") && (!text_time(v, CONF_TIME_MAX_NS, &ns) || ns == 0))
         return false;
     c->exit_ns = ns;
+    c->exit_never = never;
     return true;
 }
 
@@ -322,7 +302,6 @@ static const struct conf_key keys[] = {
     {"tx_ring", true, set_tx_ring,
      "device, or a number of frames from 2 to " TEXT_OF(CONFIG_TX_RING)},
     {"irq", true, set_irq, "auto, msix, intx, poll"},
-    {"run", false, set_run, "serve, none"},
     {"services", false, set_services,
      "all, off, or a list like http,echo of iperf3 echo discard chargen http"},
     {"features", false, set_features,
@@ -332,9 +311,8 @@ static const struct conf_key keys[] = {
     {"seed", false, set_seed,
      "a number below 2^64, decimal or 0x and hexadecimal; 0 = from the hardware"},
     {"log", false, set_log, "quiet, info, debug"},
-    {"interval", false, set_interval, "0, or a time from 100ms to 1h, with the unit ms, s, m or h"},
     {"exit", false, set_exit,
-     "never, or a time up to " TEXT_OF(CONF_TIME_MAX_HOURS) "h, with the unit ms, s, m or h"},
+     "done, never, or a time up to " TEXT_OF(CONF_TIME_MAX_HOURS) "h, with the unit ms, s, m or h"},
     {"check", false, set_check, "repair, panic"},
     {"fault", false, set_fault,
      "none, or a list, each once, of drop_kick:N drop_kick_rx:N drop_kick_tx:N drop_irq:N "
@@ -345,7 +323,7 @@ static const struct conf_key keys[] = {
 
 const char conf_keys_known[] =
     "ip gw ip6 mtu rx rx_ring tx_ring irq (for net0; net1.ip and so on for others, below "
-    "net" TEXT_OF(CONFIG_NICS) ") run services features seed log interval exit check fault";
+    "net" TEXT_OF(CONFIG_NICS) ") services features seed log exit check fault " JOB_KEYS_KNOWN;
 
 const struct conf_key *conf_key_find(struct text name)
 {

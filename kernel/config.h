@@ -78,6 +78,9 @@
  * lost three times in a row (lwIP sends it again after 1, 2 and 4 s). */
 #define CONFIG_HTTP_TEXT_MS 10000
 
+/* Jobs that run at once; those that are over are remembered until their places are needed. */
+#define CONFIG_JOBS 4
+
 /* Kinds of refusals (what and why) that are counted apart. */
 #define CONFIG_REFUSAL_KINDS 32
 

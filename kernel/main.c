@@ -18,6 +18,7 @@
 #include "framebuffer.h"
 #include "fw_cfg.h"
 #include "irq.h"
+#include "job.h"
 #include "lapic.h"
 #include "netport.h"
 #include "paging.h"
@@ -40,6 +41,9 @@
 #define SLEEP_MIN_NS    (20 * NS_PER_US)
 
 #define CHECK_PERIOD_NS NS_PER_S
+
+/* Jobs that are to end because the run does have this time for their last words. */
+#define LAST_WORDS_NS (5 * NS_PER_S)
 
 /* Of the command line in the `boot` record: fits a record even if every byte is escaped to six. */
 #define CMDLINE_SHOWN 2048
@@ -108,6 +112,16 @@ static void parse_or_stop(const char *source, const char *text, bool truncated)
         machine_exit(EXIT_FAIL_CONFIG);
 }
 
+static void check_job(void)
+{
+    struct job_refusal why;
+
+    if (job_check(&conf.job, &why))
+        return;
+    conf_refuse("configuration", why.key, why.value, why.accepted);
+    machine_exit(EXIT_FAIL_CONFIG);
+}
+
 static void configure(void)
 {
     static char text[BOOT_TEXT_MAX]; /* the device writes to it */
@@ -119,6 +133,7 @@ static void configure(void)
     parse_or_stop("cmdline", boot.cmdline, boot.cmdline_truncated);
     if (!conf_check(&conf))
         machine_exit(EXIT_FAIL_CONFIG);
+    check_job();
     console_set_level(conf.log);
     fault_init(conf.faults);
     if (conf.panic_kind != CONF_PANIC_NONE) {
@@ -193,10 +208,26 @@ static _Noreturn void finish(void)
     machine_exit(pass ? EXIT_PASS : EXIT_FAIL);
 }
 
+/* The run is to end: at once, or when the jobs that are left have said their last words. */
+static void check_end(uint64_t now, bool power_button)
+{
+    static uint64_t stopped_ns;
+
+    if (stopped_ns == 0 && (power_button || (conf.exit_ns != 0 && now >= conf.exit_ns))) {
+        stopped_ns = now;
+        jobs_stop();
+    }
+    if (stopped_ns != 0 && (!jobs_busy() || now - stopped_ns >= LAST_WORDS_NS))
+        finish();
+    if (conf.exit_ns == 0 && !conf.exit_never && jobs_done())
+        finish();
+}
+
 /* What happens once, or once in a while. */
 static void check_clock(uint64_t now)
 {
     static bool calibrated, ready;
+    bool power_button = false;
     static uint64_t next_check_ns = CHECK_PERIOD_NS;
 
     if (!calibrated && time_calibrate()) {
@@ -207,19 +238,18 @@ static void check_clock(uint64_t now)
     if (!ready && netport_ready()) {
         ready = true;
         record_ready();
+        jobs_ready();
     }
     if (now >= next_check_ns) {
         next_check_ns = now + CHECK_PERIOD_NS;
-        if (acpi_power_button())
-            finish();
+        power_button = acpi_power_button();
         if (!netport_check() && conf.check_panics)
             panic("a NIC's buffers do not add up: see the statistics of its pools");
         netport_repair();
     }
     if (conf.panic_kind != CONF_PANIC_NONE && now >= conf.panic_at_ns)
         provoke_panic(conf.panic_kind);
-    if (conf.exit_ns != 0 && now >= conf.exit_ns)
-        finish();
+    check_end(now, power_button);
 }
 
 static void sleep(uint64_t now)

@@ -34,7 +34,7 @@ static void with_nothing_said_the_defaults_hold(void **state)
     assert_int_equal(conf.features_off, 0);
     assert_int_equal(conf.seed, 0);
     assert_int_equal(conf.exit_ns, 0);
-    assert_int_equal(conf.interval_ns, S);
+    assert_int_equal(conf.job.interval_ns, S);
     assert_int_equal(conf.log, LOG_INFO);
     assert_int_equal(conf.panic_kind, CONF_PANIC_NONE);
     assert_false(conf.check_panics);

@@ -78,7 +78,7 @@ static void interval_records_come_each_period_and_show_the_gap(void **state)
     struct client c;
 
     (void)state;
-    rig.conf.interval_ns = 100 * NS_PER_MS;
+    rig.conf.job.interval_ns = 100 * NS_PER_MS;
     client_begin_tcp(&c, "a", "{}", 1);
     assert_int_equal(rig_tcp_send(&c.data[0], "12345", 5), 5);
     rig_advance_ms(100);
@@ -97,7 +97,7 @@ static void time_that_the_guest_was_not_run_is_no_gap(void **state)
     struct client c;
 
     (void)state;
-    rig.conf.interval_ns = 100 * NS_PER_MS;
+    rig.conf.job.interval_ns = 100 * NS_PER_MS;
     client_begin_tcp(&c, "a", "{}", 1);
     assert_int_equal(rig_tcp_send(&c.data[0], "12345", 5), 5);
     rig_advance_ms(150);
@@ -113,7 +113,7 @@ static void no_interval_records_where_none_are_wanted(void **state)
     struct client c;
 
     (void)state;
-    rig.conf.interval_ns = 0;
+    rig.conf.job.interval_ns = 0;
     client_begin_tcp(&c, "a", "{}", 1);
     rig_advance_ms(5000);
     assert_int_equal(rig_record_count("interval"), 0);

@@ -59,7 +59,7 @@ UNIT_SIM    := $(addprefix tests/sim/sim_,pci.c nic.c modern.c legacy.c net.c ri
 
 # ---- the programs -------------------------------------------------------------------------------
 
-UNIT_TESTS += test_string test_text test_format test_console test_json test_record test_rand test_ipaddr test_conf test_conf_keys
+UNIT_TESTS += test_string test_text test_format test_console test_json test_record test_rand test_ipaddr test_conf test_conf_keys test_job_params
 UNIT_SRC_test_string  := tests/unit/test_string.c
 UNIT_SRC_test_text    := tests/unit/test_text.c kernel/text.c
 UNIT_SRC_test_format  := tests/unit/test_format.c kernel/format.c
@@ -69,9 +69,10 @@ UNIT_SRC_test_record  := tests/unit/test_record.c kernel/record.c kernel/json.c 
 UNIT_SRC_test_rand    := tests/unit/test_rand.c
 UNIT_SRC_test_ipaddr  := tests/unit/test_ipaddr.c kernel/ipaddr.c kernel/text.c
 UNIT_CONF             := kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/fault.c kernel/format.c \
-                         kernel/ipaddr.c kernel/json.c kernel/record.c kernel/text.c
+                         kernel/ipaddr.c kernel/job_params.c kernel/json.c kernel/record.c kernel/text.c
 UNIT_SRC_test_conf    := tests/unit/test_conf.c tests/unit/conf_reader.c $(UNIT_CONF)
 UNIT_SRC_test_conf_keys := tests/unit/test_conf_keys.c tests/unit/conf_reader.c $(UNIT_CONF)
+UNIT_SRC_test_job_params := tests/unit/test_job_params.c tests/unit/conf_reader.c $(UNIT_CONF)
 UNIT_TESTS += test_fault
 UNIT_SRC_test_fault   := tests/unit/test_fault.c $(UNIT_CONF)
 
@@ -112,9 +113,11 @@ UNIT_SERVICE := apps/conn.c apps/pattern.c apps/refused.c tests/unit/rig_service
 UNIT_SMALL   := apps/chargen.c apps/discard.c apps/echo.c apps/small.c
 UNIT_HTTP    := apps/http.c apps/http_parse.c apps/http_place.c apps/http_route.c \
     $(LLHTTP)/api.c $(LLHTTP)/http.c $(LLHTTP)/llhttp.c
-UNIT_IPERF3  := apps/iperf3_control.c apps/iperf3_count.c apps/iperf3_door.c apps/iperf3_json.c apps/iperf3_report.c \
+UNIT_IPERF3  := apps/interval.c apps/iperf3_control.c apps/iperf3_count.c apps/iperf3_door.c apps/iperf3_json.c apps/iperf3_report.c \
     apps/iperf3_server.c apps/iperf3_session.c apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c
-UNIT_APPS    := $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) apps/services.c apps/stats.c $(UNIT_SERVICE)
+# A job's life, its parameters, and what it is measured against.
+UNIT_JOB     := apps/job.c apps/job_kinds.c apps/verdict.c kernel/job_params.c
+UNIT_APPS    := $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) $(UNIT_JOB) apps/services.c apps/stats.c $(UNIT_SERVICE)
 
 # Every pool of the stack at its bound, in both profiles.
 $(foreach t,ledger ledger_edge,\
@@ -157,7 +160,7 @@ $(foreach t,$(UNIT_VNET) $(UNIT_WATCH),\
     $(eval UNIT_SRC_$(t) := tests/unit/$(t).c tests/unit/vnet_rig.c $(UNIT_DRIVER) $(UNIT_SIM))\
     $(eval UNIT_LIBS_$(t) := -no-pie))
 $(foreach t,$(UNIT_WATCH),$(eval UNIT_SRC_$(t) += tests/unit/watch_rig.c))
-UNIT_SRC_test_vnet_features += kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/ipaddr.c kernel/text.c
+UNIT_SRC_test_vnet_features += kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/ipaddr.c kernel/job_params.c kernel/text.c
 # The driver's pools at their bounds, in both profiles.
 UNIT_TESTS += test_ledger_driver test_ledger_driver_lean
 UNIT_SRC_test_ledger_driver         := tests/unit/test_ledger_driver.c tests/unit/vnet_rig.c $(UNIT_DRIVER) $(UNIT_SIM)
@@ -191,9 +194,11 @@ UNIT_TESTS += test_hdr test_seqwin
 UNIT_SRC_test_hdr    := tests/unit/test_hdr.c apps/hdr.c kernel/json.c kernel/format.c
 UNIT_SRC_test_seqwin := tests/unit/test_seqwin.c apps/seqwin.c
 
+$(eval $(call unit_on_rig,test_job,apps/interval.c $(filter-out %/job_kinds.c,$(UNIT_JOB)) $(UNIT_SERVICE)))
+
 UNIT_TESTS += test_report
 UNIT_SRC_test_report := tests/unit/test_report.c apps/pattern.c apps/refused.c apps/services.c apps/stats.c \
-    apps/verdict.c kernel/fault.c kernel/json.c kernel/format.c
+    apps/interval.c $(UNIT_JOB) kernel/fault.c kernel/format.c kernel/ipaddr.c kernel/json.c kernel/text.c
 
 # The network of the system tests on which things go wrong.
 UNIT_TESTS += test_relay

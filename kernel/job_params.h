@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What a job is asked to do: its parameters, and the keys that set them. The same table reads the
+ * configuration and whatever else starts jobs. The kernel only knows how the values are written;
+ * what they mean together is the job's to judge (apps/job.h).
+ */
+#ifndef KERNEL_JOB_PARAMS_H
+#define KERNEL_JOB_PARAMS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "text.h"
+
+enum job_run {
+    JOB_RUN_SERVE, /* no job: the services only */
+    JOB_RUN_NONE,  /* the same */
+};
+
+enum job_dir { JOB_TX, JOB_RX, JOB_BOTH };
+
+struct job_target {
+    uint8_t version; /* 0 = none, 4, 6 */
+    uint32_t ip;     /* host byte order */
+    uint8_t ip6[16]; /* network byte order; link-local ones are on net0's link */
+};
+
+struct job_rate {
+    uint64_t per_s; /* 0 = as fast as possible */
+    bool packets;   /* packets, not bits */
+};
+
+/* Numbers that a job is measured against when it is over; the order is that of the verdict. */
+enum job_limit {
+    JOB_NO_LIMIT,
+    JOB_MIN_BPS, /* bit/s in each direction that is used */
+    JOB_MIN_PPS,
+    JOB_MAX_LOSS, /* lost packets, in 10^-9 of those sent */
+    JOB_MAX_LOST, /* packets, and so are the next four */
+    JOB_MAX_LATE,
+    JOB_MAX_REORDERED,
+    JOB_MAX_DUPLICATE,
+    JOB_MAX_CORRUPT,
+    JOB_MAX_GAP, /* ns, like all that follow */
+    JOB_MAX_P50, /* of the delay */
+    JOB_MAX_P90,
+    JOB_MAX_P99,
+    JOB_MAX_P99_9,
+    JOB_MAX_P99_99,
+    JOB_MAX_DELAY,
+    JOB_LIMITS,
+};
+
+#define JOB_LENS      16
+#define JOB_LEN_MAX   (1 << 20)
+#define JOB_FLOWS_MAX 65536
+
+struct job_params {
+    enum job_run run;
+    struct job_target target;
+    uint16_t port; /* 0 = the job's own */
+    bool udp;
+    enum job_dir dir;        /* as seen from here */
+    uint32_t streams;        /* in each direction */
+    uint64_t time_ns;        /* after the warm-up; 0 = for ever */
+    uint64_t omit_ns;        /* the warm-up */
+    uint64_t bytes;          /* ends the job instead of time; 0 = off */
+    struct job_rate rate;    /* of all streams together, in each direction */
+    uint32_t lens[JOB_LENS]; /* bytes of a write, datagram or frame, in turn */
+    uint32_t n_lens;         /* 0 = the job's own */
+    bool imix;               /* the usual mixture instead of lens */
+    uint32_t flows;
+    uint64_t interval_ns;       /* of `interval` records; 0 = none */
+    uint64_t limit[JOB_LIMITS]; /* where its key was said */
+    uint64_t said;              /* a bit for each key that was: job_params_said() */
+};
+
+struct job_key {
+    const char *name;
+    bool (*set)(struct job_params *p, struct text value, enum job_limit limit);
+    enum job_limit limit; /* that the key sets; JOB_NO_LIMIT: it is something else */
+    bool of_all;          /* means something without a job, too */
+    const char *accepted; /* for the one who has to be told */
+};
+
+/* What holds where nothing is said: TCP, sending, one stream, ten seconds. */
+void job_params_init(struct job_params *p);
+
+/* NULL: there is no such key. */
+const struct job_key *job_key_find(struct text name);
+
+/* False: the value is not accepted, and everything is as it was. */
+bool job_params_set(struct job_params *p, const struct job_key *key, struct text value);
+
+/* Whether somebody has set that key, or asked for that limit. */
+bool job_params_said(const struct job_params *p, const char *key);
+bool job_params_limited(const struct job_params *p, enum job_limit limit);
+
+/* The first key that was set and means nothing without a job; NULL: none. */
+const char *job_params_needless(const struct job_params *p);
+
+/* The key that sets a limit. */
+const char *job_limit_name(enum job_limit limit);
+
+/* All of them, for messages. */
+#define JOB_KEYS_KNOWN                                                                             \
+    "run target port proto dir streams time omit bytes rate len flows interval min_bps min_pps "   \
+    "max_loss max_lost max_late max_reordered max_duplicate max_corrupt max_gap max_p50 max_p90 "  \
+    "max_p99 max_p99.9 max_p99.99 max_delay"
+
+#endif

@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The life of jobs (apps/job.c): when they start, report and end, and what they are measured
+ * against; with a kind of job that does what the test says.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <string.h>
+#include <cmocka.h>
+#include "job.h"
+#include "netrig.h"
+#include "rig_service.h"
+#include "time.h"
+
+const struct conf *apps_conf = &rig.conf;
+
+/* ---- a kind of job ------------------------------------------------------------------------- */
+
+static struct {
+    const char *cannot; /* start() fails with this */
+    const char *wrong;  /* check() does not like this key */
+    unsigned started, stopped, turns;
+    bool moves; /* traffic begins with the job */
+    struct job_totals totals;
+    struct figures sum;
+    uint64_t due_ns;
+    struct job_rate rate;
+    bool rate_works;
+} fake;
+
+static bool fake_check(const struct job_params *p, struct job_refusal *why)
+{
+    (void)p;
+    *why = (struct job_refusal){.key = fake.wrong, .accepted = "something else"};
+    return fake.wrong == NULL;
+}
+
+static bool fake_start(struct job *j, uint64_t now, const char **why)
+{
+    *why = fake.cannot;
+    fake.started++;
+    if (fake.moves)
+        job_moves(j, now);
+    return fake.cannot == NULL;
+}
+
+static unsigned fake_turn(struct job *j, uint64_t now)
+{
+    (void)j, (void)now;
+    fake.turns++;
+    return 0;
+}
+
+static uint64_t fake_deadline(const struct job *j)
+{
+    (void)j;
+    return fake.due_ns;
+}
+
+static void fake_stop(struct job *j)
+{
+    (void)j;
+    fake.stopped++;
+}
+
+static bool fake_rate(struct job *j, struct job_rate rate)
+{
+    (void)j;
+    fake.rate = rate;
+    return fake.rate_works;
+}
+
+static void fake_progress(struct job *j, uint64_t now, struct figures *sum, uint64_t *gap_us,
+                          bool *warm_up)
+{
+    (void)j, (void)now;
+    *sum = fake.sum;
+    *gap_us = 5;
+    *warm_up = false;
+}
+
+static void fake_totals(const struct job *j, struct job_totals *t)
+{
+    (void)j;
+    *t = fake.totals;
+}
+
+static void fake_result(const struct job *j, struct json *out)
+{
+    (void)j;
+    json_u64(out, "of_its_own", 1);
+}
+
+#define RUN_FAKE ((enum job_run)99)
+static const struct job_kind kind = {
+    .name = "fake",
+    .run = RUN_FAKE,
+    .measures = 1u << JOB_MAX_LOSS | 1u << JOB_MAX_P99,
+    .check = fake_check,
+    .start = fake_start,
+    .turn = fake_turn,
+    .deadline = fake_deadline,
+    .stop = fake_stop,
+    .set_rate = fake_rate,
+    .progress = fake_progress,
+    .totals = fake_totals,
+    .result = fake_result,
+};
+const struct job_kind *const job_kinds[] = {&kind, NULL};
+
+static struct job_params params;
+
+static void say(const char *key, const char *value)
+{
+    assert_true(job_params_set(&params, job_key_find((struct text){key, strlen(key)}),
+                               (struct text){value, strlen(value)}));
+}
+
+static struct job *start(void)
+{
+    struct job_refusal why;
+    struct job *j = job_start(&params, &why);
+
+    assert_non_null(j);
+    return j;
+}
+
+static int setup(void **state)
+{
+    int r = rig_setup(state);
+
+    jobs_init();
+    memset(&fake, 0, sizeof(fake));
+    fake.moves = true;
+    fake.due_ns = UINT64_MAX;
+    job_params_init(&params);
+    params.run = RUN_FAKE;
+    rig.poll = jobs_poll;
+    return r;
+}
+
+/* ---- what is asked ------------------------------------------------------------------------- */
+
+static void refused(const char *key)
+{
+    struct job_refusal why;
+
+    assert_false(job_check(&params, &why));
+    assert_string_equal(why.key, key);
+    assert_non_null(why.accepted);
+    assert_null(job_start(&params, &why));
+    assert_int_equal(fake.started, 0);
+}
+
+static void keys_of_jobs_without_a_job_are_refused(void **state)
+{
+    struct job_refusal why;
+
+    (void)state;
+    params.run = JOB_RUN_SERVE;
+    say("interval", "5s");
+    assert_true(job_check(&params, &why));
+    say("rate", "5k");
+    refused("rate");
+}
+
+static void limits_that_the_job_does_not_measure_are_refused(void **state)
+{
+    struct job_refusal why;
+
+    (void)state;
+    say("max_loss", "1%");
+    say("max_p99", "1ms");
+    say("max_gap", "1ms");
+    say("min_bps", "1");
+    say("min_pps", "1");
+    assert_true(job_check(&params, &why));
+    say("max_p50", "1ms");
+    refused("max_p50");
+}
+
+static void what_its_kind_does_not_like_is_refused(void **state)
+{
+    (void)state;
+    fake.wrong = "target";
+    refused("target");
+}
+
+/* ---- its life ------------------------------------------------------------------------------ */
+
+static void job_waits_for_the_network(void **state)
+{
+    (void)state;
+    struct job *j = start();
+    assert_int_equal(j->state, JOB_WAITING);
+    assert_true(jobs_busy() && !jobs_done());
+    rig_advance_ms(1000);
+    assert_int_equal(fake.started, 0);
+    jobs_ready();
+    assert_int_equal(fake.started, 1);
+    assert_int_equal(j->state, JOB_RUNNING);
+    assert_true(jobs_busy());
+    start();
+    assert_int_equal(fake.started, 2); /* it is ready */
+}
+
+static void network_that_never_comes_ends_the_wait(void **state)
+{
+    (void)state;
+    assert_false(jobs_busy() || jobs_done());
+    start();
+    const uint64_t begin = rig.now_ns;
+    assert_int_equal(jobs_deadline(), begin + 60 * NS_PER_S);
+    rig_advance_ms(59999);
+    assert_true(jobs_busy());
+    rig_advance_ms(2);
+    assert_true(jobs_done());
+    assert_true(rig_says(rig_record("refused"), "what", "fake"));
+    assert_true(rig_says(rig_record("result"), "status", "FAIL"));
+}
+
+static void job_that_cannot_start_is_refused_and_fails(void **state)
+{
+    struct verdict v = {.pass = true};
+
+    (void)state;
+    jobs_ready();
+    fake.cannot = "no room";
+    start();
+    assert_true(rig_says(rig_record("refused"), "reason", "no room"));
+    assert_true(rig_says(rig_record("result"), "end", "no room"));
+    assert_true(jobs_done());
+    jobs_judge(&v);
+    assert_false(v.pass);
+}
+
+static void intervals_come_each_period_and_add_up(void **state)
+{
+    (void)state;
+    jobs_ready();
+    say("interval", "100ms");
+    say("dir", "both");
+    struct job *j = start();
+    fake.sum =
+        (struct figures){.tx_bytes = 1000, .rx_bytes = 50, .tx_packets = 10, .rx_packets = 5};
+    rig_advance_ms(100);
+    const char *r = rig_record("interval");
+    assert_int_equal(rig_record_count("interval"), 1);
+    assert_true(rig_says(r, "job", j->name));
+    assert_int_equal(rig_number(r, "start_us", 0), 0);
+    assert_int_equal(rig_number(r, "end_us", 0), 100000);
+    assert_int_equal(rig_number(r, "tx_bytes", 0), 1000);
+    assert_int_equal(rig_number(r, "bps_tx", 0), 80000);
+    assert_int_equal(rig_number(r, "gap_max_us", 0), 5);
+    fake.sum.tx_bytes = 1010;
+    rig_advance_ms(100);
+    assert_int_equal(rig_record_count("interval"), 2);
+    assert_int_equal(rig_number(rig_record("interval"), "tx_bytes", 0), 10);
+    assert_int_equal(rig_number(rig_record("interval"), "rx_bytes", 0), 0);
+    assert_int_equal(rig_number(rig_record("interval"), "start_us", 0), 100000);
+    job_ended(j, "done");
+    rig_advance_ms(500);
+    assert_int_equal(rig_record_count("interval"), 2);
+}
+
+/* What readers of iperf3 --json-stream look at. */
+static void interval_has_the_sums_of_a_json_stream(void **state)
+{
+    (void)state;
+    jobs_ready();
+    say("dir", "both");
+    start();
+    fake.sum =
+        (struct figures){.tx_bytes = 1000, .rx_bytes = 50, .tx_packets = 10, .rx_packets = 5};
+    rig_advance_ms(1000);
+    const char *r = rig_record("interval");
+    assert_non_null(strstr(
+        r, "\"data\":{\"streams\":[],\"sum\":{\"start\":0.000000,\"end\":1.000000,\"seconds\":"
+           "1.000000,\"bytes\":1000,\"bits_per_second\":8000,\"packets\":10,\"omitted\":false,"
+           "\"sender\":true},\"sum_bidir_reverse\":{\"start\":0.000000,\"end\":1.000000,"
+           "\"seconds\":1.000000,\"bytes\":50,\"bits_per_second\":400,\"packets\":5,\"omitted\":"
+           "false,\"sender\":false}}"));
+}
+
+static void turns_and_deadlines_are_those_of_its_kind(void **state)
+{
+    (void)state;
+    jobs_ready();
+    say("interval", "0");
+    struct job *j = start();
+    assert_true(jobs_deadline() == UINT64_MAX);
+    fake.due_ns = 123;
+    assert_int_equal(jobs_deadline(), 123);
+    jobs_poll(0);
+    assert_int_equal(fake.turns, 1);
+    job_ended(j, "done");
+    jobs_poll(0);
+    assert_int_equal(fake.turns, 1);
+    assert_true(jobs_deadline() == UINT64_MAX);
+}
+
+static void stopping_is_asked_once_and_only_endless_jobs_are_done_then(void **state)
+{
+    (void)state;
+    jobs_ready();
+    struct job *j = start();
+    job_stop(j);
+    jobs_stop();
+    assert_int_equal(fake.stopped, 1);
+    job_ended(j, "done");
+    assert_string_equal(j->end, "stopped");
+    assert_true(rig_says(rig_record("result"), "status", "FAIL"));
+
+    say("time", "0");
+    j = start();
+    jobs_stop();
+    job_ended(j, "done");
+    assert_true(rig_says(rig_record("result"), "status", "PASS"));
+    job_stop(j);
+    assert_int_equal(fake.stopped, 2);
+}
+
+static void waiting_job_that_is_stopped_never_starts(void **state)
+{
+    (void)state;
+    struct job *j = start();
+    job_stop(j);
+    assert_int_equal(j->state, JOB_OVER);
+    jobs_ready();
+    assert_int_equal(fake.started, 0);
+}
+
+static void rate_changes_if_its_kind_can(void **state)
+{
+    (void)state;
+    jobs_ready();
+    struct job *j = start();
+    assert_false(job_set_rate(j, (struct job_rate){5, true}));
+    assert_int_equal(j->params.rate.per_s, 0);
+    fake.rate_works = true;
+    assert_true(job_set_rate(j, (struct job_rate){5, true}));
+    assert_int_equal(fake.rate.per_s, 5);
+    assert_int_equal(j->params.rate.per_s, 5);
+    job_ended(j, "done");
+    assert_false(job_set_rate(j, (struct job_rate){5, true}));
+}
+
+static void places_of_old_jobs_are_used_again_and_their_failures_remembered(void **state)
+{
+    struct job_refusal why;
+    struct verdict v = {.pass = true};
+
+    (void)state;
+    jobs_ready();
+    for (unsigned i = 0; i < CONFIG_JOBS; i++)
+        start();
+    assert_null(job_start(&params, &why));
+    assert_null(why.key);
+    assert_true(rig_says(rig_record("refused"), "what", "job"));
+    job_ended(job_find(2), "it broke");
+    struct job *j = start();
+    assert_int_equal(j->id, CONFIG_JOBS + 1);
+    assert_null(job_find(2));
+    assert_ptr_equal(job_at(1), j); /* in its place */
+    for (uint32_t id = 1; id <= CONFIG_JOBS + 1; id++)
+        if (job_find(id) != NULL)
+            job_ended(job_find(id), "done");
+    jobs_judge(&v);
+    assert_false(v.pass);
+}
+
+/* ---- criteria ------------------------------------------------------------------------------ */
+
+static bool passes(void)
+{
+    job_ended(start(), "done");
+    return rig_says(rig_record("result"), "status", "PASS");
+}
+
+static void each_limit_can_fail_a_job_alone(void **state)
+{
+    (void)state;
+    jobs_ready();
+    fake.totals = (struct job_totals){
+        .sum = {.tx_bytes = 1000, .rx_bytes = 10, .tx_packets = 10, .rx_packets = 20},
+        .duration_us = 1000000,
+        .gap_max_us = 1000,
+        .measured = kind.measures};
+    fake.totals.value[JOB_MAX_LOSS] = 10000000; /* 1 % */
+    fake.totals.value[JOB_MAX_P99] = 200000;
+    say("min_bps", "8000");
+    say("min_pps", "10");
+    say("max_loss", "1%");
+    say("max_p99", "200us");
+    say("max_gap", "1ms");
+    assert_true(passes());
+    const struct job_params good = params;
+
+    static const char *const bad[][3] = {
+        {"min_bps", "8001", "\"name\":\"min_bps\",\"limit\":8001,\"value\":8000,\"ok\":false"},
+        {"min_pps", "11", "\"name\":\"min_pps\",\"limit\":11,\"value\":10,\"ok\":false"},
+        {"max_loss", "0.9999999%",
+         "\"name\":\"max_loss_ppb\",\"limit\":9999999,\"value\":10000000,\"ok\":false"},
+        {"max_p99", "199us", "\"name\":\"max_p99_us\",\"limit\":199,\"value\":200,\"ok\":false"},
+        {"max_gap", "999us", "\"name\":\"max_gap_us\",\"limit\":999,\"value\":1000,\"ok\":false"}};
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        params = good;
+        say(bad[i][0], bad[i][1]);
+        assert_false(passes());
+        assert_non_null(strstr(rig_record("result"), bad[i][2]));
+        assert_null(strstr(strstr(rig_record("result"), "\"ok\":false") + 1, "\"ok\":false"));
+    }
+    params = good;
+    say("dir", "rx"); /* 80 bit/s */
+    assert_false(passes());
+    say("dir", "both");
+    assert_false(passes());
+}
+
+static void gap_has_a_limit_that_allows_for_a_slow_rate(void **state)
+{
+    (void)state;
+    jobs_ready();
+    fake.totals.gap_max_us = 1000000;
+    assert_true(passes());
+    fake.totals.gap_max_us = 1000001;
+    assert_false(passes());
+    say("rate", "1pps"); /* two of its periods more */
+    assert_true(passes());
+    fake.totals.gap_max_us = 3000001;
+    assert_false(passes());
+    say("rate", "8k"); /* of full frames: 1.46 s each */
+    assert_true(passes());
+}
+
+static void measure_that_never_came_is_a_failure(void **state)
+{
+    (void)state;
+    jobs_ready();
+    say("max_p99", "1h");
+    assert_false(passes());
+}
+
+static void result_says_what_it_came_to(void **state)
+{
+    (void)state;
+    jobs_ready();
+    fake.totals.sum.tx_bytes = 77;
+    fake.totals.duration_us = 5;
+    job_ended(start(), "done");
+    const char *r = rig_record("result");
+    assert_true(rig_says(r, "job", "fake-1"));
+    assert_true(rig_says(r, "end", "done"));
+    assert_int_equal(rig_number(r, "tx_bytes", 0), 77);
+    assert_int_equal(rig_number(r, "duration_us", 0), 5);
+    assert_int_equal(rig_number(r, "of_its_own", 0), 1);
+}
+
+static void verdict_names_the_job_of_each_criterion(void **state)
+{
+    (void)state;
+    jobs_ready();
+    assert_true(passes());
+    assert_true(verdict_record());
+    assert_non_null(strstr(rig_record("verdict"),
+                           "{\"job\":\"fake-1\",\"name\":\"unfinished\",\"limit\":0,\"value\":0,"
+                           "\"ok\":true}"));
+    start();
+    assert_false(verdict_record()); /* it has not ended */
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, rig_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(keys_of_jobs_without_a_job_are_refused),
+        TEST(limits_that_the_job_does_not_measure_are_refused),
+        TEST(what_its_kind_does_not_like_is_refused),
+        TEST(job_waits_for_the_network),
+        TEST(network_that_never_comes_ends_the_wait),
+        TEST(job_that_cannot_start_is_refused_and_fails),
+        TEST(intervals_come_each_period_and_add_up),
+        TEST(interval_has_the_sums_of_a_json_stream),
+        TEST(turns_and_deadlines_are_those_of_its_kind),
+        TEST(stopping_is_asked_once_and_only_endless_jobs_are_done_then),
+        TEST(waiting_job_that_is_stopped_never_starts),
+        TEST(rate_changes_if_its_kind_can),
+        TEST(places_of_old_jobs_are_used_again_and_their_failures_remembered),
+        TEST(each_limit_can_fail_a_job_alone),
+        TEST(gap_has_a_limit_that_allows_for_a_slow_rate),
+        TEST(measure_that_never_came_is_a_failure),
+        TEST(result_says_what_it_came_to),
+        TEST(verdict_names_the_job_of_each_criterion),
+    };
+    return cmocka_run_group_tests_name("job", tests, rig_service_init, NULL);
+}
