@@ -26,6 +26,7 @@
 #include "iperf3_json.h"
 #include "lwip/ip_addr.h"
 #include "pace.h"
+#include "udp_template.h"
 
 struct netif;
 struct tcp_pcb;
@@ -70,6 +71,7 @@ struct iperf3_stream {
     struct iperf3_stream *chain; /* UDP: next with the same hash */
     ip_addr_t remote, local;     /* UDP: the client's address, and the one it talks to */
     uint16_t port;               /* UDP: the client's, 0 = not known */
+    struct udp_template out;     /* UDP sender */
 };
 
 enum iperf3_state {
@@ -225,8 +227,10 @@ unsigned iperf3_udp_send(struct iperf3_stream *st, uint64_t now, unsigned room);
 /* Forgets the client's address and port. */
 void iperf3_udp_release(struct iperf3_stream *st);
 
-/* Datagrams that belong to no stream, since boot. */
+/* Datagrams that belong to no stream, and those that had to wait for the address of a neighbour,
+ * of which some are lost; since boot. */
 uint64_t iperf3_udp_stray(void);
+uint64_t iperf3_udp_unresolved(void);
 
 /* ---- iperf3_server.c ----------------------------------------------------------------------- */
 

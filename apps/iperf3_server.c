@@ -310,6 +310,7 @@ static void iperf3_stats(struct json *j)
     json_u64(j, "done", counters.done);
     json_u64(j, "aborted", counters.aborted);
     json_u64(j, "stray_datagrams", iperf3_udp_stray());
+    json_u64(j, "unresolved_datagrams", iperf3_udp_unresolved());
 }
 
 const struct service iperf3_service = {

@@ -16,8 +16,13 @@
 /* Datagrams, or streams served, for each session in one turn: a quarter of the transmit ring. */
 #define SEND_BUDGET (CONFIG_TX_RING / 4)
 
-/* As many in a row for one stream before the next one's turn. */
+/* As many in a row for one stream before the next one's turn; more if there are few. */
 #define SEND_BURST 8
+
+/* How often a UDP sender looks at its schedule: often enough that what is due then is no burst to
+ * speak of, and seldom enough that a turn and a doorbell are not for a single datagram. */
+#define UDP_TURN_NS (250 * NS_PER_US)
+static_assert(UDP_TURN_NS <= PACE_BURST_NS, "else it falls behind");
 
 /* A UDP sender looks for room in the transmit ring this often. 50 µs are four full frames at
  * 1 Gbit/s: the ring does not run empty meanwhile. */
@@ -256,8 +261,11 @@ struct iperf3_row iperf3_stream_row(const struct iperf3_stream *st)
 
 static unsigned send_one(struct iperf3_stream *st, uint64_t now, unsigned room)
 {
+    const unsigned share = SEND_BUDGET / st->session->n_streams;
+    const unsigned burst = share > SEND_BURST ? share : SEND_BURST;
+
     if (st->session->params.udp)
-        return iperf3_udp_send(st, now, room < SEND_BURST ? room : SEND_BURST);
+        return iperf3_udp_send(st, now, room < burst ? room : burst);
     return iperf3_tcp_send(st, now);
 }
 
@@ -285,10 +293,13 @@ static unsigned send_turn(struct iperf3_session *s, uint64_t now)
             }
             done += send_one(st, now, budget - done);
         }
-        if (st->sends && !st->blocked && st->pace.next_ns < next)
-            next = st->pace.next_ns;
+        if (st->sends && !st->blocked && pace_when(&st->pace) < next)
+            next = pace_when(&st->pace);
         s->turn = st->next != NULL ? st->next : s->streams;
     }
+    /* Behind its schedule it is due at once. */
+    if (s->params.udp && next > now && next < now + UDP_TURN_NS && !short_of_room)
+        next = now + UDP_TURN_NS;
     s->send_ns = next;
     return done;
 }

@@ -92,7 +92,7 @@ static void send_due(struct iperf3_stream *st, uint64_t now)
         if (tcp_sndbuf(st->pcb) >= st->unit_left)
             st->unit_left -= write_pattern(st, st->unit_left);
         if (st->unit_left == 0)
-            pace_sent(&st->pace);
+            pace_sent(&st->pace, now);
         else
             st->blocked = true;
     }

@@ -20,12 +20,12 @@
 static_assert(HASH_SIZE >= CONFIG_IPERF_STREAM, "about one stream in a chain");
 static_assert((HASH_SIZE & (HASH_SIZE - 1)) == 0, "the hash is masked");
 
-/* How long a sender waits after the stack refused a datagram. */
+/* How long a sender waits after the stack refused a datagram, or kept it. */
 #define RETRY_NS (1 * NS_PER_MS)
 
 static struct udp_pcb *socket;
 static struct iperf3_stream *table[HASH_SIZE];
-static uint64_t stray;
+static uint64_t stray, unresolved;
 
 /* ---- who is it ----------------------------------------------------------------------------- */
 
@@ -80,6 +80,11 @@ uint64_t iperf3_udp_stray(void)
     return stray;
 }
 
+uint64_t iperf3_udp_unresolved(void)
+{
+    return unresolved;
+}
+
 /* ---- receiving ----------------------------------------------------------------------------- */
 
 static bool reply(const ip_addr_t *addr, uint16_t port)
@@ -109,6 +114,8 @@ static void hello(const ip_addr_t *addr, uint16_t port)
     ip_addr_copy(st->remote, *addr);
     ip_addr_copy(st->local, *ip_current_dest_addr());
     st->port = port;
+    st->out = (struct udp_template){
+        .pcb = socket, .netif = s->netif, .local = &st->local, .remote = &st->remote, .port = port};
     st->chain = table[h];
     table[h] = st;
     s->unopened = st->next;
@@ -171,65 +178,46 @@ static void put_be32(uint8_t *b, uint32_t v)
     b[3] = (uint8_t)v;
 }
 
-/* Time and number in a small pbuf of their own, the rest by address from the pattern. */
-static struct pbuf *make(const struct iperf3_stream *st)
+/* Time and number, the rest from the pattern. */
+static enum udp_sent send_one(struct iperf3_stream *st)
 {
-    uint64_t now = time_ns();
+    const uint64_t now = time_ns(), number = st->sum.tx_packets + 1;
     const struct iperf3_params *params = &st->session->params;
-    u16_t len = params->wide_counters ? IPERF3_UDP_HEADER_WIDE : IPERF3_UDP_HEADER;
-    uint64_t number = st->sum.tx_packets + 1;
-    struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, len, PBUF_RAM);
+    const uint16_t len = params->wide_counters ? IPERF3_UDP_HEADER_WIDE : IPERF3_UDP_HEADER;
+    uint8_t h[IPERF3_UDP_HEADER_WIDE];
 
-    if (p == NULL)
-        return NULL;
-    uint8_t *h = p->payload;
     put_be32(h, (uint32_t)(now / NS_PER_S));
     put_be32(h + 4, (uint32_t)(now % NS_PER_S / NS_PER_US));
     if (params->wide_counters)
         put_be32(h + 8, (uint32_t)(number >> 32));
     put_be32(h + len - 4, (uint32_t)number);
-    if (params->len > len) {
-        struct pbuf *rest =
-            pbuf_alloc_reference((void *)(uintptr_t)pattern, (u16_t)(params->len - len), PBUF_ROM);
-        if (rest == NULL) {
-            pbuf_free(p);
-            return NULL;
-        }
-        pbuf_cat(p, rest);
-    }
-    return p;
+    return udp_template_send(&st->out, now, h, len, pattern, (uint16_t)(params->len - len));
 }
 
-static bool send_one(const struct iperf3_stream *st)
-{
-    struct pbuf *p = make(st);
-
-    if (p == NULL)
-        return false;
-    err_t err = udp_sendto_if_src(socket, p, &st->remote, st->port, st->session->netif, &st->local);
-    pbuf_free(p);
-    return err == ERR_OK;
-}
-
+/* One that waits for the neighbour's address counts as sent, but the next one would take its place:
+ * it is given time. */
 unsigned iperf3_udp_send(struct iperf3_stream *st, uint64_t now, unsigned room)
 {
-    const struct iperf3_params *params = &st->session->params;
+    enum udp_sent sent = UDP_SENT;
     unsigned n = 0;
 
-    socket->tos = params->tos;
-    while (n < room && pace_due(&st->pace, now)) {
-        if (!send_one(st)) {
-            st->pace.next_ns = now + RETRY_NS;
+    socket->tos = st->session->params.tos;
+    while (n < room && sent == UDP_SENT && pace_due(&st->pace, now)) {
+        sent = send_one(st);
+        if (sent == UDP_REFUSED)
             break;
-        }
-        pace_sent(&st->pace);
+        pace_sent(&st->pace, now);
         st->sum.tx_packets++;
-        st->sum.tx_bytes += params->len;
-        st->sum.acked_bytes += params->len;
-        st->session->tx_gap.progress = true;
         n++;
     }
+    if (sent != UDP_SENT)
+        st->pace.next_ns = now + RETRY_NS;
+    unresolved += sent == UDP_WAITS;
     socket->tos = 0;
+    st->sum.tx_bytes += (uint64_t)n * st->session->params.len;
+    st->sum.acked_bytes += (uint64_t)n * st->session->params.len;
+    if (n > 0)
+        st->session->tx_gap.progress = true;
     return n;
 }
 

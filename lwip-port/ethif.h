@@ -16,14 +16,17 @@
 #include "lwip/netif.h"
 #include "virtio_net.h"
 
+struct udp_template;
+
 struct ethif {
     struct netif netif;
     struct vnet *vn;
     uint32_t tx_wanted;  /* room for as many frames was not found since the last wake-up */
     const void *tx_turn; /* the connection that wakes first; only compared, it may be gone */
-    bool rx_due;         /* an application said so since the last turn */
-    uint64_t tx_room_ns; /* when there was last room for a frame */
-    uint64_t heard_ns;   /* when a frame was last received */
+    struct udp_template *learner; /* whom the frame that is being sent is shown to; or NULL */
+    bool rx_due;                  /* an application said so since the last turn */
+    uint64_t tx_room_ns;          /* when there was last room for a frame */
+    uint64_t heard_ns;            /* when a frame was last received */
     /* silence.c's. */
     unsigned station; /* whom it asked last, when nobody waited, */
     bool unanswered;  /* and nothing has been received since */

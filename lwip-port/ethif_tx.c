@@ -18,6 +18,7 @@
 #include "ethif.h"
 #include "offload.h"
 #include "string.h"
+#include "udp_template.h"
 
 /* The smallest frame without FCS [IEEE 802.3]; what is sent is padded to it. */
 #define ETH_MIN_BYTES 60
@@ -66,22 +67,27 @@ static err_t sent(struct ethif *e, struct netbuf *nb, bool sent)
     return ERR_OK;
 }
 
-/* The checksum of TCP or UDP, which lwIP left out, of a frame of so many bytes. The device that has
- * taken it over before a reset may not do so after it, so each frame asks. */
-static void finish_checksum(const struct ethif *e, struct netbuf *nb, uint32_t len)
+/* What is left of the checksum in a frame of so many bytes. The device that has taken it over
+ * before a reset may not do so after it, so each frame asks. */
+static void finish_checksum(const struct ethif *e, struct netbuf *nb, uint32_t len,
+                            const struct offload_csum *c)
 {
-    uint8_t *frame = netbuf_frame(nb);
-    struct offload_csum c;
-
-    if (!offload_csum_begin(frame, len, &c))
-        return;
     if (vnet_tx_csum(e->vn)) {
         nb->offload = NETBUF_CSUM_PARTIAL;
-        nb->csum_start = c.start;
-        nb->csum_offset = c.offset;
+        nb->csum_start = c->start;
+        nb->csum_offset = c->offset;
     } else {
-        offload_csum_finish(frame, len, &c);
+        offload_csum_finish(netbuf_frame(nb), len, c);
     }
+}
+
+/* The checksum of TCP or UDP, which lwIP left out. */
+static void checksum(const struct ethif *e, struct netbuf *nb, uint32_t len)
+{
+    struct offload_csum c;
+
+    if (offload_csum_begin(netbuf_frame(nb), len, &c))
+        finish_checksum(e, nb, len, &c);
 }
 
 /* The frame has so many bytes, and goes out with as many as a frame must have. */
@@ -121,7 +127,7 @@ static err_t tx_by_address(struct ethif *e, const struct pbuf *p, const struct v
         return blocked(e, 1);
     memcpy(netbuf_frame(nb), p->payload, p->len);
     nb->len = p->len;
-    finish_checksum(e, nb, p->tot_len);
+    checksum(e, nb, p->tot_len);
     return sent(e, nb, vnet_tx_tso(e->vn, nb, tso));
 }
 
@@ -136,7 +142,7 @@ static err_t tx_cut(struct ethif *e, const struct pbuf *p, uint32_t headers, uin
     memcpy(netbuf_frame(nb), p->payload, headers);
     pbuf_copy_partial(p, netbuf_frame(nb) + headers, (u16_t)bytes, (u16_t)(headers + at));
     offload_cut(netbuf_frame(nb), headers, at, bytes, headers + at + bytes == p->tot_len);
-    finish_checksum(e, nb, headers + bytes);
+    checksum(e, nb, headers + bytes);
     pad(nb, headers + bytes);
     return sent(e, nb, vnet_tx(e->vn, nb));
 }
@@ -184,7 +190,14 @@ static err_t tx_copy(struct ethif *e, const struct pbuf *p)
         memcpy(to, q->payload, q->len);
         to += q->len;
     }
-    finish_checksum(e, nb, len);
+    checksum(e, nb, len);
+    pad(nb, len);
+    return sent(e, nb, vnet_tx(e->vn, nb));
+}
+
+err_t ethif_tx_frame(struct ethif *e, struct netbuf *nb, uint32_t len, const struct offload_csum *c)
+{
+    finish_checksum(e, nb, len, c);
     pad(nb, len);
     return sent(e, nb, vnet_tx(e->vn, nb));
 }
@@ -200,5 +213,7 @@ err_t ethif_tx(struct netif *netif, struct pbuf *p)
         LINK_STATS_INC(link.lenerr);
         return ERR_BUF;
     }
+    if (e->learner != NULL)
+        udp_template_learn(e->learner, p);
     return tx_copy(e, p);
 }

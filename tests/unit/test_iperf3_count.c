@@ -212,7 +212,7 @@ static uint64_t paced(uint64_t rate, uint32_t unit, uint64_t seconds, uint64_t s
     pace_init(&p, rate, unit, 0);
     for (uint64_t now = 0; now < seconds * NS_PER_S; now += step_ns) {
         while (pace_due(&p, now)) {
-            pace_sent(&p);
+            pace_sent(&p, now);
             n++;
         }
     }
@@ -236,25 +236,90 @@ static void pace_is_even(void **state)
     (void)state;
     pace_init(&p, 3000000, 1000, 0); /* every 2 666 666.67 ns */
     for (unsigned k = 0; k < 1000; k++) {
-        pace_sent(&p);
+        pace_sent(&p, p.next_ns);
         assert_in_range(p.next_ns - before, 2666666, 2666667);
         before = p.next_ns;
     }
     assert_int_equal(p.next_ns, 2666666666);
 }
 
-static void pace_gives_up_what_lies_too_far_back(void **state)
+/* A hundred a millisecond, looked at every QUARTER of one. */
+#define QUARTER (MS / 4)
+#define STEP    (MS / 100)
+
+/* Units that go at that time. */
+static uint64_t due(struct pace *p, uint64_t now)
+{
+    uint64_t n = 0;
+
+    for (; pace_due(p, now); n++)
+        pace_sent(p, now);
+    return n;
+}
+
+/* Units sent up to `end`, after so long a pause before the first; no look sends more than `most`.
+ */
+static uint64_t sent_after(struct pace *p, uint64_t pause, uint64_t end, uint64_t most)
+{
+    const uint64_t first = due(p, pause);
+    uint64_t n = first;
+
+    assert_in_range(first, PACE_BURST_NS / STEP, PACE_BURST_NS / STEP * 5 / 4 + 1);
+    for (uint64_t now = pause + QUARTER; now <= end; now += QUARTER) {
+        const uint64_t more = due(p, now);
+        assert_true(more <= most);
+        n += more;
+    }
+    return n;
+}
+
+static void pace_catches_up_a_quarter_faster(void **state)
 {
     struct pace p;
-    unsigned n = 0;
 
     (void)state;
-    pace_init(&p, 8000000, 1000, 0); /* one a millisecond */
-    while (pace_due(&p, 10 * NS_PER_S)) {
-        pace_sent(&p);
-        n++;
-    }
-    assert_int_equal(n, PACE_LAG_NS / MS + 1);
+    pace_init(&p, 800000000, 1000, 0);
+    /* 25 ms behind but for the burst: not yet after 95 ms, and all of it after 100 */
+    assert_true(sent_after(&p, 25 * MS, 95 * MS, QUARTER / STEP * 5 / 4 + 1) < 95 * MS / STEP - 50);
+    pace_init(&p, 800000000, 1000, 0);
+    assert_int_equal(sent_after(&p, 25 * MS, 130 * MS, QUARTER / STEP * 5 / 4 + 1),
+                     130 * MS / STEP + 1);
+}
+
+static void pace_waits_for_its_time_while_it_catches_up(void **state)
+{
+    struct pace p;
+
+    (void)state;
+    pace_init(&p, 800000000, 1000, 0);
+    due(&p, 25 * MS);
+    assert_true(p.next_ns < 25 * MS);
+    assert_in_range(pace_when(&p), 25 * MS + 1, 25 * MS + STEP);
+    assert_false(pace_due(&p, pace_when(&p) - 1));
+    assert_true(pace_due(&p, pace_when(&p)));
+}
+
+/* One that is late has nothing to catch up: the next one goes in its time. */
+static void pace_of_few_is_not_slowed_down(void **state)
+{
+    struct pace p;
+
+    (void)state;
+    pace_init(&p, 800000, 1000, 0); /* every 10 ms */
+    assert_int_equal(due(&p, 0), 1);
+    assert_int_equal(due(&p, 12 * MS), 1);
+    assert_int_equal(pace_when(&p), 20 * MS);
+}
+
+static void pace_gives_up_what_lies_too_far_back(void **state)
+{
+    const uint64_t pause = 10 * NS_PER_S, end = pause + NS_PER_S;
+    struct pace p;
+
+    (void)state;
+    pace_init(&p, 800000000, 1000, 0);
+    assert_int_equal(sent_after(&p, pause, end, QUARTER / STEP * 5 / 4 + 1),
+                     (PACE_LAG_NS + NS_PER_S) / STEP + 1);
 }
 
 static void pace_without_a_rate_is_always_due(void **state)
@@ -266,7 +331,7 @@ static void pace_without_a_rate_is_always_due(void **state)
     assert_false(pace_due(&p, 4 * MS));
     for (unsigned k = 0; k < 1000; k++) {
         assert_true(pace_due(&p, 5 * MS));
-        pace_sent(&p);
+        pace_sent(&p, 5 * MS);
     }
 }
 
@@ -279,7 +344,7 @@ static void pace_takes_every_rate(void **state)
         struct pace p;
         pace_init(&p, rates[i], INT32_MAX, 0);
         for (unsigned k = 0; k < 1000; k++)
-            pace_sent(&p);
+            pace_sent(&p, 0);
         assert_true(p.next_ns <= 1000 * (INT32_MAX * 8ull * NS_PER_S / rates[i] + 1));
     }
 }
@@ -303,6 +368,9 @@ int main(void)
         cmocka_unit_test(gap_ignores_a_clock_that_lags),
         cmocka_unit_test(pace_does_not_drift),
         cmocka_unit_test(pace_is_even),
+        cmocka_unit_test(pace_catches_up_a_quarter_faster),
+        cmocka_unit_test(pace_waits_for_its_time_while_it_catches_up),
+        cmocka_unit_test(pace_of_few_is_not_slowed_down),
         cmocka_unit_test(pace_gives_up_what_lies_too_far_back),
         cmocka_unit_test(pace_without_a_rate_is_always_due),
         cmocka_unit_test(pace_takes_every_rate),

@@ -9,6 +9,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include "iperf3_client.h"
+#include "lwip/etharp.h"
+#include "lwip/netif.h"
 
 static void udp_test_counts_as_the_original_does(void **state)
 {
@@ -187,6 +189,73 @@ static void udp_reverse_sends_evenly_and_without_drift(void **state)
     assert_int_equal(client_recorded("tx_bytes"), n * 1250);
 }
 
+static void udp_sender_that_was_held_up_sends_no_burst(void **state)
+{
+    struct client c;
+    uint32_t n, more;
+
+    (void)state;
+    client_begin_udp(&c, "a", "{\"udp\":true,\"reverse\":true,\"len\":1000,\"bandwidth\":80000000}",
+                     40000, 1); /* ten a millisecond */
+    rig_advance_ms(10);
+    n = collect(40000, 1000, 0);
+    assert_int_equal(n, 101);
+    rig.now_ns += 40 * NS_PER_MS; /* the host ran somebody else */
+    rig_pump();
+    more = collect(40000, 1000, n) - n;
+    assert_in_range(more, 10, 13);
+    for (unsigned k = 0; k < 200; k++) {
+        n += more;
+        rig_advance_ms(1);
+        more = collect(40000, 1000, n) - n;
+        assert_in_range(more, 9, 13);
+    }
+    assert_int_equal(n + more, 250 * 10 + 1);
+    client_leave(&c);
+}
+
+static void udp_sender_looks_at_its_schedule_now_and_then(void **state)
+{
+    struct client c;
+
+    (void)state;
+    client_begin_udp(&c, "a",
+                     "{\"udp\":true,\"reverse\":true,\"len\":1000,\"bandwidth\":800000000}", 40000,
+                     1); /* one in 10 us */
+    const uint32_t first = collect(40000, 1000, 0);
+    for (unsigned k = 0; k < 24; k++) {
+        rig.now_ns += 10 * NS_PER_US;
+        rig_pump();
+        assert_int_equal(collect(40000, 1000, first), first);
+    }
+    rig.now_ns += 10 * NS_PER_US;
+    rig_pump();
+    assert_int_equal(collect(40000, 1000, first), first + 25);
+    client_leave(&c);
+}
+
+/* The stack keeps one datagram for each neighbour that it asks for its address. */
+static void udp_datagrams_that_wait_for_an_address_are_few_and_counted(void **state)
+{
+    struct client c;
+    const uint64_t before = rig_stat(&iperf3_service, "unresolved_datagrams");
+
+    (void)state;
+    client_begin_udp(&c, "a", "{\"udp\":true,\"reverse\":true,\"len\":1000,\"bandwidth\":80000000}",
+                     40000, 1);
+    rig_advance_ms(10);
+    const uint32_t n = collect(40000, 1000, 0);
+    etharp_cleanup_netif(netif_list);
+    rig.arp_silent = true;
+    rig_advance_ms(20);
+    const uint64_t waited = rig_stat(&iperf3_service, "unresolved_datagrams") - before;
+    assert_in_range(waited, 10, 20);
+    assert_in_range(collect(40000, 1000, n) - n, 0, 100); /* by the last template */
+    rig.arp_silent = false;
+    rig_advance_ms(2000);
+    client_leave(&c);
+}
+
 static void udp_wide_counters_are_sent_and_read(void **state)
 {
     struct client c;
@@ -246,6 +315,9 @@ int main(void)
         TEST(udp_clients_of_one_address_take_turns_to_open_streams),
         TEST(udp_waiting_client_goes_on_when_the_first_one_is_gone),
         TEST(udp_reverse_sends_evenly_and_without_drift),
+        TEST(udp_sender_that_was_held_up_sends_no_burst),
+        TEST(udp_sender_looks_at_its_schedule_now_and_then),
+        TEST(udp_datagrams_that_wait_for_an_address_are_few_and_counted),
         TEST(udp_wide_counters_are_sent_and_read),
         TEST(udp_sender_takes_no_more_of_the_ring_than_is_for_bulk),
     };
