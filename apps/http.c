@@ -204,6 +204,24 @@ static void keep_bytes(struct http_conn *c, const char *data, size_t len)
     c->input_len += (uint32_t)len;
 }
 
+/* Takes what was received. A head is read from a copy: the device may write to received bytes at
+ * any time, and the parser looks at those of a head more than once. */
+static void take_bytes(struct http_conn *c, const char *data, size_t len)
+{
+    char copy[512];
+
+    while (len > 0) {
+        const bool head = c->phase == READ && !c->request.in_body;
+        const size_t part = head && len > sizeof(copy) ? sizeof(copy) : len;
+        const char *from = head ? memcpy(copy, data, part) : data;
+        const size_t used = read_bytes(c, from, part);
+
+        keep_bytes(c, from + used, part - used);
+        data += part;
+        len -= part;
+    }
+}
+
 /* Goes on with what was kept. */
 static void read_kept(struct http_conn *c)
 {
@@ -257,10 +275,8 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
         c->progress_ns = time_ns();
     c->in += p->tot_len;
     c->pace_bytes += p->tot_len;
-    for (const struct pbuf *q = p; q != NULL; q = q->next) {
-        size_t used = read_bytes(c, q->payload, q->len);
-        keep_bytes(c, (const char *)q->payload + used, q->len - used);
-    }
+    for (const struct pbuf *q = p; q != NULL; q = q->next)
+        take_bytes(c, q->payload, q->len);
     pbuf_free(p);
     return drive(c);
 }

@@ -42,11 +42,16 @@ void netbuf_pool_renew(struct netbuf_pool *p)
 {
     for (unsigned s = 0; s < NETBUF_STATES; s++)
         p->count[s] = 0;
-    p->count[NETBUF_FREE] = p->free_n = p->n;
-    for (uint16_t i = 0; i < p->n; i++) {
-        p->bufs[i].id = i;
-        p->bufs[i].state = NETBUF_FREE;
-        p->free[i] = (uint16_t)(p->n - 1 - i);
+    p->free_n = 0;
+    for (uint16_t i = p->n; i-- > 0;) {
+        struct netbuf *nb = &p->bufs[i];
+
+        nb->id = i;
+        if (nb->state != NETBUF_HELD) {
+            nb->state = NETBUF_FREE;
+            p->free[p->free_n++] = i;
+        }
+        p->count[nb->state]++;
     }
 }
 
@@ -67,10 +72,15 @@ struct netbuf *netbuf_get(struct netbuf_pool *p)
     return nb;
 }
 
+static void put_from(struct netbuf_pool *p, struct netbuf *nb, enum netbuf_state from)
+{
+    move(p, nb, from, NETBUF_FREE);
+    p->free[p->free_n++] = nb->id;
+}
+
 void netbuf_put(struct netbuf_pool *p, struct netbuf *nb)
 {
-    move(p, nb, NETBUF_STACK, NETBUF_FREE);
-    p->free[p->free_n++] = nb->id;
+    put_from(p, nb, NETBUF_STACK);
 }
 
 void netbuf_to_device(struct netbuf_pool *p, struct netbuf *nb)
@@ -81,6 +91,16 @@ void netbuf_to_device(struct netbuf_pool *p, struct netbuf *nb)
 void netbuf_from_device(struct netbuf_pool *p, struct netbuf *nb)
 {
     move(p, nb, NETBUF_DEVICE, NETBUF_STACK);
+}
+
+void netbuf_hold(struct netbuf_pool *p, struct netbuf *nb)
+{
+    move(p, nb, NETBUF_STACK, NETBUF_HELD);
+}
+
+void netbuf_let_go(struct netbuf_pool *p, struct netbuf *nb)
+{
+    put_from(p, nb, NETBUF_HELD);
 }
 
 bool netbuf_overrun(const struct netbuf_pool *p, uint32_t *id)
@@ -106,6 +126,5 @@ bool netbuf_check(const struct netbuf_pool *p)
     for (unsigned s = 0; s < NETBUF_STATES; s++)
         if (count[s] != p->count[s])
             return false;
-    return count[NETBUF_FREE] == p->free_n &&
-           count[NETBUF_FREE] + count[NETBUF_STACK] + count[NETBUF_DEVICE] == p->n;
+    return count[NETBUF_FREE] == p->free_n; /* every one was counted: they sum to the pool */
 }

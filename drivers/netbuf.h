@@ -3,6 +3,7 @@
  * Network buffers: static memory with exactly one owner at every moment.
  *
  *     rx pool:  FREE -> (post) -> DEVICE -> (poll) -> STACK -> (release) -> FREE
+ *                                                     STACK -> (hold) -> HELD -> (let go) -> FREE
  *     tx pool:  FREE -> (get)  -> STACK  -> (tx)   -> DEVICE -> (reclaim) -> FREE
  *
  * A pool is a stack of free buffers over one arena. The bookkeeping is kept apart from the arena,
@@ -17,7 +18,13 @@
 #include <stdint.h>
 #include "dma.h"
 
-enum netbuf_state { NETBUF_FREE, NETBUF_STACK, NETBUF_DEVICE, NETBUF_STATES };
+enum netbuf_state {
+    NETBUF_FREE,
+    NETBUF_STACK, /* in hand, for this turn */
+    NETBUF_DEVICE,
+    NETBUF_HELD, /* of the stack for as long as it wants */
+    NETBUF_STATES
+};
 
 /* Bytes in front of the frame for the device's header; the largest of any transport's. */
 #define NETBUF_HEADROOM 12
@@ -27,7 +34,7 @@ struct netbuf {
     dma_addr_t dma;  /* the same, as the device sees it */
     uint32_t cap;    /* bytes at base */
     uint32_t offset; /* where the frame starts: the length of the device's header */
-    uint32_t len;    /* bytes of the frame; valid while STACK owns it */
+    uint32_t len;    /* bytes of the frame; valid while STACK or HELD */
     uint16_t id;     /* position in the pool */
     uint8_t state;   /* enum netbuf_state; written by netbuf.c only */
     uint8_t offload; /* NETBUF_*; valid like len */
@@ -87,7 +94,11 @@ void netbuf_put(struct netbuf_pool *p, struct netbuf *nb);
 void netbuf_to_device(struct netbuf_pool *p, struct netbuf *nb);
 void netbuf_from_device(struct netbuf_pool *p, struct netbuf *nb);
 
-/* Every buffer is FREE, whoever believes to have one. */
+/* STACK -> HELD -> FREE. */
+void netbuf_hold(struct netbuf_pool *p, struct netbuf *nb);
+void netbuf_let_go(struct netbuf_pool *p, struct netbuf *nb);
+
+/* Every buffer is FREE, whoever believes to have one, but for those HELD, which come back yet. */
 void netbuf_pool_renew(struct netbuf_pool *p);
 
 /* Sets *id to a buffer behind which somebody wrote since this was last asked; false: there is none.

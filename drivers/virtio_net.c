@@ -171,8 +171,8 @@ unsigned vnet_rx_poll(struct vnet *vn, struct netbuf **out, unsigned max)
 
     if (vn->up != VNET_UP)
         return 0;
-    if (max > vn->rx_spares)
-        max = vn->rx_spares;
+    if (max > vnet_rx_spares(vn))
+        max = vnet_rx_spares(vn);
     if (vn->vpci.features & VIRTIO_NET_F_MRG_RXBUF) {
         n = vnet_merge_poll(vn, out, max);
         publish(vn, &vn->rx, VIRTIO_NET_RXQ);
@@ -198,6 +198,19 @@ void vnet_rx_release(struct vnet *vn, struct netbuf *nb)
         netbuf_put(&vn->rx_pool, nb);
         nb = next;
     }
+}
+
+bool vnet_rx_hold(struct vnet *vn, struct netbuf *nb)
+{
+    if (vn->rx_pool.count[NETBUF_HELD] >= vn->rx_held_max || nb->next != NULL)
+        return false;
+    netbuf_hold(&vn->rx_pool, nb);
+    return true;
+}
+
+void vnet_rx_let_go(struct vnet *vn, struct netbuf *nb)
+{
+    netbuf_let_go(&vn->rx_pool, nb);
 }
 
 /* ---- transmit ---------------------------------------------------------------------------------

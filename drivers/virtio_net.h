@@ -6,6 +6,7 @@
  * the main loop, none blocks, none allocates.
  *
  *     receive:   n = vnet_rx_poll(vn, frames, max);  … use …  vnet_rx_release(vn, frames[i]);
+ *                or, to use it for longer:  vnet_rx_hold(vn, frames[i])  …  vnet_rx_let_go(vn, nb);
  *     transmit:  nb = vnet_tx_get(vn, bulk);  … fill …  vnet_tx(vn, nb);  …  vnet_tx_flush(vn);
  *
  * Receive is swap-or-recycle: a buffer leaves the ring only with its replacement in hand, else its
@@ -121,6 +122,13 @@ bool vnet_link_up(const struct vnet *vn);
 unsigned vnet_rx_poll(struct vnet *vn, struct netbuf **out, unsigned max);
 void vnet_rx_release(struct vnet *vn, struct netbuf *nb);
 
+/* Instead of vnet_rx_release(): the caller keeps a frame of one buffer (HELD) until
+ * vnet_rx_let_go(), whatever becomes of the device meanwhile. What is held comes out of the spares
+ * of a batch, so that the ring stays full; false: no more of them can be spared, the frame is the
+ * caller's as before. */
+bool vnet_rx_hold(struct vnet *vn, struct netbuf *nb);
+void vnet_rx_let_go(struct vnet *vn, struct netbuf *nb);
+
 /* A transmit buffer with room for vnet_mtu() + 18 bytes, owned by the caller, who fills
  * netbuf_frame(), len and, where it is to be used, offload; NULL when there is none (counted). Bulk
  * frames leave the last CONFIG_TX_RESERVE buffers to others, of a small ring a quarter. Reclaims
@@ -180,7 +188,7 @@ bool vnet_check(const struct vnet *vn);
 bool vnet_audit(const struct vnet *vn);
 
 /* After vnet_audit() was false: counts and reports it, resets the device and begins anew with every
- * buffer free. Nobody may use one that he still has. */
+ * buffer free that is not held. Nobody may use another that he still has. */
 void vnet_repair(struct vnet *vn);
 
 /* Sum of failures over the NIC's pools that would break the promise. */

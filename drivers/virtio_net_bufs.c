@@ -37,6 +37,7 @@ static_assert(CONFIG_BUF_BYTES_MAX == CONFIG_BUF_BYTES_STD ||
 static_assert(PART_BYTES(CONFIG_NICS) >= 5 * (CONFIG_BUF_BYTES_BIG + 32 * STRIDE(64)),
               "four quarters of mergeable buffers and one of spares, for every NIC and any ring: a "
               "quarter of 32 buffers or more is of the smallest");
+static_assert(CONFIG_RX_HELD == CONFIG_RX_BATCH / 2, "half of the most spares that there are");
 static_assert(CONFIG_RX_BIG == 0 || PART_BYTES(CONFIG_NICS) / STRIDE(CONFIG_BUF_BYTES_BIG) >=
                                         CONFIG_RX_BIG_MIN * 5 / 4,
               "a ring of big buffers and its spares, for every NIC");
@@ -96,6 +97,15 @@ static uint16_t at_most(uint16_t asked, uint16_t most)
     return asked != 0 && asked < most ? asked : most;
 }
 
+/* Of the spares half, at most: what is left takes at least one frame off the ring, the largest. */
+static uint16_t held_max(const struct vnet *vn)
+{
+    const unsigned half = (vn->rx_spares + 1u) / 2;
+    const unsigned needed = vn->rx_pieces > half ? vn->rx_pieces : half;
+
+    return (uint16_t)(needed < vn->rx_spares ? vn->rx_spares - needed : 0);
+}
+
 void vnet_carve(struct vnet *vn)
 {
     bool mergeable = vn->vpci.features & VIRTIO_NET_F_MRG_RXBUF;
@@ -112,4 +122,5 @@ void vnet_carve(struct vnet *vn)
     netbuf_pool_init(&vn->tx_pool, "tx", tx_arena[vn->index], sizeof(tx_arena[0]),
                      mtu_bytes(vn->mtu), vn->tx_bufs, vn->tx_buf_ids, vn->tx_ring);
     vn->rx_spares = (uint16_t)(vn->rx_pool.n - vn->rx_ring);
+    vn->rx_held_max = held_max(vn);
 }

@@ -95,7 +95,7 @@ static void swap_all(struct vnet *vn, const struct vq_done *done, unsigned n, bo
 unsigned vnet_merge_poll(struct vnet *vn, struct netbuf **out, unsigned max)
 {
     struct vq_done done[VNET_BATCH];
-    unsigned n = 0, left = vn->rx_spares;
+    unsigned n = 0, left = vnet_rx_spares(vn);
 
     for (unsigned i = 0; i < max && left >= vn->rx_pieces; i++) {
         unsigned taken = vq_take(&vn->rx.vq, done, 1), want;

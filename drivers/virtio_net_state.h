@@ -75,11 +75,12 @@ struct vnet {
     enum vnet_up up;
     struct vnet_queue rx, tx, ctrl;
     struct netbuf_pool rx_pool, tx_pool;
-    uint16_t rx_batch;   /* frames of one batch: the ring never gets emptier than by these */
-    uint16_t rx_spares;  /* beyond the buffers in the ring: the most that are taken off at once */
-    uint16_t rx_pieces;  /* buffers that a frame takes at most; 0: they are not mergeable */
-    uint16_t tx_reserve; /* buffers that bulk frames leave alone */
-    uint16_t tx_most;    /* buffers that bulk frames can take */
+    uint16_t rx_batch;    /* frames of one batch: the ring never gets emptier than by these */
+    uint16_t rx_spares;   /* beyond the buffers in the ring: the most that are taken off at once, */
+    uint16_t rx_held_max; /* and the most of them that may be held meanwhile */
+    uint16_t rx_pieces;   /* buffers that a frame takes at most; 0: they are not mergeable */
+    uint16_t tx_reserve;  /* buffers that bulk frames leave alone */
+    uint16_t tx_most;     /* buffers that bulk frames can take */
 
     struct vnet_options opt;
     unsigned index; /* in bus order */
@@ -231,6 +232,12 @@ uint64_t vnet_rx_rubbish(const struct vnet *vn);
 
 /* Members of a record: a ring's size, where either side stands, what the device has. */
 void vnet_json_ring(const struct vnet *vn, const struct vnet_queue *q, struct json *j);
+
+/* The most buffers that can be taken off the receive ring at once: spares that nobody holds. */
+static inline unsigned vnet_rx_spares(const struct vnet *vn)
+{
+    return (unsigned)vn->rx_spares - vn->rx_pool.count[NETBUF_HELD];
+}
 
 /* Gives the device buffers until the receive ring is full. */
 void vnet_rx_fill(struct vnet *vn);

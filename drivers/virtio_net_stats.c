@@ -87,6 +87,7 @@ bool vnet_check(const struct vnet *vn)
            vn->rx_pool.count[NETBUF_DEVICE] == vq_outstanding(rx) &&
            vn->tx_pool.count[NETBUF_DEVICE] == vq_outstanding(tx) &&
            (vn->up != VNET_UP || vq_outstanding(rx) == vn->rx_target) &&
+           vn->rx_pool.count[NETBUF_HELD] <= vn->rx_held_max &&
            vn->rx.posted_min + vn->rx_batch >= vn->rx_target;
 }
 
@@ -226,6 +227,7 @@ static void json_owners(const struct vnet *vn, const struct netbuf_pool *p, stru
     json_u64(j, "size", p->n);
     json_u64(j, "free", p->count[NETBUF_FREE]);
     json_u64(j, "stack", p->count[NETBUF_STACK]);
+    json_u64(j, "held", p->count[NETBUF_HELD]);
     json_u64(j, "device", p->count[NETBUF_DEVICE]);
     json_end_object(j);
 }

@@ -95,6 +95,10 @@
  * over many frames, small enough that timers, control and log get their turn within 1 ms. */
 #define CONFIG_RX_BATCH 64
 
+/* Frames of a NIC that the stack may keep where the device put them; any other is copied. They are
+ * of the spares that a batch needs, so the batches become smaller meanwhile, by half at most. */
+#define CONFIG_RX_HELD (CONFIG_RX_BATCH / 2)
+
 /* Segments that the senders of all receiving iperf3 streams together may have on their way to us. A
  * tap queues 1000 frames before it drops some, and among these are the acknowledgements of what we
  * send: data alone never fills it. Of 128 streams each gets 5; up to 3 have the whole window. */

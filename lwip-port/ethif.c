@@ -27,6 +27,7 @@
 #include "address.h"
 #include "announce.h"
 #include "config.h"
+#include "ethif_held.h"
 #include "ethif_tx.h"
 #include "fault.h"
 #include "offload.h"
@@ -41,6 +42,12 @@
 #define CSUM_LWIP                                                                                  \
     (NETIF_CHECKSUM_ENABLE_ALL & ~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP |               \
                                    NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP))
+
+/* A frame of so many bytes at most is copied, which costs less than to keep its buffer. */
+#define COPY_BREAK 256
+
+static_assert(PBUF_POOL_BUFSIZE >= ETHIF_HEADERS_MAX,
+              "the headers are in the first pbuf of a copy");
 
 /* How long answers are worth waiting for: far beyond the time that a device which works takes for a
  * batch, far below the 250 ms that count as a stall. */
@@ -65,24 +72,27 @@ static uint32_t header_min(u16_t type)
     }
 }
 
+#define HEAD_MIN (SIZEOF_ETH_HDR + IP6_HLEN)
+
 /* A received frame. */
 struct rx {
-    struct netbuf *nb;                       /* its first buffer */
-    uint8_t head[SIZEOF_ETH_HDR + IP6_HLEN]; /* begins with this; 0 behind its end */
+    struct netbuf *nb; /* its first buffer */
+    uint8_t
+        head[ETHIF_HEADERS_MAX]; /* begins with this; 0 behind the end of one without HEAD_MIN */
     uint32_t head_bytes;
     uint32_t len; /* in all its buffers */
     bool merged;  /* of several TCP segments */
 };
 
-static struct rx rx_begin(struct netbuf *nb)
+static void rx_begin(struct rx *f, struct netbuf *nb)
 {
-    struct rx f = {.nb = nb,
-                   .len = netbuf_frame_bytes(nb),
-                   .merged = nb->offload & NETBUF_MERGED,
-                   .head_bytes = LWIP_MIN(nb->len, sizeof(f.head))};
-
-    memcpy(f.head, netbuf_frame(nb), f.head_bytes);
-    return f;
+    f->nb = nb;
+    f->len = netbuf_frame_bytes(nb);
+    f->merged = nb->offload & NETBUF_MERGED;
+    f->head_bytes = LWIP_MIN(nb->len, sizeof(f->head));
+    if (f->head_bytes < HEAD_MIN)
+        memset(f->head, 0, HEAD_MIN);
+    memcpy(f->head, netbuf_frame(nb), f->head_bytes);
 }
 
 static const struct eth_hdr *eth_of(const struct rx *f)
@@ -133,12 +143,28 @@ static struct pbuf *rx_copy(const struct rx *f, uint32_t skip)
 
     if (p == NULL)
         return NULL;
-    for (struct netbuf *nb = f->nb; nb != NULL; nb = nb->next, from = 0) {
+    for (struct netbuf *nb = f->nb; nb != NULL && f->len > f->head_bytes; nb = nb->next, from = 0) {
         pbuf_take_at(p, netbuf_frame(nb) + from, (u16_t)(nb->len - from), (u16_t)at);
         at += nb->len - from;
     }
-    pbuf_take(p, f->head + skip, (u16_t)(f->head_bytes - skip));
+    memcpy(p->payload, f->head + skip, f->head_bytes - skip); /* the first one has room for it */
     return p;
+}
+
+/* The packet for the stack; NULL if there is no memory. *held: nb went with it. */
+static struct pbuf *rx_packet(struct ethif *e, const struct rx *f, uint32_t skip, bool *held)
+{
+    uint32_t headers = 0;
+    struct pbuf *p = NULL;
+
+    if (starved(e))
+        return NULL;
+    if (f->len > COPY_BREAK)
+        headers = offload_rx_headers(f->head, f->head_bytes);
+    if (headers > 0)
+        p = ethif_hold(e->vn, f->nb, f->head, headers, skip);
+    *held = p != NULL;
+    return *held ? p : rx_copy(f, skip);
 }
 
 /* Completes a checksum that begins at `start` of what the stack gets. */
@@ -185,22 +211,27 @@ static void rx_input(struct ethif *e, struct pbuf *p, u16_t type, bool merged)
         ip6_input(p, &e->netif);
 }
 
+/* Takes the frame. */
 static void rx_frame(struct ethif *e, struct netbuf *nb)
 {
-    const struct rx f = rx_begin(nb);
+    struct rx f;
     /* With their Ethernet header the length of the largest would not fit where lwIP keeps it. */
-    const uint32_t skip = f.merged ? SIZEOF_ETH_HDR : 0;
-    uint64_t *reason = rx_reject(e, &f);
+    const uint32_t skip = nb->offload & NETBUF_MERGED ? SIZEOF_ETH_HDR : 0;
+    uint64_t *reason;
     struct pbuf *p = NULL;
+    bool held = false;
 
+    rx_begin(&f, nb);
+    reason = rx_reject(e, &f);
     if (reason == NULL) {
-        p = starved(e) ? NULL : rx_copy(&f, skip);
+        p = rx_packet(e, &f, skip, &held);
         if (p == NULL)
             reason = &e->rx_no_pbuf;
     }
     if (reason != NULL) {
         (*reason)++;
         LINK_STATS_INC(link.drop);
+        vnet_rx_release(e->vn, nb);
         return;
     }
     LINK_STATS_INC(link.recv);
@@ -208,6 +239,8 @@ static void rx_frame(struct ethif *e, struct netbuf *nb)
         f.head_bytes >= SIZEOF_ETH_HDR + SIZEOF_ETHARP_HDR)
         address_saw_arp(e, f.head);
     set_verify(e, !csum_vouched(&f, p, skip));
+    if (!held)
+        vnet_rx_release(e->vn, nb);
     rx_input(e, p, eth_of(&f)->type, f.merged);
 }
 
@@ -253,10 +286,8 @@ unsigned ethif_poll(struct ethif *e, uint64_t now_ns)
     address_check_ip6(e);
     follow_announcement(e);
     const unsigned n = vnet_rx_poll(e->vn, frames, rx_budget(e, now_ns));
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < n; i++)
         rx_frame(e, frames[i]);
-        vnet_rx_release(e->vn, frames[i]);
-    }
     if (n > 0) {
         e->heard_ns = now_ns;
         e->unanswered = false;

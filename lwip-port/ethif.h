@@ -3,7 +3,8 @@
  * One NIC as an lwIP interface.
  *
  * Receive: a frame that could be for us is copied into PBUF_POOL and the driver's buffer is
- * released at once, so the ring never depends on what the stack holds. Transmit: the frame is
+ * released at once; the payload of a larger TCP segment stays in it while the driver can spare it
+ * (ethif_held.h). So the ring never depends on what the stack holds. Transmit: the frame is
  * copied into a driver buffer, but for constant payload that the device reads where it is
  * (ethif_tx.h), so lwIP never waits for a pbuf that the device holds. No buffer means
  * back-pressure: lwIP keeps the segment, and is called again as soon as the driver has room.

@@ -32,6 +32,7 @@
 #define LWIP_CHECKSUM_CTRL_PER_NETIF   1 /* some are left to the port and the device: ethif.c */
 #define LWIP_PBUF_REF_T                unsigned short
 #define LWIP_NETIF_TX_SINGLE_PBUF      0
+#define LWIP_SUPPORT_CUSTOM_PBUF       1 /* received TCP payload stays where it is: ethif_held.h */
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 0
 
 /* Declared here, since lwIP calls it under this name wherever LWIP_CHKSUM stands: the sum, in host
@@ -191,7 +192,8 @@ unsigned short netport_ooseq_limit(const struct tcp_pcb *pcb);
  * so the frame in hand comes on top. */
 #define STACK_OOSEQ (CONFIG_OOSEQ_SHARED - 1 + (CONFIG_TCP_CONN - 1) * CONFIG_OOSEQ_OWN)
 
-/* Those out of order, those waiting for a neighbour, which are never TCP, the frame in hand. */
+/* Those out of order, those waiting for a neighbour, which are never TCP, the frame in hand.
+ * Payload that stays where the device put it takes none of them, and counts as if it did. */
 #define PBUF_POOL_SIZE (STACK_OOSEQ + STACK_PENDING * STACK_FRAME_PBUFS + STACK_TCP_PBUFS)
 
 /* Sending: data segments, of at least two pbufs each; the rest of one that was split for a small

@@ -71,6 +71,17 @@ bool offload_is_tcp(const uint8_t *frame, uint32_t len)
     return parse(frame, len, &p) && p.proto == IP_PROTO_TCP;
 }
 
+uint32_t offload_rx_headers(const uint8_t *frame, uint32_t len)
+{
+    struct packet p;
+    uint32_t bytes;
+
+    if (!parse(frame, len, &p) || p.proto != IP_PROTO_TCP || p.l4_at + TCP_HLEN > len)
+        return 0;
+    bytes = 4u * (frame[p.l4_at + TCP_DOFF] >> 4);
+    return bytes >= TCP_HLEN && p.l4_at + bytes <= len ? p.l4_at + bytes : 0;
+}
+
 /* One's complement sum of two 16-bit sums. */
 static uint16_t add16(uint32_t a, uint32_t b)
 {

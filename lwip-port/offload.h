@@ -41,4 +41,8 @@ void offload_cut(uint8_t *frame, uint32_t headers, uint32_t at, uint32_t bytes, 
 /* True if a received frame is TCP directly in IP; only such frames are ever merged. */
 bool offload_is_tcp(const uint8_t *frame, uint32_t len);
 
+/* Bytes of the headers of a received frame that begins with these; 0 unless it is TCP directly in
+ * IP, and all of its headers are here. */
+uint32_t offload_rx_headers(const uint8_t *frame, uint32_t len);
+
 #endif

@@ -12,6 +12,7 @@
 #include "lwip/stats.h"
 #include "lwip/prot/dhcp.h"
 #include "lwip/prot/ip6.h"
+#include "ethif_held.h"
 #include "fault.h"
 #include "time.h"
 #include "lwip_hooks.h"
@@ -84,7 +85,7 @@ void netport_tcp_out(const struct tcp_pcb *pcb, struct pbuf *p, const struct tcp
  * shares, the frame in hand and waiting packets. Segments are sized by the same count. */
 u16_t netport_ooseq_limit(const struct tcp_pcb *pcb)
 {
-    const unsigned used = (unsigned)memp_pools[MEMP_PBUF_POOL]->stats->used;
+    const unsigned used = (unsigned)memp_pools[MEMP_PBUF_POOL]->stats->used + ethif_held_pbufs();
     unsigned n = 0;
 
     if (used < CONFIG_OOSEQ_SHARED)

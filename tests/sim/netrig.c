@@ -145,6 +145,7 @@ void rig_prepare(void)
     rig.link_up = true;
     rig.peer_wnd = 1 << 20;
     rig.tx_ring = CONFIG_TX_RING;
+    rig.rx_keep = CONFIG_RX_HELD;
     rig.conf.net[0].ip_mode = CONF_IP_STATIC;
     rig.conf.net[0].ip = RIG_GUEST_IP;
     rig.conf.net[0].ip_bits = 24;

@@ -85,6 +85,8 @@ struct rig {
     bool announce_due;  /* the device asks for an announcement */
     uint32_t rx_piece;  /* bytes of a receive buffer, of which a frame may take several; 0: any */
     uint8_t rx_offload; /* NETBUF_* of the frames that rig_inject() gets */
+    unsigned rx_keep;   /* frames that the stack may keep; 0: none, all are copied */
+    uint64_t rx_kept;   /* that it got to keep so far, or to consume at once */
     void (*meanwhile)(uint8_t *frame); /* what the device does to a frame that it has delivered,
                                           before the stack has a copy */
     uint16_t rx_csum_start, rx_csum_offset; /* of the same, with NETBUF_CSUM_PARTIAL */
@@ -120,6 +122,9 @@ void rig_advance_ms(uint64_t ms);
 /* The oldest frame from the guest that nothing of the peer below took; false if there is none. */
 bool rig_next_frame(struct rig_frame *f);
 void rig_drop_frames(void);
+
+/* How many received frames the stack keeps in the NIC's buffers. */
+unsigned rig_nic_held(void);
 
 /* ---- building packets ---------------------------------------------------------------------------
  */

@@ -78,6 +78,8 @@ void *__wrap_mem_malloc(mem_size_t size)
 static void guard(const struct pbuf *p)
 {
     for (const struct pbuf *q = p; q != NULL; q = q->next) {
+        if ((q->flags & PBUF_FLAG_IS_CUSTOM) != 0)
+            continue; /* the NIC's buffer has just the frame's size */
         const uint8_t *end = (const uint8_t *)q + memp_pools[MEMP_PBUF_POOL]->size;
         const uint8_t *tail = (const uint8_t *)q->payload + q->len;
 

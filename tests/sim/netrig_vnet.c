@@ -34,6 +34,7 @@ struct vnet {
     unsigned tx_done;   /* completed by the device, not yet reclaimed */
     unsigned tx_caller; /* handed out by vnet_tx_get() */
     unsigned rx_caller; /* handed out by vnet_rx_poll() */
+    unsigned rx_held;   /* by vnet_rx_hold() */
     bool sleeping;
     struct vnet_totals totals;
     uint32_t mtu;
@@ -166,7 +167,7 @@ unsigned rig_nic_busy(void)
     unsigned n = 0;
 
     for (const struct vnet *vn = nics; vn < nics + RIG_NICS; vn++)
-        n += vn->tx_caller + vn->rx_caller + vn->queued.n;
+        n += vn->tx_caller + vn->rx_caller + vn->rx_held + vn->queued.n;
     return n;
 }
 
@@ -272,6 +273,34 @@ void vnet_rx_release(struct vnet *vn, struct netbuf *nb)
         nb = nb->next;
         node_free(node);
     }
+}
+
+bool vnet_rx_hold(struct vnet *vn, struct netbuf *nb)
+{
+    assert_int_equal(nb->state, NETBUF_STACK);
+    if (rig.meanwhile != NULL)
+        rig.meanwhile(netbuf_frame(nb));
+    if (vn->rx_held >= rig.rx_keep || nb->next != NULL)
+        return false;
+    nb->state = NETBUF_HELD;
+    delivered = NULL;
+    vn->rx_caller--;
+    vn->rx_held++;
+    rig.rx_kept++;
+    return true;
+}
+
+void vnet_rx_let_go(struct vnet *vn, struct netbuf *nb)
+{
+    assert_int_equal(nb->state, NETBUF_HELD);
+    assert_true(vn->rx_held > 0);
+    vn->rx_held--;
+    node_free((struct node *)(void *)nb);
+}
+
+unsigned rig_nic_held(void)
+{
+    return nics[rig.nic].rx_held;
 }
 
 static unsigned tx_free(const struct vnet *vn)

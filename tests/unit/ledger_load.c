@@ -23,6 +23,7 @@ uint32_t load_first_ack[CONFIG_TCP_CONN];
 void load_begin(void (*prepare)(void))
 {
     rig_prepare();
+    rig.rx_keep = 0;          /* what stays in the NIC's buffers takes nothing of the stack's */
     rig.peer_is_plain = true; /* small segments, windows by the byte */
     rig.impersonated = true;
     if (prepare != NULL)

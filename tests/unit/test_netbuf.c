@@ -106,6 +106,29 @@ static void buffer_goes_round_and_owners_always_sum_to_the_pool(void **state)
     assert_int_equal(pool.used_max, 1);
 }
 
+static void held_buffer_comes_back_whatever_happens_meanwhile(void **state)
+{
+    struct netbuf *held, *other;
+
+    (void)state;
+    held = netbuf_get(&pool);
+    netbuf_hold(&pool, held);
+    assert_int_equal(pool.count[NETBUF_HELD], 1);
+    assert_true(netbuf_check(&pool));
+    other = netbuf_get(&pool);
+    netbuf_to_device(&pool, other);
+    netbuf_pool_renew(&pool);
+    assert_int_equal(pool.count[NETBUF_HELD], 1);
+    assert_int_equal(pool.count[NETBUF_FREE], BUFS - 1);
+    assert_true(netbuf_check(&pool));
+    for (unsigned i = 0; i < BUFS - 1; i++)
+        assert_ptr_not_equal(netbuf_get(&pool), held);
+    assert_null(netbuf_get(&pool));
+    netbuf_let_go(&pool, held);
+    assert_ptr_equal(netbuf_get(&pool), held);
+    assert_true(netbuf_check(&pool));
+}
+
 static void every_wrong_transition_ends_the_run(void **state)
 {
     struct netbuf *nb = netbuf_get(&pool), stranger = *nb;
@@ -117,6 +140,14 @@ static void every_wrong_transition_ends_the_run(void **state)
     expect_assert_failure(netbuf_put(&pool, nb));
     netbuf_from_device(&pool, nb);
     expect_assert_failure(netbuf_put(&pool, &stranger));
+    expect_assert_failure(netbuf_let_go(&pool, nb));
+    netbuf_hold(&pool, nb);
+    expect_assert_failure(netbuf_put(&pool, nb));
+    expect_assert_failure(netbuf_to_device(&pool, nb));
+    expect_assert_failure(netbuf_hold(&pool, nb));
+    netbuf_let_go(&pool, nb);
+    expect_assert_failure(netbuf_let_go(&pool, nb));
+    nb = netbuf_get(&pool);
     netbuf_put(&pool, nb);
     expect_assert_failure(netbuf_put(&pool, nb));
     expect_assert_failure(netbuf_to_device(&pool, nb));
@@ -149,6 +180,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(empty_pool_gives_null_and_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(buffer_goes_round_and_owners_always_sum_to_the_pool, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(held_buffer_comes_back_whatever_happens_meanwhile, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(every_wrong_transition_ends_the_run, setup, teardown),
         cmocka_unit_test_setup_teardown(check_sees_a_state_that_does_not_add_up, setup, teardown),

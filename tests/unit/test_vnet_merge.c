@@ -77,6 +77,37 @@ static void frames_of_any_size_are_put_together(void **state)
     traffic_flows(1);
 }
 
+/* What may be kept leaves enough for the largest frame, and no frame of several buffers is. */
+static void kept_buffers_leave_enough_for_the_largest_frame(void **state)
+{
+    for (unsigned size = 1; size <= 1024; size *= 2) {
+        struct netbuf *kept[CONFIG_RX_BATCH];
+        unsigned n = 0;
+
+        (void)state;
+        again();
+        nic->q[SIM_RXQ].max = (uint16_t)size;
+        up_mergeable(MERGED);
+        for (bool more = true; more; n += more) {
+            assert_true(sim_rx(nic, frame, 60));
+            assert_int_equal(vnet_rx_poll(vn, &kept[n], 1), 1);
+            more = vnet_rx_hold(vn, kept[n]);
+        }
+        vnet_rx_release(vn, kept[n]);
+        for (unsigned i = 0; i < 100; i++) {
+            assert_true(sim_rx(nic, frame, FRAME_MAX));
+            assert_int_equal(vnet_rx_poll(vn, frames, 1), 1);
+            assert_int_equal(netbuf_frame_bytes(frames[0]), FRAME_MAX);
+            if (frames[0]->next != NULL)
+                assert_false(vnet_rx_hold(vn, frames[0]));
+            vnet_rx_release(vn, frames[0]);
+        }
+        while (n > 0)
+            vnet_rx_let_go(vn, kept[--n]);
+        assert_true(vnet_audit(vn));
+    }
+}
+
 /* However small the ring, a frame never needs more than a quarter of it, or one buffer. */
 static void no_frame_needs_more_buffers_than_there_are(void **state)
 {
@@ -243,6 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(mergeable_buffers_are_used_where_asked_for_and_offered),
         T(frames_of_any_size_are_put_together),
+        T(kept_buffers_leave_enough_for_the_largest_frame),
         T(no_frame_needs_more_buffers_than_there_are),
         T(number_of_buffers_is_read_once),
         T(frame_with_a_torn_header_is_none),

@@ -32,7 +32,7 @@ UNIT_LWIP         := $(addprefix build/lwip/src/,core/def.c core/inet_chksum.c c
                      core/ipv6/ip6_addr.c core/ipv6/mld6.c core/ipv6/nd6.c netif/ethernet.c)
 UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_frame.c netrig_kernel.c netrig_mem.c netrig_peer.c netrig_tcp.c \
                      netrig_vnet.c) \
-                     $(addprefix lwip-port/,address.c announce.c chksum.c ethif.c ethif_tx.c netport.c netport_stats.c offload.c port.c silence.c udp_template.c) \
+                     $(addprefix lwip-port/,address.c announce.c chksum.c ethif.c ethif_held.c ethif_tx.c netport.c netport_stats.c offload.c port.c silence.c udp_template.c) \
                      kernel/fault.c kernel/ipaddr.c kernel/json.c kernel/format.c kernel/record.c kernel/text.c $(UNIT_LWIP)
 UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc,--wrap=ethernet_input,--wrap=ip4_input,--wrap=ip6_input
 UNIT_NETRIG_NEEDS := build/lwip/.stamp
@@ -96,6 +96,7 @@ UNIT_TESTS += test_silence
 UNIT_SRC_test_silence   := tests/unit/test_silence.c $(UNIT_NETRIG)
 UNIT_LIBS_test_silence  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_silence := $(UNIT_NETRIG_NEEDS)
+$(eval $(call unit_on_rig,test_held,tests/unit/rig_stack.c $(UNIT_NETRIG)))
 $(eval $(call unit_on_rig,test_udp_template,$(UNIT_NETRIG)))
 UNIT_TESTS += test_offload
 UNIT_SRC_test_offload   := tests/unit/test_offload.c $(UNIT_NETRIG)
@@ -154,7 +155,7 @@ $(foreach t,$(UNIT_VPCI),\
         virtio_pci_legacy.c virtio_pci_modern.c virtqueue.c virtqueue_split.c) $(UNIT_SIM))\
     $(eval UNIT_LIBS_$(t) := -no-pie))
 # The driver between its caller and the device (tests/unit/vnet_rig.h), at low addresses as well.
-UNIT_VNET  := $(addprefix test_vnet_,broken bufs config ctrl features hdr heartbeat irq legacy merge queue rx sleep tso tx up up_fails)
+UNIT_VNET  := $(addprefix test_vnet_,broken bufs config ctrl features hdr heartbeat held irq legacy merge queue rx sleep tso tx up up_fails)
 UNIT_WATCH := $(addprefix test_watch_,device doorbell fault lost peer silence)
 UNIT_TESTS += $(UNIT_VNET) $(UNIT_WATCH)
 $(foreach t,$(UNIT_VNET) $(UNIT_WATCH),\

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Two pbufs over a receive buffer; see ethif_held.h. Each is freed by itself, in either order: the
+ * buffer goes back with the second.
+ */
+#include "ethif_held.h"
+
+#include <stddef.h>
+#include "config.h"
+#include "panic.h"
+#include "string.h"
+
+#define PARTS 2
+
+/* One for every buffer that the drivers let go of at once. */
+struct held {
+    struct pbuf_custom head, payload;
+    struct vnet *vn;
+    struct netbuf *nb;
+    struct held *next;                /* unused */
+    unsigned parts;                   /* that the stack has */
+    uint8_t bytes[ETHIF_HEADERS_MAX]; /* head's */
+};
+
+static struct held all[CONFIG_NICS * CONFIG_RX_HELD];
+static struct held *unused;
+static unsigned begun; /* of all: used once */
+static unsigned in_use;
+
+static void freed(struct held *h)
+{
+    if (--h->parts > 0)
+        return;
+    vnet_rx_let_go(h->vn, h->nb);
+    h->next = unused;
+    unused = h;
+    in_use--;
+}
+
+static void head_freed(struct pbuf *p)
+{
+    freed((void *)((uint8_t *)p - offsetof(struct held, head)));
+}
+
+static void payload_freed(struct pbuf *p)
+{
+    freed((void *)((uint8_t *)p - offsetof(struct held, payload)));
+}
+
+static struct held *take(void)
+{
+    struct held *h = unused;
+
+    in_use++;
+    if (h != NULL) {
+        unused = h->next;
+        return h;
+    }
+    ASSERT(begun < CONFIG_NICS * CONFIG_RX_HELD);
+    h = &all[begun++];
+    h->head.custom_free_function = head_freed;
+    h->payload.custom_free_function = payload_freed;
+    return h;
+}
+
+struct pbuf *ethif_hold(struct vnet *vn, struct netbuf *nb, const uint8_t *head, uint32_t headers,
+                        uint32_t skip)
+{
+    const u16_t head_len = (u16_t)(headers - skip), len = (u16_t)(nb->len - headers);
+    struct pbuf *p, *payload;
+    struct held *h;
+
+    if (!vnet_rx_hold(vn, nb))
+        return NULL;
+    h = take();
+    h->vn = vn;
+    h->nb = nb;
+    h->parts = PARTS;
+    memcpy(h->bytes, head, headers);
+    p = pbuf_alloced_custom(PBUF_RAW, head_len, PBUF_REF, &h->head, h->bytes + skip, head_len);
+    payload =
+        pbuf_alloced_custom(PBUF_RAW, len, PBUF_REF, &h->payload, netbuf_frame(nb) + headers, len);
+    p->tot_len = (u16_t)(head_len + len);
+    p->next = payload;
+    return p;
+}
+
+unsigned ethif_held_pbufs(void)
+{
+    return PARTS * in_use;
+}

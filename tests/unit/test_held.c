@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Received payload that stays where the device put it: whose it is, when it comes back, and that
+ * neither a peer nor a device gains by it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "config.h"
+#include "ethif_held.h"
+#include "lwip/priv/tcp_priv.h"
+#include "netport.h"
+#include "netrig.h"
+#include "netrig_priv.h"
+#include "rig_stack.h"
+#include "virtio_net.h"
+
+#define SEGMENT 1400u
+#define VOUCHED (NETBUF_CSUM_VALID | NETBUF_MERGED)
+
+static uint8_t data[1 << 17], got[1 << 17];
+static uint32_t got_n;
+static unsigned used_most; /* pbufs of the pool that the sink saw in use */
+
+static err_t take(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+    const unsigned used = rig_pool_used("PBUF_POOL");
+
+    (void)arg;
+    (void)err;
+    if (p == NULL)
+        return netport_close(pcb) ? ERR_ABRT : ERR_OK;
+    used_most = used > used_most ? used : used_most;
+    assert_true(got_n + p->tot_len <= sizeof(got));
+    got_n += pbuf_copy_partial(p, got + got_n, p->tot_len, 0);
+    tcp_recved(pcb, p->tot_len);
+    pbuf_free(p);
+    return ERR_OK;
+}
+
+static err_t accept(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+    (void)arg;
+    (void)err;
+    tcp_recv(pcb, take);
+    return ERR_OK;
+}
+
+static int setup(void **state)
+{
+    rig_setup(state);
+    rig.impersonated = true; /* segments by hand */
+    got_n = used_most = 0;
+    for (unsigned i = 0; i < sizeof(data); i++)
+        data[i] = (uint8_t)(i * 31 + (i >> 8));
+    rig_listen(9, accept);
+    return 0;
+}
+
+static uint32_t first; /* sequence number of the connection's first byte */
+
+static void connect_to(struct rig_tcp *t, bool v6)
+{
+    assert_true(v6 ? rig_tcp_connect6(t, 9) : rig_tcp_connect(t, 9));
+    first = t->snd_nxt;
+}
+
+/* The bytes from `at` on. */
+static void segment(struct rig_tcp *t, uint32_t at, uint32_t len)
+{
+    rig_tcp_segment(t, RIG_ACK | RIG_PSH, first + at, t->rcv_nxt, data + at, len);
+    rig_pump();
+}
+
+/* The first so many bytes have arrived, and nothing is kept any more. */
+static void all_arrived(uint32_t len)
+{
+    assert_int_equal(got_n, len);
+    assert_memory_equal(got, data, len);
+    assert_int_equal(rig_nic_held(), 0);
+    assert_int_equal(ethif_held_pbufs(), 0);
+    assert_int_equal(rig_pool_used("PBUF_POOL"), 0);
+    assert_int_equal(netport_alloc_failures(), 0);
+    got_n = 0;
+}
+
+static void payload_that_is_consumed_takes_no_memory_of_the_stack(void **state)
+{
+    (void)state;
+    for (unsigned v6 = 0; v6 < 2; v6++) {
+        struct rig_tcp t;
+
+        connect_to(&t, v6);
+        segment(&t, 0, SEGMENT);
+        segment(&t, SEGMENT, SEGMENT);
+        rig.rx_offload = VOUCHED;
+        segment(&t, 2 * SEGMENT, 60000);
+        rig.rx_offload = 0;
+        assert_int_equal(used_most, 0);
+        assert_int_equal(rig.rx_kept, 3 * (v6 + 1));
+        all_arrived(2 * SEGMENT + 60000);
+        rig_tcp_abort(&t);
+    }
+}
+
+static void small_frames_are_copied(void **state)
+{
+    struct rig_tcp t;
+
+    (void)state;
+    connect_to(&t, false);
+    segment(&t, 100, 100); /* to be kept */
+    assert_int_equal(rig_nic_held(), 0);
+    assert_int_equal(rig_pool_used("PBUF_POOL"), 1);
+    segment(&t, 0, 100);
+    all_arrived(200);
+    rig_tcp_abort(&t);
+}
+
+/* They may be sent back, or wait for a neighbour. */
+static void what_is_not_tcp_is_copied(void **state)
+{
+    static const uint8_t protocols[] = {1, 17, 58};
+    static uint8_t frame[2000];
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(protocols); i++)
+        for (unsigned v6 = 0; v6 < 2; v6++) {
+            rig_inject(frame, rig_build_ip(frame, v6, protocols[i], data, SEGMENT));
+            rig_pump();
+        }
+    assert_int_equal(rig.rx_kept, 0);
+}
+
+static void segments_out_of_order_are_kept_where_they_are(void **state)
+{
+    struct rig_tcp t;
+
+    (void)state;
+    connect_to(&t, false);
+    for (unsigned i = 1; i <= 5; i++) {
+        segment(&t, i * SEGMENT, SEGMENT);
+        assert_int_equal(rig_nic_held(), i);
+        assert_int_equal(ethif_held_pbufs(), 2 * i);
+        assert_int_equal(rig_pool_used("PBUF_POOL"), 0);
+    }
+    segment(&t, 3 * SEGMENT, SEGMENT); /* again: not kept twice */
+    assert_int_equal(rig_nic_held(), 5);
+    assert_int_equal(got_n, 0);
+    segment(&t, 0, SEGMENT);
+    all_arrived(6 * SEGMENT);
+    rig_tcp_abort(&t);
+}
+
+/* Segments that overlap are cut at either end, within the headers' pbuf and beyond it. */
+static void kept_segments_are_cut_where_they_overlap(void **state)
+{
+    static const uint32_t at[] = {300, 1000, 299, 2300, 10, 3000, 1, 0};
+    struct rig_tcp t;
+
+    (void)state;
+    connect_to(&t, false);
+    for (unsigned i = 0; i < sizeof(at) / sizeof(at[0]); i++)
+        segment(&t, at[i], i % 2 ? SEGMENT : 700);
+    segment(&t, 0, SEGMENT);
+    all_arrived(3000 + SEGMENT);
+    rig_tcp_abort(&t);
+}
+
+/* A peer that has much kept is back to copies, and the rest of the world does not notice. */
+static void no_more_is_kept_than_can_be_spared(void **state)
+{
+    const unsigned n = CONFIG_RX_HELD + 10;
+    struct rig_tcp t, other;
+
+    (void)state;
+    assert_true(rig_tcp_connect(&other, 9));
+    connect_to(&t, false);
+    for (unsigned i = n; i > 0; i--)
+        segment(&t, i * SEGMENT, SEGMENT);
+    assert_int_equal(rig_nic_held(), CONFIG_RX_HELD);
+    assert_int_equal(rig_pool_used("PBUF_POOL"), 10);
+    rig_tcp_segment(&other, RIG_ACK, other.snd_nxt, other.rcv_nxt, data, SEGMENT);
+    rig_pump();
+    assert_int_equal(got_n, SEGMENT);
+    got_n = 0;
+    segment(&t, 0, SEGMENT);
+    all_arrived((n + 1) * SEGMENT);
+    rig_tcp_abort(&t);
+    rig_tcp_abort(&other);
+}
+
+static void connection_that_ends_gives_back_what_it_kept(void **state)
+{
+    (void)state;
+    for (unsigned how = 0; how < 2; how++) {
+        struct rig_tcp t;
+
+        connect_to(&t, false);
+        for (unsigned i = 1; i <= 3; i++)
+            segment(&t, i * SEGMENT, SEGMENT);
+        assert_int_equal(rig_nic_held(), 3);
+        if (how == 0)
+            rig_tcp_abort(&t);
+        else
+            tcp_abort(tcp_active_pcbs);
+        rig_pump();
+        all_arrived(0);
+    }
+}
+
+/* ---- a device that writes to what it has delivered ---------------------------------------------
+ */
+
+static uint8_t *buffer; /* where it delivered the last frame that is kept */
+
+static void remember(uint8_t *frame)
+{
+    buffer = frame;
+}
+
+static void scribble(uint8_t *frame)
+{
+    memset(frame, 0xff, 14 + 20 + 20);
+}
+
+/* Whatever the headers say then, the stack goes by what they said. */
+static void headers_that_change_while_they_are_kept_mean_nothing(void **state)
+{
+    struct rig_tcp t;
+
+    (void)state;
+    connect_to(&t, false);
+    rig.meanwhile = remember;
+    segment(&t, SEGMENT, SEGMENT);
+    rig.meanwhile = NULL;
+    assert_int_equal(rig_nic_held(), 1);
+    for (unsigned junk = 0; junk < 256; junk += 15) {
+        memset(buffer, (int)junk, 14 + 20 + 20);
+        rig_advance_ms(10);
+    }
+    segment(&t, 0, SEGMENT);
+    all_arrived(2 * SEGMENT);
+
+    first += 2 * SEGMENT; /* and at once, before the stack gets it */
+    rig.meanwhile = scribble;
+    segment(&t, 0, SEGMENT);
+    rig.meanwhile = NULL;
+    all_arrived(SEGMENT);
+    rig_tcp_abort(&t);
+}
+
+/* ---- headers of all lengths ------------------------------------------------------------------ */
+
+static uint8_t tcp[2000];
+
+/* A segment at the connection's place with so many bytes of options in either header. */
+static uint32_t with_options(uint8_t *frame, const struct rig_tcp *t, uint32_t ip_bytes,
+                             uint32_t tcp_bytes, uint32_t doff, uint32_t len)
+{
+    uint32_t n;
+
+    memset(tcp, 1, sizeof(tcp)); /* options: nothing, so many times */
+    rig_put16(tcp, t->lport);
+    rig_put16(tcp + 2, t->rport);
+    rig_put32(tcp + 4, first);
+    rig_put32(tcp + 8, t->rcv_nxt);
+    tcp[12] = (uint8_t)(doff << 4);
+    tcp[13] = RIG_ACK;
+    rig_put16(tcp + 14, 0x8000);
+    rig_put32(tcp + 16, 0);
+    memcpy(tcp + 20 + tcp_bytes, data, len);
+    n = rig_build_ip(frame, false, 6, tcp, 20 + tcp_bytes + len);
+    memmove(frame + 34 + ip_bytes, frame + 34, n - 34);
+    memset(frame + 34, 1, ip_bytes);
+    frame[14] = (uint8_t)(0x45 + ip_bytes / 4);
+    rig_put16(frame + 16, n - 14 + ip_bytes);
+    rig_fix_ip(frame);
+    return n + ip_bytes;
+}
+
+static void options_of_any_length_are_headers(void **state)
+{
+    static uint8_t frame[2000];
+    struct rig_tcp t;
+
+    (void)state;
+    connect_to(&t, false);
+    for (uint32_t ip = 0; ip <= 40; ip += 4)
+        for (uint32_t options = 0; options <= 40; options += 4) {
+            rig_inject(frame, with_options(frame, &t, ip, options, 5 + options / 4, 600));
+            rig_pump();
+            first += 600;
+            all_arrived(600);
+        }
+    assert_int_equal(used_most, 0);
+    rig_tcp_abort(&t);
+}
+
+/* Headers that end behind the frame, or before they begin. */
+static void lengths_that_lie_cost_a_frame_and_nothing_else(void **state)
+{
+    static uint8_t frame[2000];
+    struct rig_tcp t;
+
+    (void)state;
+    connect_to(&t, false);
+    for (uint32_t doff = 0; doff < 16; doff++)
+        for (uint32_t ihl = 0; ihl < 16; ihl++) {
+            const uint32_t len = with_options(frame, &t, 0, 0, doff, 300);
+
+            frame[14] = (uint8_t)(0x40 | ihl);
+            rig_fix_ip(frame);
+            for (uint32_t cut = 14; cut <= len; cut += cut < 140 ? 1 : 61) {
+                rig_inject(frame, cut);
+                rig_pump();
+                assert_int_equal(rig_nic_held(), 0);
+            }
+        }
+    assert_int_equal(netport_alloc_failures(), 0);
+    rig_tcp_abort(&t);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, rig_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(payload_that_is_consumed_takes_no_memory_of_the_stack),
+        T(small_frames_are_copied),
+        T(what_is_not_tcp_is_copied),
+        T(segments_out_of_order_are_kept_where_they_are),
+        T(kept_segments_are_cut_where_they_overlap),
+        T(no_more_is_kept_than_can_be_spared),
+        T(connection_that_ends_gives_back_what_it_kept),
+        T(headers_that_change_while_they_are_kept_mean_nothing),
+        T(options_of_any_length_are_headers),
+        T(lengths_that_lie_cost_a_frame_and_nothing_else),
+    };
+    return cmocka_run_group_tests_name("held", tests, NULL, NULL);
+}
