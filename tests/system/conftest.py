@@ -26,7 +26,7 @@ import sys
 import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / "tools"))
+sys.path.insert(0, str(TOP / "tools/lib"))
 
 from antifreeze import BUILD, Error, net as networks, qemu, world  # noqa: E402
 from iperf3_client import good_client, wait_idle  # noqa: E402

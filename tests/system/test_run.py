@@ -4,16 +4,17 @@
 import json
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from antifreeze import qemu
 from conftest import TOP
+from interrupted import Interrupted
+
+RUN = str(TOP / "tools/run")
 
 # These depend on how busy this machine is; whether they hold is for who runs `make run` to see.
 MACHINE_DEPENDENT = {"longest gap", "UDP loss", "seconds without a byte"}
@@ -21,7 +22,7 @@ MACHINE_DEPENDENT = {"longest gap", "UDP loss", "seconds without a byte"}
 
 def start(*words, **environment):
     return subprocess.Popen(
-        [sys.executable, str(TOP / "tools/run"), *words],
+        [sys.executable, RUN, *words],
         env=os.environ | environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -98,52 +99,6 @@ INTERRUPTS = {
 }
 
 
-class Interrupted:
-    """tools/run in a process group of its own, until it is told to end."""
-
-    def __init__(self, environment, on_int=signal.SIG_DFL):
-        self.process = subprocess.Popen(
-            [sys.executable, str(TOP / "tools/run")],
-            env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, process_group=0, preexec_fn=lambda: signal.signal(signal.SIGINT, on_int),
-        )  # fmt: skip
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.stdout.close()
-        self.process.wait()
-
-    def until_it_says(self, text):
-        for line in self.process.stdout:
-            if text in line:
-                return
-        pytest.fail(f"it never said {text!r}")
-
-    def until(self, condition):
-        deadline = time.monotonic() + 30
-        while not condition():
-            assert self.process.poll() is None and time.monotonic() < deadline
-
-    def until_descendant(self, name):
-        """Until a process below the first is this program."""
-        self.until(lambda: any(program(pid) == name for pid in descendants(self.process.pid)))
-
-    def end(self, send, number, seconds):
-        """Sends the signal; (status, what was still said). Nobody below may be left in the end."""
-        alive = {pid: os.pidfd_open(pid) for pid in descendants(self.process.pid)}
-        send(self.process.pid, number)
-        deadline = time.monotonic() + seconds
-        for pid, descriptor in alive.items():
-            left = deadline - time.monotonic()
-            assert select.select([descriptor], [], [], max(left, 0))[0], f"{pid} still runs"
-            os.close(descriptor)
-        rest = self.process.stdout.read()
-        return self.process.wait(max(deadline - time.monotonic(), 1)), rest
-
-
 def test_run_that_cannot_write_says_so(tmp_path):
     (tmp_path / "run").write_text("a file where the folder has to be\n")
     status, out, err = finish(start(**link_build(tmp_path)))
@@ -154,7 +109,7 @@ def test_run_that_cannot_write_says_so(tmp_path):
 
 def test_second_run_leaves_the_first_ones_report_alone(tmp_path):
     environment = link_build(tmp_path)
-    with Interrupted(os.environ | environment) as first:
+    with Interrupted([RUN], os.environ | environment) as first:
         first.until_it_says("booting")
         status, out, err = finish(start(**environment))
         assert status == 2, out
@@ -171,7 +126,7 @@ def test_run_that_is_interrupted_leaves_nothing_behind(tmp_path, how, network):
     environment = os.environ | link_build(tmp_path) | {"ANTIFREEZE_WORLD": "refused by this test"}
     if network == "private":
         del environment["ANTIFREEZE_WORLD"]  # with a private world of its own, as a user has it
-    with Interrupted(environment, on_int) as run:
+    with Interrupted([RUN], environment, on_int) as run:
         run.until_it_says("1 s")  # traffic flows
         run.until_descendant("iperf3")
         status, rest = run.end(send, number, 30)
@@ -218,7 +173,7 @@ def test_run_can_be_interrupted_while_it_starts(tmp_path, point):
         slow.write_text(SLOW_UNSHARE)
         slow.chmod(0o755)
         environment["PATH"] = f"{slow.parent}:{environment['PATH']}"
-    with Interrupted(environment) as run:
+    with Interrupted([RUN], environment) as run:
         if point in ("Python starts", "unshare starts"):
             run.until(lambda: (tmp_path / "started").exists())
         else:
@@ -227,25 +182,3 @@ def test_run_can_be_interrupted_while_it_starts(tmp_path, point):
     assert "Traceback" not in rest
     assert status == 130, rest
     assert rest.splitlines()[-1] == "run: interrupted"
-
-
-def descendants(pid):
-    """Process ids of all children and children's children."""
-    found = []
-    try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children") as file:
-                for child in map(int, file.read().split()):
-                    found += [child, *descendants(child)]
-    except FileNotFoundError:
-        pass  # it ended meanwhile
-    return found
-
-
-def program(pid):
-    """First word of a process's command line."""
-    try:
-        with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
-            return file.read().split("\0")[0]
-    except OSError:
-        return ""

@@ -39,8 +39,13 @@ def enter():
             subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         except OSError as error:
             raise Error(f"iproute2's ip cannot be run ({error}): run `make deps`") from None
-    _handle(signal.default_int_handler)  # all end like Ctrl-C: everything is closed
+    interruptible()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+def interruptible():
+    """Every signal that ends a run does so like Ctrl-C: everything is closed."""
+    _handle(signal.default_int_handler)
 
 
 def private():

@@ -125,6 +125,7 @@ class Machine:
     plugin: str = ""  # the emulator's -plugin text
     state: object = None  # a qcow2 file that snapshots are saved to
     incoming: object = None  # a file with the state of a machine that goes on here
+    more: tuple = ()  # whatever else, at the end
 
     def command(self, console_fd, qmp_fd):
         """The whole command line, as a list of words: console and QMP are sockets that QEMU inherits."""
@@ -132,6 +133,10 @@ class Machine:
             "-chardev", f"socket,id=console,fd={console_fd}", "-serial", "chardev:console",
             "-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control",
         )  # fmt: skip
+
+    def plain_command(self):
+        """The same for a shell: the console is the terminal, and there is no QMP."""
+        return self._words("-serial", "stdio")
 
     def debug_command(self, port):
         """The same for a person with gdb: stopped before the first instruction, a stub listens on the port of
@@ -175,7 +180,7 @@ class Machine:
             words += ["-incoming", f"exec:cat {shlex.quote(str(self.incoming))}"]
         for k, nic in enumerate(self.nics):
             words += _classic_nic(nic) if nic.classic else _nic(k, nic)
-        return words
+        return words + list(self.more)
 
     def inherited(self):
         return tuple(fd for nic in self.nics for fd in nic.fds)

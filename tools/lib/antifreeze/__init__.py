@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What runs on the host: QEMU, the private network world, the real iperf3.
 
-Used by tools/run, tools/bench-boot and the system tests. Python's standard library only.
+Used by tools/antifreeze, tools/run, tools/bench and the system tests. Python's standard library only.
 """
 
 import os
 import pathlib
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
+TOP = pathlib.Path(__file__).resolve().parents[3]
 BUILD = pathlib.Path(os.environ.get("BUILD_DIR") or TOP / "build")
 
 

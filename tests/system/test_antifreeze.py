@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""tools/antifreeze: its options are the guest's keys, its exit status is the verdict, and it leaves nothing behind."""
+
+import importlib.machinery
+import importlib.util
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+from conftest import TOP
+from interrupted import Interrupted, descendants
+
+from antifreeze import Error, keys, net as networks, qemu, world
+
+TOOL = str(TOP / "tools/antifreeze")
+QUICK = ("--exit", "500ms")
+
+
+@pytest.fixture(scope="module")
+def tool():
+    """The command as a module."""
+    loader = importlib.machinery.SourceFileLoader("tool", TOOL)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("tool", loader))
+    path = list(sys.path)
+    loader.exec_module(module)
+    sys.path[:] = path
+    return module
+
+
+@pytest.fixture
+def environment(tmp_path):
+    """With temporary folders where the test sees them."""
+    (tmp_path / "tmp").mkdir()
+    return os.environ | {"TMPDIR": str(tmp_path / "tmp"), "ACCEL": qemu.accelerator().name}
+
+
+@pytest.fixture
+def run(tmp_path, environment):
+    """run(words…) -> (status, stdout, stderr); nothing is left in the folder of temporary files."""
+
+    def start(*words):
+        done = subprocess.run(
+            [sys.executable, TOOL, *map(str, words)], env=environment, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr, done.stderr
+        assert not list((tmp_path / "tmp").iterdir())
+        return done.returncode, done.stdout, done.stderr
+
+    return start
+
+
+# ---- the line -----------------------------------------------------------------------------------
+
+EVERY_KEY = [(job, key) for job, (_, table) in keys.RUNS.items() for key in table]
+
+
+@pytest.mark.parametrize("job,key", EVERY_KEY)
+def test_option_is_the_key(tool, job, key):
+    options = tool.parser().parse_args([job, f"--{key.replace('_', '-')}", "value"])
+    assert tool.guest_words(options) == f"run={job} {key}=value"
+
+
+def test_any_other_key_can_be_set(tool):
+    options = tool.parser().parse_args(["serve", "--set", "net1.ip=off", "--exit", "1s", "--set", "net1.ip6=off"])
+    assert tool.guest_words(options) == "run=serve exit=1s net1.ip=off net1.ip6=off"
+
+
+@pytest.mark.parametrize("words", [["--ip", "off exit=1s"], ["--ip", ""], ["--set", "exit"], ["--set", "=1s"], ["--set", "a=b c"]])
+def test_one_option_is_one_word(tool, words):
+    with pytest.raises(Error):
+        tool.guest_words(tool.parser().parse_args(["serve", *words]))
+
+
+def test_guest_knows_every_key_and_no_other(boot):
+    guest = boot(append="nonsense=1", ready=False, healthy=False)
+    accepted = guest.wait("error", 60)["accepted"]
+    assert guest.wait_exit() == qemu.STATUS_FAIL_CONFIG
+    before, _, behind = accepted.partition(" (")
+    known = set(before.split()) | set(behind.partition(") ")[2].split())
+    assert known - {"run"} == {key for _, key in EVERY_KEY}
+
+
+def test_printed_line_boots_the_same_guest_in_a_shell(run):
+    status, out, _ = run("serve", *QUICK, "--seed", 7, "--", "-name", "a guest")
+    assert status == 0, out
+    line = next(text for text in out.splitlines() if text.startswith(shlex.join(qemu.program())))
+    assert line.endswith("-name 'a guest'")
+    done = subprocess.run(line, shell=True, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    records = [json.loads(text) for text in done.stdout.splitlines() if text.startswith("{")]
+    assert done.returncode == 0 and records[-1]["status"] == "PASS", done.stdout + done.stderr
+    assert records[0]["cmdline"] == "run=serve exit=500ms seed=7"
+
+
+# ---- the verdict --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words,status,outcome,said",
+    [
+        ([*QUICK], 0, "PASS", "PASS"),
+        (["--check", "repair", "--fault", "lose_buffer@200ms", "--exit", "3s"], 1, "FAIL", "conservation_violations"),
+        (["--mtu", "12"], 2, "CONFIG", "mtu=12 is not accepted"),
+        (["--", "-no-such-option"], 2, "CONFIG", "-no-such-option: invalid option"),
+        (["--fault", "panic:assert@100ms"], 3, "PANIC", "PANIC"),
+    ],
+    ids=["pass", "fail", "configuration", "QEMU's arguments", "panic"],
+)
+def test_exit_status_is_the_verdict(run, tmp_path, words, status, outcome, said):
+    result = tmp_path / "result.json"
+    got, out, err = run("serve", "--json", result, *words)
+    assert got == status, out + err
+    assert said in out + err
+    result = json.loads(result.read_text())
+    assert result["outcome"] == outcome
+    assert result["command"] in out
+    if outcome in ("PASS", "FAIL"):
+        assert result["verdict"]["status"] == outcome and result["stats"]["uptime_us"] > 0
+
+
+@pytest.mark.parametrize("words", [[], ["dance"], ["serve", "--no-such-option"], ["serve", "--tap", "none0"], ["serve", "--nic", "x"]])
+def test_wrong_command_line_is_status_2(run, words):
+    status, out, err = run(*words)
+    assert (status, out) == (2, "") and err
+
+
+def test_qemu_that_dies_is_status_3(environment):
+    with Interrupted([TOOL, "serve"], environment) as tool:
+        tool.until_it_says("ready")
+        [pid] = descendants(tool.process.pid)
+        os.kill(pid, signal.SIGKILL)
+        assert tool.process.wait(20) == 3
+
+
+def test_records_are_written_whole_and_as_they_come(run, tmp_path):
+    status, out, _ = run("serve", *QUICK, "--quiet", "--records", tmp_path / "records", "--keep", tmp_path / "kept")
+    assert (status, out) == (0, "")
+    records = [json.loads(line) for line in (tmp_path / "records").read_text().splitlines()]
+    console = [json.loads(line) for line in (tmp_path / "kept/console.log").read_text().splitlines() if line.startswith("{")]
+    assert records == console and records[-1]["event"] == "verdict"
+
+
+def test_standard_output_can_have_the_records_alone(run):
+    status, out, err = run("serve", *QUICK, "--records", "-")
+    assert status == 0 and "PASS" in err
+    assert [json.loads(line)["event"] for line in out.splitlines()][-1] == "verdict"
+
+
+# ---- the network --------------------------------------------------------------------------------
+
+
+def test_program_beside_a_private_guest_drives_it_and_ends_the_run(run, tmp_path):
+    if world.why_no_taps():
+        pytest.skip(f"needs a tap interface: {world.why_no_taps()}")
+    result = tmp_path / "result.json"
+    status, out, err = run("serve", "--private", "--beside", "iperf3 -c {guest} -t 1 -R", "--json", result)
+    assert status == 0, out + err
+    [transfer] = json.loads(result.read_text())["results"]
+    assert transfer["end"] == "done" and transfer["tx_bytes"] > 0
+    assert "iperf3-1" in out
+
+
+def test_taps_that_exist_are_used_and_stay(run, tap):
+    with networks.Tap() as other:
+        status, out, err = run(
+            "serve", "--tap", tap.name, "--tap", other.name, "--ip", f"{tap.guest4}/24", "--set", f"net1.ip={other.guest4}/24", *QUICK
+        )  # fmt: skip
+        assert status == 0, out + err
+        macs = [line.split()[1] for line in out.splitlines() if line.startswith(("net0: ", "net1: "))]
+        assert len(set(macs)) == 2
+        assert socket.if_nametoindex(other.name)
+
+
+# ---- the end ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [["serve"], ["serve", "--private"]], ids=["user", "private"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_brings_the_verdict_and_leaves_nothing(environment, tmp_path, words, number):
+    if "--private" in words:
+        if world.why_no_taps():
+            pytest.skip(f"needs a tap interface: {world.why_no_taps()}")
+        del environment["ANTIFREEZE_WORLD"]  # with a world of its own, as a user has it
+    with Interrupted([TOOL, *words], environment) as tool:
+        tool.until_it_says("ready")
+        status, rest = tool.end(os.kill, number, 20)
+    assert status == 0 and rest.splitlines()[-1] == "PASS", rest
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_second_interrupt_ends_a_guest_that_does_not_answer(environment, tmp_path):
+    with Interrupted([TOOL, "serve", "--", "-S"], environment) as tool:  # it never starts
+        tool.until_it_says("its iperf3")
+        os.kill(tool.process.pid, signal.SIGINT)
+        tool.until_it_says("asking the guest")
+        status, rest = tool.end(os.kill, signal.SIGINT, 5)
+    assert status == 130 and "Traceback" not in rest
+    assert not list((tmp_path / "tmp").iterdir())
