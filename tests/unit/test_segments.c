@@ -41,6 +41,8 @@ static uint64_t burst_ns;  /* the time */
 static unsigned burst_n;   /* segments at it */
 static uint64_t segments;  /* with payload */
 static uint32_t dice;      /* of the losses */
+static uint32_t narrow;    /* the path carries frames up to so long, and says so; 0: all */
+static bool too_long;      /* one was longer, and nothing is said yet */
 static uint8_t held[2000]; /* a segment that has to wait for the next */
 static uint32_t held_len;
 
@@ -76,6 +78,10 @@ static bool network(const uint8_t *frame, uint32_t len)
         return false;
     for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next)
         assert_true(pcb->snd_queuelen <= TCP_SND_QUEUELEN + 3); /* 0017: one split above it */
+    if (narrow != 0 && len > narrow) {
+        too_long = true;
+        return true;
+    }
     segments++;
     largest = bytes > largest ? bytes : largest;
     assert_true(bytes <= limit);
@@ -109,7 +115,8 @@ static int setup(void **state)
     rig.tx_csum = rig.tx_cuts = true;
     body = segments = 0;
     largest = held_len = 0;
-    loss = swaps = burst = 0;
+    loss = swaps = burst = narrow = 0;
+    too_long = false;
     limit = 1460;
     dice = 2463534242u;
     return 0;
@@ -471,6 +478,41 @@ static void half_of_a_window_is_not_left_unused(void **state)
     end();
 }
 
+/* What a router says about a packet to the peer that the next link does not carry [RFC 4443, 3.2].
+ */
+static void say_too_big(uint32_t mtu)
+{
+    uint8_t frame[RIG_FRAME_MAX], m[48] = {2};
+
+    m[6] = (uint8_t)(mtu >> 8);
+    m[7] = (uint8_t)mtu;
+    m[8] = 0x60;
+    memcpy(m + 8 + 24, rig_peer_ip6, 16);
+    rig_inject(frame, rig_build_ip(frame, true, 58, m, sizeof(m)));
+}
+
+/* The path becomes narrower in the middle: what was written for the old one is cut anew. */
+static void path_that_becomes_narrower_costs_one_time_out(void **state)
+{
+    (void)state;
+    for (int cuts = 0; cuts < 2; cuts++) {
+        setup(NULL);
+        rig.tx_cuts = cuts;
+        ask(5000000, true);
+        take(1000000, 65536, 1000);
+        narrow = 14 + 1280;
+        take(peer.rx_len, 65536, 0); /* makes room for more */
+        rig_pump();
+        assert_true(too_long);
+        say_too_big(1280);
+        assert_in_range(take(1000000, 65536, 4000), 1, 4000);
+        largest = 0;
+        take(asked - body, 65536, 1000);
+        assert_int_equal(largest, 1280 - 60);
+        end();
+    }
+}
+
 /* Again and again, until the queue is as long as it may be and begins with what was large. */
 static void time_outs_in_a_row_are_outlived(void **state)
 {
@@ -551,6 +593,7 @@ int main(void)
         T(silence_is_outlived),
         T(fast_retransmission_is_of_one_segment),
         T(half_of_a_window_is_not_left_unused),
+        T(path_that_becomes_narrower_costs_one_time_out),
         T(time_outs_in_a_row_are_outlived),
         T(time_out_after_a_fast_retransmission_keeps_the_order),
         T(device_may_forget_how_to_cut),
