@@ -172,6 +172,88 @@ static void time_wait_gives_way_to_new_connections(void **state)
     assert_int_equal(rig_pool_used("TCP_PCB"), 0);
 }
 
+/* Says more than its sequence numbers' clock has advanced, and closes. */
+static err_t talk_and_close_accept(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+    static const uint8_t text[30000];
+
+    assert_int_equal(tcp_write(pcb, text, sizeof(text), 0), ERR_OK);
+    return close_accept(arg, pcb, err);
+}
+
+/* From the same port as before. */
+static void syn_again(struct rig_tcp *t, uint32_t seq)
+{
+    t->established = t->got_fin = t->got_rst = false;
+    t->snd_una = seq;
+    t->snd_nxt = seq + 1;
+    t->rcv_edge = 0;
+    rig_tcp_segment(t, RIG_SYN, seq, 0, NULL, 0);
+    rig_pump();
+}
+
+/* 0025: TIME_WAIT is the guest's. Three connections from one port, while no time passes. */
+static void port_is_used_again_in_time_wait(void **state)
+{
+    static uint8_t text[30000];
+
+    (void)state;
+    rig_listen(80, talk_and_close_accept);
+    for (int v6 = 0; v6 < 2; v6++) {
+        struct rig_tcp t;
+
+        rig_tcp_syn(&t, v6, 80);
+        for (unsigned i = 0; i < 3; i++) {
+            rig_pump();
+            assert_int_equal(rig_tcp_recv(&t, text, sizeof(text), 1000), sizeof(text));
+            assert_true(t.established && t.got_fin);
+            rig_tcp_fin(&t);
+            rig_pump();
+            const uint32_t last = t.rcv_nxt;
+
+            syn_again(&t, t.snd_nxt + (i == 1 ? 1 : 1u << 30));
+            assert_true(t.established && !t.got_rst);
+            assert_true((int32_t)(t.rcv_nxt - last) > 0); /* no number that was used before */
+        }
+        rig_tcp_abort(&t);
+    }
+    assert_int_equal(rig_pool_used("TCP_PCB"), 0);
+}
+
+/* 0025: what may be an old duplicate, or has nobody to talk to, ends no TIME_WAIT. */
+static void time_wait_stands_against_other_segments(void **state)
+{
+    static uint8_t text[30000];
+    struct tcp_pcb *listener = rig_listen(80, talk_and_close_accept);
+    struct rig_tcp t;
+
+    (void)state;
+    rig_tcp_syn(&t, false, 80);
+    rig_pump();
+    assert_int_equal(rig_tcp_recv(&t, text, sizeof(text), 1000), sizeof(text));
+    rig_tcp_fin(&t);
+    rig_pump();
+    const uint32_t next = t.snd_nxt;
+
+    rig.impersonated = true;
+    for (uint32_t back = 0; back <= 1000; back += 500) {
+        syn_again(&t, next - back);
+        assert_false(t.established);
+    }
+    rig_tcp_segment(&t, RIG_SYN | RIG_ACK, next + 10, t.rcv_nxt, NULL, 0);
+    rig_tcp_segment(&t, RIG_SYN | RIG_FIN, next + 10, t.rcv_nxt, NULL, 0);
+    rig_tcp_segment(&t, RIG_SYN | RIG_RST, next + 10, t.rcv_nxt, NULL, 0);
+    rig_pump();
+    assert_int_equal(rig_pool_used("TCP_PCB"), 1);
+    assert_int_equal(tcp_close(listener), ERR_OK);
+    syn_again(&t, next + 10);
+    assert_true(t.got_rst && !t.established);
+    assert_int_equal(rig_pool_used("TCP_PCB"), 1);
+    rig_tcp_forget(&t);
+    rig_advance_ms(3000);
+    assert_int_equal(rig_pool_used("TCP_PCB"), 0);
+}
+
 static void sequence_numbers_cannot_be_told_from_outside(void **state)
 {
     (void)state;
@@ -197,6 +279,8 @@ int main(void)
         ON_DEFAULT(closed_window_is_survived_and_resumed),
         ON_DEFAULT(thousand_connections_leave_nothing),
         ON_DEFAULT(time_wait_gives_way_to_new_connections),
+        ON_DEFAULT(port_is_used_again_in_time_wait),
+        ON_DEFAULT(time_wait_stands_against_other_segments),
         ON_DEFAULT(sequence_numbers_cannot_be_told_from_outside),
     };
 
