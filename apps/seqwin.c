@@ -57,21 +57,13 @@ void seqwin_init(struct seqwin *w, uint64_t *map, uint32_t bits, uint64_t first)
     *w = (struct seqwin){.next = first};
 }
 
-enum seqwin_kind seqwin_count(struct seqwin *w, struct seqwin_counts *n, uint64_t *map,
-                              uint32_t bits, uint64_t number)
+enum seqwin_kind seqwin_count_other(struct seqwin *w, struct seqwin_counts *n, uint64_t *map,
+                                    uint32_t bits, uint64_t number)
 {
     const uint64_t ahead = number - w->next, behind = w->next - number;
     const uint64_t bit = 1ull << number % WORD;
     uint64_t *word = &map[((uint32_t)number & (bits - 1)) / WORD];
 
-    if (ahead == 0) { /* nearly always: only its own place is taken */
-        w->given_up += (*word & bit) == 0;
-        w->next++;
-        n->expected++;
-        n->received++;
-        *word |= bit;
-        return SEQWIN_NEW;
-    }
     if ((int64_t)ahead > 0) {
         move_on(w, map, bits, number + 1);
         n->expected += ahead + 1;
@@ -96,15 +88,14 @@ enum seqwin_kind seqwin_count(struct seqwin *w, struct seqwin_counts *n, uint64_
     return SEQWIN_LATE;
 }
 
-void seqwin_time(struct seqwin *w, struct seqwin_counts *n, uint64_t sent_ns, uint64_t now_ns)
+void seqwin_time(struct seqwin *w, struct seqwin_counts *n, uint64_t transit_ns)
 {
-    const uint64_t transit = now_ns - sent_ns, d = transit - w->transit_ns;
+    const uint64_t d = transit_ns - w->transit_ns;
 
-    if (w->timed) {
+    if (w->transit_ns != 0) {
         const uint64_t size = (int64_t)d < 0 ? 0 - d : d;
 
         n->jitter16_ns += (size < JITTER_MAX_NS ? size : JITTER_MAX_NS) - n->jitter16_ns / 16;
     }
-    w->transit_ns = transit;
-    w->timed = true;
+    w->transit_ns = transit_ns;
 }

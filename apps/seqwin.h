@@ -30,15 +30,13 @@
 #ifndef APPS_SEQWIN_H
 #define APPS_SEQWIN_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /* Of one flow. */
 struct seqwin {
     uint64_t next;     /* one more than the greatest number seen */
     uint64_t given_up; /* numbers behind the window that did not come, less those that came late */
-    uint64_t transit_ns; /* of the last frame, against an arbitrary origin, */
-    bool timed;          /* if there was one */
+    uint64_t transit_ns; /* of the last frame, against an arbitrary origin; 0: not known */
 };
 
 /* Of all flows together. */
@@ -57,14 +55,31 @@ enum seqwin_kind { SEQWIN_NEW, SEQWIN_REORDERED, SEQWIN_DUPLICATE, SEQWIN_LATE }
 /* The flow begins with number `first`. `map` has room for `bits`, a power of two from 64 up. */
 void seqwin_init(struct seqwin *w, uint64_t *map, uint32_t bits, uint64_t first);
 
-/* A frame with this number came. */
-enum seqwin_kind seqwin_count(struct seqwin *w, struct seqwin_counts *n, uint64_t *map,
-                              uint32_t bits, uint64_t number);
+/* A frame with this number came that is not the next one. */
+enum seqwin_kind seqwin_count_other(struct seqwin *w, struct seqwin_counts *n, uint64_t *map,
+                                    uint32_t bits, uint64_t number);
 
-/* That frame, if new or reordered, was stamped sent_ns by its sender's clock, whatever that began
- * with, and came at now_ns: the jitter of RFC 3550 6.4.1. The differences are those between frames
- * of one flow; of several flows together it is their common average. */
-void seqwin_time(struct seqwin *w, struct seqwin_counts *n, uint64_t sent_ns, uint64_t now_ns);
+/* A frame with this number came. */
+static inline enum seqwin_kind seqwin_count(struct seqwin *w, struct seqwin_counts *n,
+                                            uint64_t *map, uint32_t bits, uint64_t number)
+{
+    uint64_t *word = &map[((uint32_t)number & (bits - 1)) / 64];
+    const uint64_t bit = 1ull << number % 64;
+
+    if (number != w->next)
+        return seqwin_count_other(w, n, map, bits, number);
+    w->given_up += (*word & bit) == 0; /* the number whose place it takes */
+    *word |= bit;
+    w->next++;
+    n->expected++;
+    n->received++;
+    return SEQWIN_NEW;
+}
+
+/* That frame, if new or reordered, was so long on its way, by clocks that may be apart by anything:
+ * the jitter of RFC 3550 6.4.1. The differences are those between frames of one flow; of several
+ * flows together it is their common average. */
+void seqwin_time(struct seqwin *w, struct seqwin_counts *n, uint64_t transit_ns);
 
 static inline uint64_t seqwin_jitter_ns(const struct seqwin_counts *n)
 {

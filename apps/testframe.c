@@ -41,7 +41,7 @@ void testframe_pattern(uint8_t *payload, uint32_t bytes, uint16_t run)
         payload[at] = pattern_byte(run, at);
 }
 
-uint64_t testframe_fill(const uint8_t *payload, uint32_t bytes)
+uint64_t testframe_fill_behind(const uint8_t *payload, uint32_t bytes)
 {
     uint64_t fill = TESTFRAME_K0 ^ bytes;
     uint32_t at = TESTFRAME_BYTES;
@@ -67,8 +67,7 @@ void testframe_write(uint8_t *payload, uint32_t bytes, const struct testframe *f
 
 bool testframe_read(const uint8_t *payload, uint32_t bytes, struct testframe *f)
 {
-    struct testframe_head h;
-    uint64_t a, b;
+    uint64_t a, b, check;
 
     *f = (struct testframe){0};
     if (bytes < TESTFRAME_BYTES)
@@ -80,9 +79,9 @@ bool testframe_read(const uint8_t *payload, uint32_t bytes, struct testframe *f)
     f->flow = (uint16_t)(a >> 24);
     f->seq = (a & 0xffffff) << 16 | b >> 48;
     f->time_ns = b >> 8 & TESTFRAME_MASK;
-    h = testframe_head(f, testframe_fill(payload, bytes));
-    return (f->kind == TESTFRAME_SENT || f->kind == TESTFRAME_REFLECTED) && h.b == b &&
-           h.c == ((unsigned)payload[16] << 8 | payload[17]);
+    check = testframe_check(a, b & ~0xffull, testframe_fill(payload, bytes));
+    return (f->kind == TESTFRAME_SENT || f->kind == TESTFRAME_REFLECTED) &&
+           check == ((b & 0xff) << 16 | (uint32_t)payload[16] << 8 | payload[17]);
 }
 
 uint32_t testframe_wrong(const uint8_t *payload, uint32_t bytes, uint16_t run)

@@ -78,6 +78,12 @@ struct testframe_head {
     uint16_t c;
 };
 
+/* The 24 bits of the check; the byte of it in b is 0. */
+static inline uint64_t testframe_check(uint64_t a, uint64_t b, uint64_t fill)
+{
+    return testframe_fold(a ^ TESTFRAME_K2, b ^ fill) >> 40;
+}
+
 /* `fill` is testframe_fill() of the same payload. */
 static inline struct testframe_head testframe_head(const struct testframe *f, uint64_t fill)
 {
@@ -85,7 +91,7 @@ static inline struct testframe_head testframe_head(const struct testframe *f, ui
     struct testframe_head h = {.a = (uint64_t)f->kind << 56 | (uint64_t)f->run << 40 |
                                     (uint64_t)f->flow << 24 | seq >> 16,
                                .b = seq << 48 | (f->time_ns & TESTFRAME_MASK) << 8};
-    const uint64_t check = testframe_fold(h.a ^ TESTFRAME_K2, h.b ^ fill) >> 40;
+    const uint64_t check = testframe_check(h.a, h.b, fill);
 
     h.b |= check >> 16;
     h.c = (uint16_t)check;
@@ -113,7 +119,11 @@ static inline uint64_t testframe_sum(const struct testframe_head *h)
 void testframe_pattern(uint8_t *payload, uint32_t bytes, uint16_t run);
 
 /* What the check has of everything behind the first 18 bytes, and of the length. */
-uint64_t testframe_fill(const uint8_t *payload, uint32_t bytes);
+uint64_t testframe_fill_behind(const uint8_t *payload, uint32_t bytes);
+static inline uint64_t testframe_fill(const uint8_t *payload, uint32_t bytes)
+{
+    return bytes == TESTFRAME_BYTES ? TESTFRAME_K0 ^ bytes : testframe_fill_behind(payload, bytes);
+}
 
 /* Writes the first 18 bytes of a payload that has its pattern already. */
 void testframe_write(uint8_t *payload, uint32_t bytes, const struct testframe *f);

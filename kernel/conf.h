@@ -32,7 +32,8 @@ enum conf_service { /* bits of struct conf.services */
                     SERVICE_DISCARD = 1 << 2,
                     SERVICE_CHARGEN = 1 << 3,
                     SERVICE_HTTP = 1 << 4,
-                    SERVICE_ALL = 0x1f,
+                    SERVICE_SINK = 1 << 5,
+                    SERVICE_ALL = 0x3f,
 };
 
 /* `fault=panic:KIND@TIME`: bugs of ours on demand, to see that each is caught and reported. */

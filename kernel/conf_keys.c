@@ -19,7 +19,7 @@ struct name {
 
 static const struct name services[] = {
     {"iperf3", SERVICE_IPERF3},   {"echo", SERVICE_ECHO}, {"discard", SERVICE_DISCARD},
-    {"chargen", SERVICE_CHARGEN}, {"http", SERVICE_HTTP},
+    {"chargen", SERVICE_CHARGEN}, {"http", SERVICE_HTTP}, {"sink", SERVICE_SINK},
 };
 
 /* The virtio features that the driver accepts and can also do without [virtio 5.1.3, 6]; `tso`
@@ -303,7 +303,7 @@ static const struct conf_key keys[] = {
      "device, or a number of frames from 2 to " TEXT_OF(CONFIG_TX_RING)},
     {"irq", true, set_irq, "auto, msix, intx, poll"},
     {"services", false, set_services,
-     "all, off, or a list like http,echo of iperf3 echo discard chargen http"},
+     "all, off, or a list like http,echo of iperf3 echo discard chargen http sink"},
     {"features", false, set_features,
      "all, or a list like -tso,-mac of csum guest_csum guest_tso4 guest_tso6 guest_ecn host_tso4 "
      "host_tso6 tso mtu mac mrg status ctrl_vq ctrl_rx guest_announce mq any_layout indirect_desc "

@@ -38,6 +38,10 @@
 #define CONFIG_ECHO_RING     4096
 #define CONFIG_HTTP_INPUT    4096
 #define CONFIG_HTTP_TEXTS    2
+#define CONFIG_SINK_RUNS     2
+#define CONFIG_SINK_BLOCKS   3
+#define CONFIG_SINK_BITS_A   4096
+#define CONFIG_SINK_BITS_B   256
 #else
 #define CONFIG_NICS          4
 #define CONFIG_MTU_MAX       9000
@@ -59,7 +63,21 @@
 #define CONFIG_ECHO_RING     16384  /* bytes an echo connection may have on the way; its window */
 #define CONFIG_HTTP_INPUT    16384  /* bytes of further requests kept while one is answered */
 #define CONFIG_HTTP_TEXTS    4      /* answers such as /stats that are on their way at once */
+#define CONFIG_SINK_RUNS     4      /* runs of test frames that are counted apart at once */
+#define CONFIG_SINK_BLOCKS   255    /* of flows beyond each run's first; one run of 65,536 flows */
+#define CONFIG_SINK_BITS_A   32768  /* window of each of a run's first flows, in frames, */
+#define CONFIG_SINK_BITS_B   2048   /* of each other one of its first block */
 #endif
+
+/* Flows are kept in blocks: of a run's first one CONFIG_SINK_FIRST have the large window, since a
+ * run of few flows has many frames of each on the way; flows of further blocks have the small one.
+ */
+#define CONFIG_SINK_BLOCK  256
+#define CONFIG_SINK_FIRST  16
+#define CONFIG_SINK_BITS_C 128
+
+/* A run of test frames of which nothing came for so long is over. */
+#define CONFIG_SINK_IDLE_MS 3000
 
 /* HTTP: the longest request line and header fields together, the longest target in them, and the
  * room for an answer that is written as text: as much as the same object takes as a record. */

@@ -211,9 +211,21 @@ static void rx_input(struct ethif *e, struct pbuf *p, u16_t type, bool merged)
         ip6_input(p, &e->netif);
 }
 
+static bool (*rx_first)(struct netif *netif, const uint8_t *frame, uint32_t len);
+
+void ethif_rx_first(bool (*fn)(struct netif *netif, const uint8_t *frame, uint32_t len))
+{
+    rx_first = fn;
+}
+
 /* Takes the frame. */
 static void rx_frame(struct ethif *e, struct netbuf *nb)
 {
+    if (rx_first != NULL && nb->next == NULL && rx_first(&e->netif, netbuf_frame(nb), nb->len)) {
+        vnet_rx_release(e->vn, nb);
+        return;
+    }
+
     struct rx f;
     /* With their Ethernet header the length of the largest would not fit where lwIP keeps it. */
     const uint32_t skip = nb->offload & NETBUF_MERGED ? SIZEOF_ETH_HDR : 0;

@@ -49,6 +49,9 @@ struct ethif {
 /* Adds the interface of vn to lwIP, without addresses and down. */
 void ethif_init(struct ethif *e, struct vnet *vn);
 
+/* Who looks at frames before the stack does: netport_rx_first(). */
+void ethif_rx_first(bool (*fn)(struct netif *netif, const uint8_t *frame, uint32_t len));
+
 /* Tells lwIP if the link went up or down. Up announces the addresses by ARP and neighbour
  * advertisement, and takes DHCP and router solicitation up again. */
 void ethif_follow_link(struct ethif *e);

@@ -400,6 +400,11 @@ const char *netport_ip6(unsigned k)
 /* ---- for applications --------------------------------------------------------------------------
  */
 
+void netport_rx_first(netport_rx_fn *fn)
+{
+    ethif_rx_first(fn);
+}
+
 unsigned netport_tx_room(const struct netif *netif)
 {
     const struct ethif *e = netif->state;

@@ -26,6 +26,8 @@ bench-packages:
 $(BENCH_DIR)/linux_init:     BENCH_CFLAGS += -static
 $(BENCH_DIR)/insn_plugin.so: BENCH_CFLAGS += -fPIC -shared -fvisibility=hidden
 $(BENCH_DIR)/linux_init $(BENCH_DIR)/load: $(BENCH_DIR)/%: tests/bench/%.c
+$(BENCH_DIR)/load:           BENCH_CFLAGS += -iquote apps -iquote kernel
+$(BENCH_DIR)/load:           apps/testframe.c apps/testframe.h
 $(BENCH_DIR)/insn_plugin.so: tests/bench/insn_plugin.c
 $(addprefix $(BENCH_DIR)/,linux_init load insn_plugin.so): tests/bench/bench.mk | deps
 	@mkdir -p $(@D)

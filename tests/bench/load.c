@@ -2,10 +2,13 @@
 /*
  * The host's end of those measurements of `make bench` that iperf3 has no word for.
  *
- *     load ping|tcp|udp HOST SECONDS PAUSE_US   one request after the other, each as soon as the
- * one before is answered and PAUSE_US have passed; prints each round trip in microseconds, a line
- * each load raw INTERFACE MAC SECONDS            frames of 60 bytes to that MAC address, as fast as
- * the other side takes them; prints "frames seconds"
+ *     load ping|tcp|udp HOST SECONDS PAUSE_US
+ *     load raw|test INTERFACE MAC SECONDS
+ *
+ * The first: one request after the other, each as soon as the one before is answered and PAUSE_US
+ * have passed; prints each round trip in microseconds, a line each. The second: frames of 60 bytes
+ * to that MAC address, of a type that nobody knows or test frames (apps/testframe.h), as fast as
+ * the other side takes them; prints "frames seconds".
  *
  * TCP and UDP talk one byte with the echo service. Round trips are timed around the two system
  * calls, with nothing printed before the end.
@@ -28,6 +31,8 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "testframe.h"
 
 #define PORT_ECHO   7
 #define TRIPS_MAX   4000000
@@ -196,25 +201,60 @@ static int raw_socket(const char *interface)
     return fd;
 }
 
-/* Not more than AHEAD_MAX are on their way. When none was taken for a while, those that are not
- * were dropped somewhere, and nobody waits for them. */
-static void raw_frames(const char *interface, const char *mac, double seconds)
+static uint8_t frames[BATCH][FRAME_BYTES];
+
+/* Headers that are the same in all. The type is for experiments, or IPv4 with a UDP header behind
+ * it, whose checksum of 0 means that there is none. */
+static void write_headers(const char *mac, bool test)
 {
-    static uint8_t frame[FRAME_BYTES];
-    struct iovec part = {frame, sizeof(frame)};
-    struct mmsghdr batch[BATCH] = {0};
-    int fd = raw_socket(interface);
-    uint64_t first = taken(interface), last = first, ahead = 0;
-    double start = now(), moved = start;
+    static const uint8_t headers[] = {2,  0, 0, 0, 0,    0,    0x08, 0, 0x45, 0, 0, 46,
+                                      0,  0, 0, 0, 64,   17,   0,    0, 10,   0, 0, 1,
+                                      10, 0, 0, 2, 0x9c, 0x40, 0,    0, 0,    26};
+    uint8_t *frame = frames[0];
+    uint16_t sum, port = htons(TESTFRAME_PORT);
 
     if (sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &frame[0], &frame[1], &frame[2], &frame[3],
                &frame[4], &frame[5]) != 6)
         fail(mac);
-    frame[6] = 0x02; /* from a locally administered address; the type is for experiments */
+    frame[6] = 0x02; /* from a locally administered address */
     frame[12] = 0x88;
     frame[13] = 0xb5;
-    for (int i = 0; i < BATCH; i++)
-        batch[i].msg_hdr = (struct msghdr){.msg_iov = &part, .msg_iovlen = 1};
+    if (test) {
+        memcpy(frame + 6, headers, sizeof(headers));
+        memcpy(frame + 36, &port, sizeof(port));
+        sum = checksum(frame + 14, 20);
+        memcpy(frame + 24, &sum, sizeof(sum));
+    }
+    for (int i = 1; i < BATCH; i++)
+        memcpy(frames[i], frame, FRAME_BYTES);
+}
+
+static void number_frames(uint64_t first)
+{
+    struct testframe f = {.run = (uint16_t)getpid(), .kind = TESTFRAME_SENT};
+
+    f.time_ns = (uint64_t)(now() * 1e9);
+    for (unsigned i = 0; i < BATCH; i++) {
+        f.seq = first + i;
+        testframe_write(frames[i] + FRAME_BYTES - TESTFRAME_BYTES, TESTFRAME_BYTES, &f);
+    }
+}
+
+/* Not more than AHEAD_MAX are on their way. When none was taken for a while, those that are not
+ * were dropped somewhere, and nobody waits for them. */
+static void raw_frames(const char *interface, const char *mac, double seconds, bool test)
+{
+    struct iovec parts[BATCH];
+    struct mmsghdr batch[BATCH] = {0};
+    int fd = raw_socket(interface);
+    uint64_t first = taken(interface), last = first, ahead = 0, number = 0;
+    double start = now(), moved = start;
+
+    write_headers(mac, test);
+    for (int i = 0; i < BATCH; i++) {
+        parts[i] = (struct iovec){frames[i], FRAME_BYTES};
+        batch[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
+    }
     while (now() - start < seconds) {
         uint64_t at = taken(interface), n = at - last;
         int sent;
@@ -228,18 +268,23 @@ static void raw_frames(const char *interface, const char *mac, double seconds)
             nap(20e-6);
             continue;
         }
+        if (test)
+            number_frames(number);
         sent = sendmmsg(fd, batch, BATCH, 0);
         if (sent < 0 && errno != ENOBUFS)
             fail("sendmmsg");
         ahead += sent > 0 ? (uint64_t)sent : 0;
+        number += sent > 0 ? (uint64_t)sent : 0;
     }
     printf("%llu %.6f\n", (unsigned long long)(taken(interface) - first), now() - start);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc == 5 && strcmp(argv[1], "raw") == 0) {
-        raw_frames(argv[2], argv[3], atof(argv[4]));
+    const bool test = strcmp(argc > 1 ? argv[1] : "", "test") == 0;
+
+    if (argc == 5 && (test || strcmp(argv[1], "raw") == 0)) {
+        raw_frames(argv[2], argv[3], atof(argv[4]), test);
     } else if (argc == 5) {
         round_trips(argv[1], argv[2], atof(argv[3]), atof(argv[4]) * 1e-6);
     } else {

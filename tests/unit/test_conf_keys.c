@@ -96,7 +96,7 @@ static void the_edges_of_every_range_are_accepted(void **state)
     conf_accept("exit=8760h");
     assert_int_equal(conf.exit_ns, 8760ull * 3600 * S);
     conf_accept("features=-mtu,-mac,-status,-event_idx,-mtu");
-    conf_accept("services=iperf3,echo,discard,chargen,http");
+    conf_accept("services=iperf3,echo,discard,chargen,http,sink");
     assert_int_equal(conf.services, SERVICE_ALL);
     conf_accept("fault=panic:smash@0");
 }

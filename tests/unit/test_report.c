@@ -115,6 +115,8 @@ const struct service chargen_service = {.name = "chargen", .bit = SERVICE_CHARGE
 const struct service http_service = {
     .name = "http", .bit = SERVICE_HTTP, .start = start, .stats = stats};
 
+const struct service sink_service = {.name = "sink", .bit = SERVICE_SINK, .start = start};
+
 static int setup(void **state)
 {
     (void)state;

@@ -119,7 +119,8 @@ UNIT_IPERF3  := apps/interval.c apps/iperf3_control.c apps/iperf3_count.c apps/i
     apps/iperf3_server.c apps/iperf3_session.c apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c
 # A job's life, its parameters, and what it is measured against.
 UNIT_JOB     := apps/job.c apps/job_kinds.c apps/verdict.c kernel/job_params.c
-UNIT_APPS    := $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) $(UNIT_JOB) apps/services.c apps/stats.c $(UNIT_SERVICE)
+UNIT_SINK    := apps/hdr.c apps/seqwin.c apps/sink.c apps/sink_frame.c apps/sink_run.c apps/testframe.c
+UNIT_APPS    := $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) $(UNIT_JOB) $(UNIT_SINK) apps/services.c apps/stats.c $(UNIT_SERVICE)
 
 # Every pool of the stack at its bound, in both profiles.
 $(foreach t,ledger ledger_edge,\
@@ -197,6 +198,9 @@ UNIT_SRC_test_hdr    := tests/unit/test_hdr.c apps/hdr.c kernel/json.c kernel/fo
 UNIT_SRC_test_seqwin := tests/unit/test_seqwin.c apps/seqwin.c
 
 $(eval $(call unit_on_rig,test_job,apps/interval.c $(filter-out %/job_kinds.c,$(UNIT_JOB)) $(UNIT_SERVICE)))
+$(eval $(call unit_on_rig,test_sink,tests/unit/sink_rig.c $(UNIT_SINK) apps/interval.c apps/iperf3_count.c $(UNIT_SERVICE)))
+$(eval $(call unit_lean,test_sink))
+$(eval $(call unit_on_rig,test_sink_reflect,$(filter-out %/test_sink.c,$(UNIT_SRC_test_sink))))
 
 UNIT_TESTS += test_report
 UNIT_SRC_test_report := tests/unit/test_report.c apps/pattern.c apps/refused.c apps/services.c apps/stats.c \

@@ -50,6 +50,7 @@ PATHS = (
     Path("udp-in-18", _iperf3("-u", "-b", "0", "-l", "18")),
     Path("udp-out-18", _iperf3("-u", "-b", "0", "-l", "18", "-R")),
     Path("raw-in", load.raw_frames),
+    Path("sink-60", load.test_frames),
     Path("ping", _trips("ping"), ""),
     Path("tcp-rr", _trips("tcp"), ""),
     Path("udp-rr", _trips("udp"), ""),

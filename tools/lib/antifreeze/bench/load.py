@@ -14,10 +14,15 @@ def round_trips(kind, guest, seconds, pause_us=0):
     return [int(line) for line in _run(kind, guest.net.guest4, seconds, pause_us).split()]
 
 
-def raw_frames(guest, seconds):
+def raw_frames(guest, seconds, kind="raw"):
     """(frames of 60 bytes that the guest's device took, seconds that this lasted)."""
-    frames, took = _run("raw", guest.net.name, guest.net.mac, seconds).split()
+    frames, took = _run(kind, guest.net.name, guest.net.mac, seconds).split()
     return int(frames), float(took)
+
+
+def test_frames(guest, seconds):
+    """The same with test frames, which the guest's analyser takes."""
+    return raw_frames(guest, seconds, "test")
 
 
 def rate(kind):
@@ -32,7 +37,7 @@ def ping_ms(per_cent, pause_us=5000):
 
 
 def _run(*words):
-    seconds = float(words[2] if words[0] != "raw" else words[3])
+    seconds = float(words[3] if words[0] in ("raw", "test") else words[2])
     try:
         done = subprocess.run(
             ["setpriv", "--pdeathsig", "KILL", PROGRAM, *map(str, words)],

@@ -1,0 +1,518 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The analyser over the real receive path: which frames are its, what it counts of them, how runs
+ * begin and end.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "sink_rig.h"
+
+#define MS 1000000ull
+
+static uint8_t frame[RIG_FRAME_MAX];
+
+static uint32_t a_frame(bool v6, uint64_t seq, uint32_t bytes)
+{
+    const struct testframe f = {seq, rig.now_ns, SINK_RUN, 0, TESTFRAME_SENT};
+
+    return sink_build(frame, v6, TESTFRAME_PORT, &f, bytes);
+}
+
+static uint64_t counted(void)
+{
+    const struct sink_run *r = sink_run_find(TESTFRAME_SENT, SINK_RUN);
+
+    return r != NULL ? r->n.received : 0;
+}
+
+static uint64_t stat(const char *key)
+{
+    return (uint64_t)rig_number(sink_stats(), key, 0);
+}
+
+/* ---- which frames ------------------------------------------------------------------------------
+ */
+
+static void test_frames_are_counted_and_the_stack_does_not_see_them(void **state)
+{
+    const uint64_t before = rig.guest_frames;
+    const unsigned most = rig_pool_max("PBUF_POOL");
+
+    (void)state;
+    rig_inject(frame, a_frame(false, 0, TESTFRAME_BYTES));
+    rig_inject(frame, a_frame(true, 1, TESTFRAME_BYTES));
+    rig_inject(frame, a_frame(false, 2, 1472));
+    rig_pump();
+    assert_int_equal(counted(), 3);
+    assert_int_equal(sink_of(SINK_RUN)->bytes, 60 + 80 + 1514);
+    assert_int_equal(rig.guest_frames, before); /* no "port unreachable" */
+    assert_int_equal(rig_pool_max("PBUF_POOL"), most);
+}
+
+static void a_frame_with_a_vlan_tag_is_counted(void **state)
+{
+    uint32_t len = a_frame(false, 0, 100);
+
+    (void)state;
+    memmove(frame + 16, frame + 12, len - 12);
+    memcpy(frame + 12, (const uint8_t[]){0x81, 0x00, 0x20, 0x05}, 4);
+    rig_inject(frame, len + 4);
+    rig_pump();
+    assert_int_equal(counted(), 1);
+}
+
+static void is_not_counted(uint32_t len)
+{
+    const uint64_t before = stat("frames");
+
+    rig_inject(frame, len);
+    rig_pump();
+    assert_int_equal(stat("frames"), before);
+    rig_drop_frames();
+}
+
+static void other_frames_are_the_stacks(void **state)
+{
+    uint32_t len;
+
+    (void)state;
+    len = a_frame(false, 0, 18);
+    frame[5] ^= 2; /* another station's */
+    is_not_counted(len);
+    len = a_frame(false, 0, 18);
+    frame[37] ^= 4; /* another port */
+    is_not_counted(len);
+    len = a_frame(false, 0, 18);
+    frame[20] |= 0x20; /* more fragments follow */
+    rig_fix_ip(frame);
+    is_not_counted(len);
+    len = a_frame(false, 0, 18);
+    frame[14] = 0x46; /* options */
+    is_not_counted(len);
+    len = a_frame(false, 0, 18);
+    frame[23] = 6; /* TCP */
+    is_not_counted(len);
+    len = a_frame(false, 0, 18);
+    frame[38] = 1; /* UDP's length is beyond the packet */
+    is_not_counted(len);
+    len = a_frame(true, 0, 18);
+    frame[20] = 0; /* an extension header */
+    is_not_counted(len);
+}
+
+static void a_frame_in_several_buffers_is_the_stacks(void **state)
+{
+    (void)state;
+    rig.rx_piece = 50;
+    is_not_counted(a_frame(false, 0, 100));
+}
+
+/* A byte beyond the frame is a sanitizer's report. */
+static void frames_cut_off_anywhere_are_not_counted(void **state)
+{
+    (void)state;
+    for (unsigned v6 = 0; v6 < 2; v6++) {
+        const uint32_t whole = a_frame(v6, 0, 18);
+        for (uint32_t len = 1; len < whole; len++) {
+            a_frame(v6, 0, 18);
+            is_not_counted(len);
+        }
+    }
+}
+
+static void a_frame_to_a_group_is_counted(void **state)
+{
+    const uint32_t len = a_frame(false, 0, 18);
+
+    (void)state;
+    memset(frame, 0xff, 6);
+    rig_inject(frame, len);
+    rig_pump();
+    assert_int_equal(counted(), 1);
+}
+
+/* ---- damage ------------------------------------------------------------------------------------
+ */
+
+static void every_damaged_byte_is_seen(void **state)
+{
+    (void)state;
+    sink_send(SINK_RUN, 0, 0);
+    for (uint32_t at = 42; at < 142; at++) {
+        const uint32_t len = a_frame(false, 1, 100);
+
+        frame[at] ^= (uint8_t)(1 << at % 8);
+        rig_inject(frame, len);
+        rig_pump();
+    }
+    assert_int_equal(counted(), 1);
+    assert_int_equal(sink_of(SINK_RUN)->corrupt, 100);
+    assert_int_equal(seqwin_lost(&sink_of(SINK_RUN)->n), 0); /* nothing is believed of them */
+}
+
+static void the_first_damage_is_located(void **state)
+{
+    uint32_t len;
+
+    (void)state;
+    sink_send(SINK_RUN, 0, 0);
+    len = a_frame(false, 1, 500);
+    frame[42 + 333] ^= 0x10;
+    rig_inject(frame, len);
+    len = a_frame(false, 2, 500);
+    frame[42 + 200] ^= 0x10;
+    rig_inject(frame, len);
+    rig_pump();
+    assert_int_equal(stat("corrupt"), 2);
+    assert_int_equal(stat("corrupt_at"), 333);
+}
+
+static void a_damaged_ip_header_is_damage(void **state)
+{
+    uint32_t len;
+
+    (void)state;
+    sink_send(SINK_RUN, 0, 0);
+    len = a_frame(false, 1, 18);
+    frame[22] ^= 1; /* TTL */
+    rig_inject(frame, len);
+    rig_pump();
+    assert_int_equal(sink_of(SINK_RUN)->corrupt, 1);
+    assert_int_equal(counted(), 1);
+}
+
+static void damage_before_any_run_is_stray(void **state)
+{
+    uint32_t len = a_frame(false, 0, 18);
+
+    (void)state;
+    frame[50] ^= 1;
+    rig_inject(frame, len);
+    rig_pump();
+    assert_int_equal(stat("stray"), 1);
+}
+
+/* ---- counts ------------------------------------------------------------------------------------
+ */
+
+static void send_damaged(uint16_t flow, uint64_t seq)
+{
+    const struct testframe f = {seq, 0, SINK_RUN, flow, TESTFRAME_SENT};
+    const uint32_t len = sink_build(frame, false, TESTFRAME_PORT, &f, 64);
+
+    frame[42 + (flow + seq) % 64] ^= 4;
+    rig_inject(frame, len);
+}
+
+static void five_counts_are_the_scripts(void **state)
+{
+    const uint64_t flows = 300,
+                   rounds = 100; /* of ten frames, the last of a flow as it should be */
+    const uint64_t window = CONFIG_SINK_BITS_C;
+
+    (void)state;
+    for (uint64_t k = 0; k < rounds * 10; k++) {
+        for (uint16_t flow = 0; flow < flows; flow++) {
+            switch (k % 10) {
+            case 2: /* lost; of the flows with the smallest window it comes later, too late */
+                break;
+            case 4:
+                send_damaged(flow, k);
+                break;
+            case 6: /* changes places with the next one */
+                sink_send(SINK_RUN, flow, k + 1);
+                sink_send(SINK_RUN, flow, k);
+                break;
+            case 7:
+                break;
+            case 8:
+                sink_send(SINK_RUN, flow, k);
+                sink_send(SINK_RUN, flow, k);
+                break;
+            default:
+                sink_send(SINK_RUN, flow, k);
+            }
+            if (flow >= CONFIG_SINK_BLOCK && k % 10 == 9 && k > window + 10)
+                sink_send(SINK_RUN, flow, k - k % 10 - (window + 9) / 10 * 10 + 2);
+        }
+        rig_pump();
+    }
+    const struct sink_run *r = sink_of(SINK_RUN);
+    const uint64_t all = flows * rounds;
+    assert_int_equal(r->n.expected, 10 * all);
+    assert_int_equal(seqwin_lost(&r->n), 2 * all);
+    assert_int_equal(r->corrupt, all);
+    assert_int_equal(r->n.reordered, all);
+    assert_int_equal(r->n.duplicate, all);
+    assert_int_equal(r->n.late, (flows - CONFIG_SINK_BLOCK) * (rounds - (window + 9) / 10));
+    assert_int_equal(r->n.received + seqwin_lost(&r->n), r->n.expected);
+    assert_int_equal(r->n.received + r->n.duplicate + r->n.late + r->corrupt, stat("frames"));
+}
+
+static void figures_of_chance_add_up(void **state)
+{
+    uint64_t seed = 5;
+
+    (void)state;
+    sink_send(SINK_RUN, 0, 0);
+    for (unsigned k = 0; k < 20000; k++) {
+        uint32_t len = a_frame(k % 3 == 0, k, 18 + k % 50);
+
+        for (unsigned hits = k % 4; hits > 0; hits--) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            frame[6 + (seed >> 33) % (len - 6)] = (uint8_t)(seed >> 55);
+        }
+        rig_inject(frame, len - (uint32_t)(seed >> 60));
+        rig_pump();
+        rig_drop_frames();
+    }
+    const struct sink_run *r = sink_of(SINK_RUN);
+    assert_int_equal(r->n.received + r->n.duplicate + r->n.late + r->corrupt + stat("stray"),
+                     stat("frames"));
+    assert_int_equal(r->n.received + seqwin_lost(&r->n), r->n.expected);
+    assert_true(r->corrupt > 500);
+}
+
+static void a_sequence_goes_on_beyond_32_bits(void **state)
+{
+    const uint64_t first = (1ull << 32) - 100;
+
+    (void)state;
+    for (uint64_t k = 0; k < 200; k++)
+        sink_send(SINK_RUN, 0, first + k);
+    rig_pump();
+    assert_int_equal(sink_of(SINK_RUN)->n.expected, first + 200);
+    assert_int_equal(sink_of(SINK_RUN)->n.received, 200);
+}
+
+static void so_many_flows_as_there_may_be_are_counted(void **state)
+{
+    const uint32_t flows = CONFIG_SINK_BLOCK * (CONFIG_SINK_BLOCKS + 1);
+    const uint64_t refused = apps_refusals();
+
+    (void)state;
+    for (uint64_t seq = 0; seq < 3; seq++) {
+        for (uint32_t flow = 0; flow < flows; flow++) {
+            if (seq != 1 || flow % 100 != 7)
+                sink_send(SINK_RUN, (uint16_t)flow, seq);
+            if (flow % 1024 == 0)
+                rig_pump();
+        }
+        rig_pump();
+    }
+    assert_int_equal(apps_refusals(), refused);
+    assert_int_equal(sink_of(SINK_RUN)->n.expected, 3 * flows);
+    assert_int_equal(seqwin_lost(&sink_of(SINK_RUN)->n), (flows - 7 + 99) / 100);
+    assert_int_equal(stat("flow_blocks_used"), CONFIG_SINK_BLOCKS);
+
+    sink_send(1, 300, 0); /* another run's */
+    sink_send(1, 200, 0);
+    rig_pump();
+    assert_int_equal(apps_refusals(), refused + 1);
+    assert_int_equal(sink_of(1)->n.received, 1);
+}
+
+/* ---- runs --------------------------------------------------------------------------------------
+ */
+
+static void a_run_is_over_when_nothing_came_for_long_and_goes_on_if_more_does(void **state)
+{
+    const unsigned before = rig_record_count("result");
+
+    (void)state;
+    sink_send(SINK_RUN, 0, 0);
+    sink_send(SINK_RUN, 0, 2);
+    rig_pump();
+    rig_advance_ms(CONFIG_SINK_IDLE_MS - 1);
+    assert_int_equal(rig_record_count("result"), before);
+    rig_advance_ms(1);
+    assert_int_equal(rig_record_count("result"), before + 1);
+    assert_true(rig_says(rig_record("result"), "job", "sink-4660"));
+    assert_int_equal(rig_number(rig_record("result"), "lost", 0), 1);
+    rig_advance_ms(CONFIG_SINK_IDLE_MS);
+    assert_int_equal(rig_record_count("result"), before + 1);
+
+    sink_send(SINK_RUN, 0, 1);
+    rig_pump();
+    rig_advance_ms(CONFIG_SINK_IDLE_MS);
+    assert_int_equal(rig_record_count("result"), before + 2);
+    assert_int_equal(rig_number(rig_record("result"), "received", 0), 3);
+    assert_int_equal(rig_number(rig_record("result"), "lost", 0), 0);
+}
+
+static void one_run_too_many_is_refused_until_another_is_over(void **state)
+{
+    const uint64_t refused = apps_refusals();
+
+    (void)state;
+    for (uint16_t run = 0; run < CONFIG_SINK_RUNS; run++)
+        sink_send(run, 300, 0);
+    sink_send(100, 0, 0);
+    rig_pump();
+    assert_int_equal(apps_refusals(), refused + 1);
+    assert_null(sink_run_find(TESTFRAME_SENT, 100));
+    assert_int_equal(stat("flow_blocks_used"), CONFIG_SINK_RUNS < 3 ? CONFIG_SINK_RUNS : 4);
+
+    rig_advance_ms(1000);
+    for (uint16_t run = 1; run < CONFIG_SINK_RUNS; run++)
+        sink_send(run, 300, 1);
+    rig_advance_ms(CONFIG_SINK_IDLE_MS - 1000);
+    sink_send(100, 0, 0);
+    rig_pump();
+    assert_int_equal(sink_of(100)->n.received, 1);
+    assert_null(sink_run_find(TESTFRAME_SENT, 0)); /* the one that was over gave way, */
+    assert_int_equal(sink_of(1)->n.received, 2);   /* no other did */
+    assert_int_equal(stat("flow_blocks_used"), CONFIG_SINK_RUNS - 1);
+}
+
+static void the_longest_gap_is_kept(void **state)
+{
+    (void)state;
+    sink_send(SINK_RUN, 0, 0);
+    rig_advance_ms(10);
+    sink_send(SINK_RUN, 0, 1);
+    rig_advance_ms(70);
+    sink_send(SINK_RUN, 0, 2);
+    rig_advance_ms(20);
+    sink_send(SINK_RUN, 0, 3);
+    rig_advance_ms(1000); /* after the last one: no gap between frames */
+    assert_in_range(sink_of(SINK_RUN)->gap.total_max_ns, 69 * MS, 71 * MS);
+}
+
+/* ---- delay -------------------------------------------------------------------------------------
+ */
+
+/* 100 frames that take base, base + step … */
+static void delayed(uint16_t run, uint64_t clock_ns, uint64_t base_ns, uint64_t step_ns)
+{
+    for (uint64_t k = 0; k < 100; k++) {
+        const struct testframe f = {k, rig.now_ns + clock_ns - base_ns - k * step_ns, run, 0,
+                                    TESTFRAME_SENT};
+
+        rig_inject(frame, sink_build(frame, false, TESTFRAME_PORT, &f, TESTFRAME_BYTES));
+        rig_pump();
+        rig_advance_ms(1);
+    }
+}
+
+static void is_about(uint64_t found, uint64_t right)
+{
+    assert_in_range(found, right - right / 100, right + right / 100);
+}
+
+static void delay_is_measured_where_the_clock_is_ours(void **state)
+{
+    (void)state;
+    sink_expect(7);
+    rig_advance_ms(5000);
+    delayed(7, 0, 2000000, 1000);
+    is_about(hdr_percentile(&sink_of(7)->delay, 500000), 2050000);
+    is_about(hdr_percentile(&sink_of(7)->delay, 990000), 2099000);
+    sink_expect(8);
+    delayed(8, 0, 2000000 + 30 * MS, 1000);
+    is_about(hdr_percentile(&sink_of(8)->delay, 500000), 32050000);
+    assert_non_null(strstr(sink_stats(), "\"delay\":{\"count\":100"));
+}
+
+static void delay_beyond_the_least_is_measured_where_clocks_are_apart(void **state)
+{
+    static const uint64_t apart[] = {0, 1ull << 39, 0 - (1ull << 39), 123456789012345, 0 - 99 * MS};
+
+    (void)state;
+    rig_advance_ms(5000);
+    for (uint16_t k = 0; k < 2 && k < CONFIG_SINK_RUNS; k++) {
+        delayed(k, apart[2 * k + 1], 2000000, 10000);
+        is_about(hdr_percentile(&sink_of(k)->delay, 500000), 490000);
+        assert_int_equal(hdr_percentile(&sink_of(k)->delay, 1000000), 990000);
+        assert_in_range(seqwin_jitter_ns(&sink_of(k)->n), 9000, 10000);
+    }
+    assert_non_null(strstr(sink_stats(), "\"delay_above_least\":{\"count\":100"));
+}
+
+/* ---- what others get of it ---------------------------------------------------------------------
+ */
+
+static void totals_are_what_jobs_are_measured_by(void **state)
+{
+    struct job_totals t;
+
+    (void)state;
+    assert_false(sink_totals(9, false, &t));
+    sink_expect(9);
+    rig_advance_ms(100);
+    sink_send(9, 0, 0);
+    rig_advance_ms(5);
+    sink_send(9, 0, 2);
+    sink_send(9, 0, 2);
+    rig_pump();
+    assert_true(sink_totals(9, false, &t));
+    assert_false(sink_totals(9, true, &t));
+    assert_true(sink_totals(9, false, &t));
+    assert_int_equal(t.sum.rx_packets, 3);
+    assert_int_equal(t.sum.rx_bytes, 180);
+    assert_in_range(t.duration_us, 4000, 6000);
+    assert_int_equal(t.value[JOB_MAX_LOST], 1);
+    assert_int_equal(t.value[JOB_MAX_LOSS], 333333334);
+    assert_int_equal(t.value[JOB_MAX_DUPLICATE], 1);
+    for (enum job_limit l = JOB_MAX_LOSS; l < JOB_LIMITS; l++)
+        assert_true(l == JOB_MAX_GAP || (t.measured >> l & 1) != 0);
+
+    sink_send(10, 0, 0); /* by another clock: no delay */
+    rig_pump();
+    assert_true(sink_totals(10, false, &t));
+    assert_false(t.measured >> JOB_MAX_P50 & 1);
+    assert_true(t.measured >> JOB_MAX_LOSS & 1);
+}
+
+static void intervals_are_reported_while_a_run_lasts(void **state)
+{
+    const unsigned before = rig_record_count("interval");
+
+    (void)state;
+    rig.conf.job.interval_ns = 1000 * MS;
+    assert_true(sink_service.start());
+    for (unsigned k = 0; k < 25; k++) {
+        sink_send(SINK_RUN, 0, k);
+        rig_advance_ms(100);
+    }
+    assert_int_equal(rig_record_count("interval"), before + 2);
+    assert_true(rig_says(rig_record("interval"), "job", "sink-4660"));
+    assert_int_equal(rig_number(rig_record("interval"), "rx_packets", 0), 10);
+    assert_in_range(rig_number(rig_record("interval"), "gap_max_us", 0), 99000, 101000);
+    rig_advance_ms(10000);
+    assert_int_equal(rig_record_count("interval"), before + 5); /* until it was over */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_frames_are_counted_and_the_stack_does_not_see_them),
+        TEST(a_frame_with_a_vlan_tag_is_counted),
+        TEST(other_frames_are_the_stacks),
+        TEST(a_frame_in_several_buffers_is_the_stacks),
+        TEST(frames_cut_off_anywhere_are_not_counted),
+        TEST(a_frame_to_a_group_is_counted),
+        TEST(every_damaged_byte_is_seen),
+        TEST(the_first_damage_is_located),
+        TEST(a_damaged_ip_header_is_damage),
+        TEST(damage_before_any_run_is_stray),
+        TEST(five_counts_are_the_scripts),
+        TEST(figures_of_chance_add_up),
+        TEST(a_sequence_goes_on_beyond_32_bits),
+        TEST(so_many_flows_as_there_may_be_are_counted),
+        TEST(a_run_is_over_when_nothing_came_for_long_and_goes_on_if_more_does),
+        TEST(one_run_too_many_is_refused_until_another_is_over),
+        TEST(the_longest_gap_is_kept),
+        TEST(delay_is_measured_where_the_clock_is_ours),
+        TEST(delay_beyond_the_least_is_measured_where_clocks_are_apart),
+        TEST(totals_are_what_jobs_are_measured_by),
+        TEST(intervals_are_reported_while_a_run_lasts),
+    };
+
+    return cmocka_run_group_tests(tests, rig_service_init, NULL);
+}
