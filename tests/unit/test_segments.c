@@ -24,6 +24,7 @@
 #include "json.h"
 #include "netrig.h"
 #include "netport_priv.h"
+#include "netrig_priv.h"
 #include "rand.h"
 
 #define PORT 80
@@ -427,6 +428,59 @@ static void fast_retransmission_is_of_one_segment(void **state)
     end();
 }
 
+static uint32_t told; /* window */
+
+/* The same acknowledgement again, with some more window each time, and the first bytes of a block
+ * of what has come; begin == end: without one. */
+static void say_again(unsigned times, uint32_t begin, uint32_t end_of_it)
+{
+    while (times-- > 0) {
+        uint8_t tcp[32] = {0}, frame[RIG_FRAME_MAX];
+
+        rig_put16(tcp, peer.lport);
+        rig_put16(tcp + 2, peer.rport);
+        rig_put32(tcp + 4, peer.snd_nxt);
+        rig_put32(tcp + 8, peer.rcv_nxt);
+        tcp[12] = 8 << 4;
+        tcp[13] = RIG_ACK;
+        rig_put16(tcp + 14, ++told);
+        rig_put32(tcp + 20, begin == end_of_it ? 0x01010101 : 0x0101050a);
+        rig_put32(tcp + 24, begin == end_of_it ? 0x01010101 : begin);
+        rig_put32(tcp + 28, begin == end_of_it ? 0x01010101 : end_of_it);
+        rig_inject(frame, rig_build_ip(frame, false, 6, tcp, sizeof(tcp)));
+    }
+    rig_pump();
+}
+
+/* 0025: what says that data came behind a hole is a duplicate, whatever window it tells. What says
+ * only that, or that a copy came, is none. */
+static void duplicates_may_tell_new_windows(void **state)
+{
+    (void)state;
+    rig.peer_wnd = 300000;
+    ask(3000000, false);
+    take(1000000, 65536, 1000);
+    loss = 1;
+    take(200000, 200000, 1000);
+    told = rig.peer_wnd >> 7;
+    say_again(1, 0, 0); /* what this lets go is lost */
+    loss = 0;
+    burst = 1;
+    rig_advance_ms(1);
+    const uint64_t before = segments;
+
+    say_again(5, 0, 0);
+    say_again(5, peer.rcv_nxt - 5000, peer.rcv_nxt);
+    assert_int_equal(segments, before);
+    say_again(2, peer.rcv_nxt + 1460, peer.rcv_nxt + 2920);
+    assert_int_equal(segments, before);
+    say_again(1, peer.rcv_nxt + 1460, peer.rcv_nxt + 4380);
+    assert_int_equal(segments, before + 1);
+    burst = 0;
+    take(1000000, 65536, 5000);
+    end();
+}
+
 /* A fast retransmission that finds no room in the ring until the time-out. */
 static void time_out_after_a_fast_retransmission_keeps_the_order(void **state)
 {
@@ -593,6 +647,7 @@ int main(void)
         T(silence_is_outlived),
         T(fast_retransmission_is_of_one_segment),
         T(half_of_a_window_is_not_left_unused),
+        T(duplicates_may_tell_new_windows),
         T(path_that_becomes_narrower_costs_one_time_out),
         T(time_outs_in_a_row_are_outlived),
         T(time_out_after_a_fast_retransmission_keeps_the_order),
