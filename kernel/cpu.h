@@ -105,4 +105,11 @@ static inline void cpu_wait_irq(void)
     __asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
+/* Takes the interrupts that are pending. The `nop` is where: `sti` lets one more instruction run
+ * first, and that must not be the `cli`. */
+static inline void cpu_take_irqs(void)
+{
+    __asm__ volatile("sti; nop; cli" : : : "memory");
+}
+
 #endif

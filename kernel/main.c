@@ -283,6 +283,10 @@ static _Noreturn void loop(void)
         uint64_t now = time_ns();
         unsigned done;
 
+        /* One that came too late for the last sleep, or the alarm of a sleep that was not slept,
+         * would else be pending until the next: while it is, QEMU's emulator takes the lock that
+         * device emulation holds whenever it looks whether there is an interrupt. */
+        cpu_take_irqs();
         fault_turn(now);
         done = netport_poll(now);
         done += apps_poll(now);
