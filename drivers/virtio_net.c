@@ -71,14 +71,18 @@ static uint32_t skip(const struct vnet *vn, const struct netbuf *nb)
 
 /* The device's header and so many bytes of frame: in one segment, or the header by itself where the
  * device wants that [virtio 2.7.4.3]. The caller says who may write. */
-static struct vq_buf with_header(const struct vnet *vn, struct netbuf *nb, uint32_t bytes)
+static void with_header(const struct vnet *vn, struct netbuf *nb, uint32_t bytes,
+                        struct vq_buf *buf)
 {
     dma_addr_t header = nb->dma + skip(vn, nb);
 
-    if (vn->segs == 1)
-        return (struct vq_buf){.seg = {{header, vn->hdr_bytes + bytes}}, .token = nb};
-    return (struct vq_buf){.seg = {{header, vn->hdr_bytes}, {nb->dma + nb->offset, bytes}},
-                           .token = nb};
+    buf->token = nb;
+    if (vn->segs == 1) {
+        buf->seg[0] = (struct vq_seg){header, vn->hdr_bytes + bytes};
+        return;
+    }
+    buf->seg[0] = (struct vq_seg){header, vn->hdr_bytes};
+    buf->seg[1] = (struct vq_seg){nb->dma + nb->offset, bytes};
 }
 
 /* There is room: a completion made it, or the caller looked. */
@@ -88,7 +92,8 @@ void vnet_rx_post(struct vnet *vn, struct netbuf *nb)
 
     nb->offset = NETBUF_HEADROOM;
     nb->next = NULL;
-    buf = with_header(vn, nb, nb->cap - nb->offset);
+    with_header(vn, nb, nb->cap - nb->offset, &buf);
+    buf.out_n = 0;
     buf.in_n = vn->segs;
     netbuf_to_device(&vn->rx_pool, nb);
     vq_add(&vn->rx.vq, &buf);
@@ -284,23 +289,27 @@ static bool tx_add(struct vnet *vn, const struct vq_buf *buf)
 
 bool vnet_tx(struct vnet *vn, struct netbuf *nb)
 {
-    struct vq_buf buf = with_header(vn, nb, nb->len);
+    struct vq_buf buf;
 
     ASSERT(nb->len >= VNET_ETH_HEADER && nb->len <= vn->mtu + VNET_ETH_HEADER + VLAN_TAG);
     vnet_hdr_tx(vn, nb, NULL);
+    with_header(vn, nb, nb->len, &buf);
     buf.out_n = vn->segs;
+    buf.in_n = 0;
     return tx_add(vn, &buf);
 }
 
 bool vnet_tx_tso(struct vnet *vn, struct netbuf *nb, const struct vnet_tso *tso)
 {
-    struct vq_buf buf = with_header(vn, nb, nb->len);
+    struct vq_buf buf;
     uint32_t bytes = nb->len;
 
     ASSERT(vnet_tx_cuts(vn, tso->ip6) && (nb->offload & NETBUF_CSUM_PARTIAL));
     ASSERT(tso->pieces > 0 && tso->pieces <= VNET_TSO_PIECES);
     vnet_hdr_tx(vn, nb, tso);
+    with_header(vn, nb, nb->len, &buf);
     buf.out_n = vn->segs;
+    buf.in_n = 0;
     for (unsigned i = 0; i < tso->pieces; i++) {
         buf.seg[buf.out_n++] = (struct vq_seg){dma_addr(tso->piece[i]), tso->piece_bytes[i]};
         bytes += tso->piece_bytes[i];

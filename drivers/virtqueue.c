@@ -44,15 +44,18 @@ uint16_t vq_claim(struct vq *vq, const struct vq_buf *buf)
     unsigned segs = (unsigned)buf->out_n + buf->in_n;
     uint16_t head = vq->free_head;
 
+    const unsigned descs = vq_descs(vq, segs);
+    struct vq_slot *slot = &vq->slots[head];
+
     ASSERT(segs > 0 && segs <= VQ_SEGS && buf->token != NULL);
-    if (vq_room(vq, segs) == 0)
+    if (segs > vq->size || descs > vq->free_n)
         return VQ_NO_HEAD;
-    vq->slots[head].token = buf->token;
-    vq->slots[head].len = writable_bytes(buf);
-    vq->slots[head].descs = (uint16_t)vq_descs(vq, segs);
-    for (unsigned i = 0; i < vq->slots[head].descs; i++)
+    slot->token = buf->token;
+    slot->len = writable_bytes(buf);
+    slot->descs = (uint16_t)descs;
+    for (unsigned i = 0; i < descs; i++)
         vq->free_head = vq->slots[vq->free_head].next;
-    vq->free_n = (uint16_t)(vq->free_n - vq->slots[head].descs);
+    vq->free_n = (uint16_t)(vq->free_n - descs);
     vq->outstanding++;
     return head;
 }

@@ -150,7 +150,9 @@ static inline unsigned vq_descs(const struct vq *vq, unsigned segs)
  * None can have more segments than the ring has entries, even in a table [virtio 2.7.5.3.1]. */
 static inline unsigned vq_room(const struct vq *vq, unsigned segs)
 {
-    return segs > vq->size ? 0 : vq->free_n / vq_descs(vq, segs);
+    const unsigned descs = vq_descs(vq, segs);
+
+    return segs > vq->size ? 0 : descs == 1 ? vq->free_n : vq->free_n / descs; /* no division */
 }
 
 static inline unsigned vq_capacity(const struct vq *vq, unsigned segs)

@@ -104,7 +104,9 @@ static bool split_add(struct vq *vq, const struct vq_buf *buf)
 
     if (head == VQ_NO_HEAD)
         return false;
-    if (segs > 1 && vq->indirect)
+    if (segs == 1)
+        write_seg(desc_of(vq, head), buf, 0, 1, 0);
+    else if (vq->indirect)
         write_table(vq, head, buf, segs);
     else
         write_chain(vq, head, buf, segs);

@@ -54,7 +54,14 @@ static inline void move_up(uint8_t *d, const uint8_t *s, size_t n)
         *(word64 *)(d + 16) = c;
         *(word64 *)(d + 24) = e;
     }
-    for (; n >= 8; n -= 8, d += 8, s += 8)
+    if (n & 16) {
+        uint64_t a = *(const word64 *)s, b = *(const word64 *)(s + 8);
+        *(word64 *)d = a;
+        *(word64 *)(d + 8) = b;
+        d += 16;
+        s += 16;
+    }
+    if (n & 8)
         *(word64 *)d = *(const word64 *)s;
     *(word64 *)last_d = last;
 }

@@ -77,8 +77,7 @@ static uint32_t header_min(u16_t type)
 /* A received frame. */
 struct rx {
     struct netbuf *nb; /* its first buffer */
-    uint8_t
-        head[ETHIF_HEADERS_MAX]; /* begins with this; 0 behind the end of one without HEAD_MIN */
+    uint8_t *head;     /* begins with this; 0 behind the end of one without HEAD_MIN */
     uint32_t head_bytes;
     uint32_t len; /* in all its buffers */
     bool merged;  /* of several TCP segments */
@@ -89,7 +88,8 @@ static void rx_begin(struct rx *f, struct netbuf *nb)
     f->nb = nb;
     f->len = netbuf_frame_bytes(nb);
     f->merged = nb->offload & NETBUF_MERGED;
-    f->head_bytes = LWIP_MIN(nb->len, sizeof(f->head));
+    f->head = ethif_held_room();
+    f->head_bytes = LWIP_MIN(nb->len, ETHIF_HEADERS_MAX);
     if (f->head_bytes < HEAD_MIN)
         memset(f->head, 0, HEAD_MIN);
     memcpy(f->head, netbuf_frame(nb), f->head_bytes);
@@ -98,6 +98,18 @@ static void rx_begin(struct rx *f, struct netbuf *nb)
 static const struct eth_hdr *eth_of(const struct rx *f)
 {
     return (const void *)f->head;
+}
+
+static bool same_station(const uint8_t a[ETH_HWADDR_LEN], const uint8_t b[ETH_HWADDR_LEN])
+{
+    uint32_t a4, b4;
+    uint16_t a2, b2;
+
+    __builtin_memcpy(&a4, a, sizeof(a4));
+    __builtin_memcpy(&b4, b, sizeof(b4));
+    __builtin_memcpy(&a2, a + sizeof(a4), sizeof(a2));
+    __builtin_memcpy(&b2, b + sizeof(b4), sizeof(b2));
+    return a4 == b4 && a2 == b2;
 }
 
 /* The counter of the reason to drop the frame; NULL if the stack shall see it. */
@@ -111,10 +123,9 @@ static uint64_t *rx_reject(struct ethif *e, const struct rx *f)
         return &e->rx_oversized;
     if (f->merged && !offload_is_tcp(f->head, f->nb->len))
         return &e->rx_merged;
-    if ((eth->dest.addr[0] & 1) == 0 &&
-        memcmp(eth->dest.addr, e->netif.hwaddr, ETH_HWADDR_LEN) != 0)
+    if ((eth->dest.addr[0] & 1) == 0 && !same_station(eth->dest.addr, e->netif.hwaddr))
         return &e->rx_foreign;
-    if ((eth->src.addr[0] & 1) != 0 || memcmp(eth->src.addr, e->netif.hwaddr, ETH_HWADDR_LEN) == 0)
+    if ((eth->src.addr[0] & 1) != 0 || same_station(eth->src.addr, e->netif.hwaddr))
         return &e->rx_source;
     return NULL;
 }
@@ -162,7 +173,7 @@ static struct pbuf *rx_packet(struct ethif *e, const struct rx *f, uint32_t skip
     if (f->len > COPY_BREAK)
         headers = offload_rx_headers(f->head, f->head_bytes);
     if (headers > 0)
-        p = ethif_hold(e->vn, f->nb, f->head, headers, skip);
+        p = ethif_hold(e->vn, f->nb, headers, skip);
     *held = p != NULL;
     return *held ? p : rx_copy(f, skip);
 }

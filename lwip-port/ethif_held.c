@@ -8,7 +8,6 @@
 #include <stddef.h>
 #include "config.h"
 #include "panic.h"
-#include "string.h"
 
 #define PARTS 2
 
@@ -47,41 +46,45 @@ static void payload_freed(struct pbuf *p)
     freed((void *)((uint8_t *)p - offsetof(struct held, payload)));
 }
 
-static struct held *take(void)
+/* The one that is used next; NULL: all are in use. */
+static struct held *next_held(void)
 {
-    struct held *h = unused;
-
-    in_use++;
-    if (h != NULL) {
-        unused = h->next;
-        return h;
-    }
-    ASSERT(begun < CONFIG_NICS * CONFIG_RX_HELD);
-    h = &all[begun++];
-    h->head.custom_free_function = head_freed;
-    h->payload.custom_free_function = payload_freed;
-    return h;
+    if (unused != NULL)
+        return unused;
+    if (begun == CONFIG_NICS * CONFIG_RX_HELD)
+        return NULL;
+    unused = &all[begun++];
+    unused->head.custom_free_function = head_freed;
+    unused->payload.custom_free_function = payload_freed;
+    return unused;
 }
 
-struct pbuf *ethif_hold(struct vnet *vn, struct netbuf *nb, const uint8_t *head, uint32_t headers,
-                        uint32_t skip)
+uint8_t *ethif_held_room(void)
+{
+    static uint8_t room[ETHIF_HEADERS_MAX] __attribute__((aligned(8)));
+    struct held *h = next_held();
+
+    return h != NULL ? h->bytes : room;
+}
+
+struct pbuf *ethif_hold(struct vnet *vn, struct netbuf *nb, uint32_t headers, uint32_t skip)
 {
     const u16_t head_len = (u16_t)(headers - skip), len = (u16_t)(nb->len - headers);
-    struct pbuf *p, *payload;
-    struct held *h;
+    struct held *h = next_held();
+    struct pbuf *p;
 
     if (!vnet_rx_hold(vn, nb))
         return NULL;
-    h = take();
+    ASSERT(h != NULL); /* the drivers hold no more than there are */
+    unused = h->next;
+    in_use++;
     h->vn = vn;
     h->nb = nb;
     h->parts = PARTS;
-    memcpy(h->bytes, head, headers);
     p = pbuf_alloced_custom(PBUF_RAW, head_len, PBUF_REF, &h->head, h->bytes + skip, head_len);
-    payload =
+    p->next =
         pbuf_alloced_custom(PBUF_RAW, len, PBUF_REF, &h->payload, netbuf_frame(nb) + headers, len);
     p->tot_len = (u16_t)(head_len + len);
-    p->next = payload;
     return p;
 }
 

@@ -18,14 +18,18 @@
 #include "lwip/pbuf.h"
 #include "virtio_net.h"
 
-/* The headers of any TCP segment directly in IP. */
-#define ETHIF_HEADERS_MAX (14 + 60 + 60)
+/* The headers of a TCP segment that are fetched: all options of TCP over IPv4, 40 bytes of them
+ * over IPv6. A segment with more is copied. */
+#define ETHIF_HEADERS_MAX 96
 
-/* The frame, without its first `skip` bytes, for the stack, which gets nb with it; `head` are its
- * first `headers` bytes as they were looked at, at most ETHIF_HEADERS_MAX and fewer than it has.
- * NULL: nothing has happened, the frame is to be copied. */
-struct pbuf *ethif_hold(struct vnet *vn, struct netbuf *nb, const uint8_t *head, uint32_t headers,
-                        uint32_t skip);
+/* Where to fetch the beginning of a received frame to: ETHIF_HEADERS_MAX bytes, to be used until
+ * the next call of either of these. */
+uint8_t *ethif_held_room(void);
+
+/* The frame, without its first `skip` bytes, for the stack, which gets nb with it. Its headers, so
+ * many bytes and fewer than it has, were fetched to ethif_held_room(). NULL: nothing has happened,
+ * the frame is to be copied. */
+struct pbuf *ethif_hold(struct vnet *vn, struct netbuf *nb, uint32_t headers, uint32_t skip);
 
 /* How many pbufs of these the stack has. */
 unsigned ethif_held_pbufs(void);

@@ -32,7 +32,11 @@
     } while (0)
 #define LWIP_PLATFORM_ASSERT(x) panic("lwip: %s (%s:%d)", x, __FILE__, __LINE__)
 
-#define LWIP_RAND()             rand_u32()
+/* One instruction each, instead of lwIP's functions. */
+#define lwip_htons(x) __builtin_bswap16(x)
+#define lwip_htonl(x) __builtin_bswap32(x)
+
+#define LWIP_RAND()   rand_u32()
 
 /* The pools need no zeroed memory: their elements are written before they are read. */
 #define LWIP_DECLARE_MEMORY_ALIGNED(name, size)                                                    \

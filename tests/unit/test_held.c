@@ -283,6 +283,7 @@ static uint32_t with_options(uint8_t *frame, const struct rig_tcp *t, uint32_t i
     return n + ip_bytes;
 }
 
+/* In place or, where there are more than a header of TCP can have, in a copy. */
 static void options_of_any_length_are_headers(void **state)
 {
     static uint8_t frame[2000];
@@ -293,11 +294,12 @@ static void options_of_any_length_are_headers(void **state)
     for (uint32_t ip = 0; ip <= 40; ip += 4)
         for (uint32_t options = 0; options <= 40; options += 4) {
             rig_inject(frame, with_options(frame, &t, ip, options, 5 + options / 4, 600));
+            used_most = 0;
             rig_pump();
             first += 600;
             all_arrived(600);
+            assert_int_equal(used_most, ip + options > 40);
         }
-    assert_int_equal(used_most, 0);
     rig_tcp_abort(&t);
 }
 
