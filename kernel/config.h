@@ -55,18 +55,18 @@
 #define CONFIG_HTTP_CONN     32
 #define CONFIG_ECHO_CONN     32
 #define CONFIG_BACKLOG       16
-#define CONFIG_TCP_SND_BUF   262144 /* bytes a connection may have queued and unacknowledged */
-#define CONFIG_TCP_SND_SEGS  64     /* the same in segments; 93 KB at a 1460-byte MSS */
-#define CONFIG_TCP_WND       262144 /* receive window, bytes; a sink frees it within the callback */
-#define CONFIG_OOSEQ_SHARED  2048   /* out-of-order frames beyond each connection's own share */
-#define CONFIG_NEIGHBORS     32     /* ARP entries, and as many IPv6 neighbours */
-#define CONFIG_ECHO_RING     16384  /* bytes an echo connection may have on the way; its window */
-#define CONFIG_HTTP_INPUT    16384  /* bytes of further requests kept while one is answered */
-#define CONFIG_HTTP_TEXTS    4      /* answers such as /stats that are on their way at once */
-#define CONFIG_SINK_RUNS     4      /* runs of test frames that are counted apart at once */
-#define CONFIG_SINK_BLOCKS   255    /* of flows beyond each run's first; one run of 65,536 flows */
-#define CONFIG_SINK_BITS_A   32768  /* window of each of a run's first flows, in frames, */
-#define CONFIG_SINK_BITS_B   2048   /* of each other one of its first block */
+#define CONFIG_TCP_SND_BUF   557056  /* bytes a connection may have queued and unacknowledged */
+#define CONFIG_TCP_SND_SEGS  64      /* the same in segments; 93 KB at a 1460-byte MSS */
+#define CONFIG_TCP_WND       1048576 /* receive window, bytes; a sink frees it in the callback */
+#define CONFIG_OOSEQ_SHARED  2048    /* out-of-order frames beyond each connection's own share */
+#define CONFIG_NEIGHBORS     32      /* ARP entries, and as many IPv6 neighbours */
+#define CONFIG_ECHO_RING     16384   /* bytes an echo connection may have on the way; its window */
+#define CONFIG_HTTP_INPUT    16384   /* bytes of further requests kept while one is answered */
+#define CONFIG_HTTP_TEXTS    4       /* answers such as /stats that are on their way at once */
+#define CONFIG_SINK_RUNS     4       /* runs of test frames that are counted apart at once */
+#define CONFIG_SINK_BLOCKS   255     /* of flows beyond each run's first; one run of 65,536 flows */
+#define CONFIG_SINK_BITS_A   32768   /* window of each of a run's first flows, in frames, */
+#define CONFIG_SINK_BITS_B   2048    /* of each other one of its first block */
 #endif
 
 /* Flows are kept in blocks: of a run's first one CONFIG_SINK_FIRST have the large window, since a
@@ -102,6 +102,9 @@
 /* Kinds of refusals (what and why) that are counted apart. */
 #define CONFIG_REFUSAL_KINDS 32
 
+/* TCP windows are announced in steps of 2^this bytes, so the largest is 2 MiB. */
+#define CONFIG_TCP_WND_SHIFT 5
+
 /* Out-of-order frames that a connection can keep whatever the others do. */
 #define CONFIG_OOSEQ_OWN 4
 
@@ -119,7 +122,7 @@
 
 /* Segments that the senders of all receiving iperf3 streams together may have on their way to us. A
  * tap queues 1000 frames before it drops some, and among these are the acknowledgements of what we
- * send: data alone never fills it. Of 128 streams each gets 5; up to 3 have the whole window. */
+ * send: data alone never fills it. Of 128 streams each gets 5. */
 #define CONFIG_IPERF_FLIGHT 704
 /* The smallest ring of big buffers, where there are as many NICs as there may be: a quarter of it
  * is in spares, and what that batch holds is as much as a full ring of 2 KiB buffers. */

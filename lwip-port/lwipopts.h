@@ -107,7 +107,7 @@ unsigned short netport_chksum(const void *data, int len);
 
 #define TCP_MSS                   (CONFIG_MTU_MAX - 40) /* IPv4; less where MTU or IPv6 ask for it */
 #define LWIP_WND_SCALE            1
-#define TCP_RCV_SCALE             3
+#define TCP_RCV_SCALE             CONFIG_TCP_WND_SHIFT
 #define TCP_WND                   CONFIG_TCP_WND
 #define TCP_SND_BUF               CONFIG_TCP_SND_BUF
 #define TCP_SND_QUEUELEN          (2 * CONFIG_TCP_SND_SEGS) /* counts pbufs: header and payload */

@@ -157,6 +157,9 @@ int rig_udp_recv(uint16_t port, void *data, uint32_t cap);
 /* ---- the peer's TCP -----------------------------------------------------------------------------
  */
 
+/* The guest announces windows in steps of so many bytes. */
+#define WND_STEP (1u << CONFIG_TCP_WND_SHIFT)
+
 /* A well-behaved endpoint with a window of a megabyte on a lossless link: receives in order,
  * acknowledges at once, retransmits what the guest dropped. A test that wants something rude sends
  * segments by rig_tcp_segment(). */

@@ -76,19 +76,20 @@ static void segments_beyond_the_window_do_not_overflow_the_ring(void **state)
 {
     uint8_t *sent = small_noise(CONFIG_ECHO_RING);
     uint64_t before = echo_holds();
+    const uint32_t room = WND_STEP + 1;
     struct rig_tcp t;
 
     (void)state;
     assert_true(rig_tcp_connect(&t, ECHO));
     small_stop_reading(&t, sent[0]);
-    assert_int_equal(rig_tcp_send(&t, sent, CONFIG_ECHO_RING - 9), CONFIG_ECHO_RING - 9);
+    assert_int_equal(rig_tcp_send(&t, sent, CONFIG_ECHO_RING - room), CONFIG_ECHO_RING - room);
     /* Into the last bytes that it has room for, across their end, and behind it. */
     rig.impersonated = true;
     uint32_t seq = t.snd_nxt;
     rig_tcp_segment(&t, RIG_ACK, seq, t.rcv_nxt, sent, 1000);
-    rig_tcp_segment(&t, RIG_ACK, seq + 8, t.rcv_nxt, sent, 1);
-    rig_tcp_segment(&t, RIG_ACK, seq + 8, t.rcv_nxt, sent, 1000);
-    rig_tcp_segment(&t, RIG_ACK, seq + 9, t.rcv_nxt, sent, 1000);
+    rig_tcp_segment(&t, RIG_ACK, seq + room - 1, t.rcv_nxt, sent, 1);
+    rig_tcp_segment(&t, RIG_ACK, seq + room - 1, t.rcv_nxt, sent, 1000);
+    rig_tcp_segment(&t, RIG_ACK, seq + room, t.rcv_nxt, sent, 1000);
     rig_tcp_segment(&t, RIG_ACK | RIG_FIN, seq - 500, t.rcv_nxt, sent, 1000);
     rig_pump();
     assert_int_equal(echo_holds() - before, CONFIG_ECHO_RING);
@@ -170,7 +171,7 @@ static void echo_to_a_client_that_does_not_read_stops_that_client_only(void **st
     assert_true(rig_tcp_connect(&slow, ECHO));
     small_stop_reading(&slow, sent[0]);
     size_t acked = 1 + rig_tcp_send(&slow, sent + 1, n - 1);
-    assert_in_range(acked, CONFIG_ECHO_RING - 8, CONFIG_ECHO_RING); /* announced in steps of 8 */
+    assert_in_range(acked, CONFIG_ECHO_RING - WND_STEP, CONFIG_ECHO_RING);
     assert_int_equal(rig_pool_used("PBUF_POOL"), 0);
 
     assert_true(rig_tcp_connect(&other, ECHO));
@@ -191,7 +192,7 @@ static void echo_to_a_client_that_does_not_read_stops_that_client_only(void **st
 
 static void echo_of_what_is_left_after_a_half_close(void **state)
 {
-    const size_t n = CONFIG_ECHO_RING - 8;
+    const size_t n = CONFIG_ECHO_RING - WND_STEP;
     uint8_t *sent = small_noise(n), *got = malloc(n);
     struct rig_tcp t, other;
 

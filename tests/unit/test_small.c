@@ -98,7 +98,8 @@ static void vanished_client_gives_its_place_back(void **state)
     (void)state;
     assert_true(rig_tcp_connect(&t, ECHO));
     small_stop_reading(&t, sent[0]);
-    assert_int_equal(rig_tcp_send(&t, sent, CONFIG_ECHO_RING - 9), CONFIG_ECHO_RING - 9);
+    assert_int_equal(rig_tcp_send(&t, sent, CONFIG_ECHO_RING - WND_STEP),
+                     CONFIG_ECHO_RING - WND_STEP);
     rig_tcp_forget(&t);
     chargen_connect(&t);
     rig_tcp_forget(&t);
