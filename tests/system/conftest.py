@@ -144,7 +144,8 @@ def net():
         yield network
 
 
-def _need_taps():
+def need_taps():
+    """Skips the test where there are none."""
     why = world.why_no_taps()
     if why:
         pytest.skip(f"needs a tap interface: {why}")
@@ -152,7 +153,7 @@ def _need_taps():
 
 @pytest.fixture
 def tap():
-    _need_taps()
+    need_taps()
     with networks.Tap() as network:
         yield network
 
@@ -212,7 +213,7 @@ class _Shared:
 def _shared(request):
     network = getattr(request.module, "NETWORK", None)
     if network:
-        _need_taps()
+        need_taps()
     words = getattr(request.module, "WORDS", "")
     shared = _Shared(log_directory(request.node), (network or networks.best)(), words)
     yield shared

@@ -567,6 +567,48 @@ static void path_that_becomes_narrower_costs_one_time_out(void **state)
     }
 }
 
+/* Where the head of the queue is larger than what is left of a window that has shrunk, it is split
+ * as soon as half of the window is free, and not before: for less it may wait, since what is in
+ * flight will be acknowledged. */
+static void head_is_split_for_half_of_a_window(void **state)
+{
+    static const struct {
+        uint32_t acked, sent; /* segments */
+    } cases[] = {{11, 2}, {12, 12}};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        setup(NULL);
+        rig.peer_wnd = 65000;
+        ask(3000000, false);
+        take(1000000, 30000, 1000);
+        peer.manual_ack = true;
+        take(peer.rx_len, 65536, 0);
+        peer.wnd = 30000; /* less than the queue's segments have */
+        while (tcp_active_pcbs->unsent->len != 22 * 1460) {
+            say(peer.rcv_nxt);
+            rig_pump();
+            take(peer.rx_len, 65536, 0);
+        }
+        uint32_t acked = peer.rcv_nxt;
+
+        say(acked);
+        rig_pump();
+        assert_int_equal(peer.rcv_nxt - acked, 20 * 1460); /* and two are the head now */
+        take(20 * 1460, 65536, 0);
+        acked += cases[i].acked * 1460;
+        const uint64_t before = segments;
+
+        say(acked);
+        rig_pump();
+        assert_int_equal(segments - before, cases[i].sent);
+        peer.manual_ack = false;
+        say(peer.rcv_nxt);
+        take(asked - body, 15000, 1000);
+        end();
+    }
+}
+
 /* Again and again, until the queue is as long as it may be and begins with what was large. */
 static void time_outs_in_a_row_are_outlived(void **state)
 {
@@ -647,6 +689,7 @@ int main(void)
         T(silence_is_outlived),
         T(fast_retransmission_is_of_one_segment),
         T(half_of_a_window_is_not_left_unused),
+        T(head_is_split_for_half_of_a_window),
         T(duplicates_may_tell_new_windows),
         T(path_that_becomes_narrower_costs_one_time_out),
         T(time_outs_in_a_row_are_outlived),
