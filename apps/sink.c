@@ -103,7 +103,8 @@ static bool same_station(const uint8_t *a, const uint8_t *b)
     return a4 == b4 && a2 == b2;
 }
 
-static __attribute__((noinline)) bool take(struct netif *netif, const uint8_t *frame, uint32_t len)
+static __attribute__((noinline)) bool take(struct netif *netif, const uint8_t *frame, uint32_t len,
+                                           bool vouched)
 {
     struct sink_frame f;
     struct sink_arrival a;
@@ -118,7 +119,8 @@ static __attribute__((noinline)) bool take(struct netif *netif, const uint8_t *f
     counters.frames++;
     a.now_ns = time_ns();
     a.bytes = len;
-    if (!testframe_read(payload, f.bytes, &a.f) || !f.sound) {
+    if (!testframe_read(payload, f.bytes, &a.f) || !f.sound ||
+        !(vouched || sink_frame_udp_sound(frame, &f))) {
         count_corrupt(&a.f, payload, f.bytes);
         return true;
     }
@@ -131,9 +133,9 @@ static __attribute__((noinline)) bool take(struct netif *netif, const uint8_t *f
     return true;
 }
 
-static bool on_frame(struct netif *netif, const uint8_t *frame, uint32_t len)
+static bool on_frame(struct netif *netif, const uint8_t *frame, uint32_t len, bool vouched)
 {
-    return sink_frame_may_be(frame, len) && take(netif, frame, len);
+    return sink_frame_may_be(frame, len) && take(netif, frame, len, vouched);
 }
 
 /* ---- records out ------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
  */
 #include "sink_frame.h"
 
+#include "lwip/opt.h"
 #include "string.h"
 #include "testframe.h"
 
@@ -99,6 +100,19 @@ bool sink_frame_find(const uint8_t *frame, uint32_t len, struct sink_frame *f)
     else
         return false;
     return at != 0 && end <= len && in_udp(frame, at, end, f);
+}
+
+bool sink_frame_udp_sound(const uint8_t *frame, const struct sink_frame *f)
+{
+    const uint32_t udp = f->payload - UDP_BYTES, bytes = UDP_BYTES + f->bytes;
+    const uint32_t addresses = f->v6 ? 32 : 8;
+    uint64_t sum;
+
+    if (read16(frame + udp + 6) == 0)
+        return !f->v6;
+    sum = netport_chksum(frame + udp - addresses, (int)(addresses + bytes));
+    sum += __builtin_bswap16((uint16_t)bytes) + (PROTO_UDP << 8);
+    return sum % 0xffff == 0;
 }
 
 static void swap(uint8_t *a, uint8_t *b, unsigned n)

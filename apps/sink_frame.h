@@ -47,6 +47,9 @@ static inline bool sink_frame_may_be(const uint8_t *frame, uint32_t len)
  * said of it was read once. */
 bool sink_frame_find(const uint8_t *frame, uint32_t len, struct sink_frame *f);
 
+/* True if UDP's checksum of a found frame is right, or there is none, which over IPv4 may be. */
+bool sink_frame_udp_sound(const uint8_t *frame, const struct sink_frame *f);
+
 /* Turns the headers of a found frame round, which begins with them, so that it goes back to where
  * it came from: stations, addresses, ports; with a fresh TTL. UDP's checksum is whoever sends it's.
  */

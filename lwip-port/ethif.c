@@ -222,17 +222,25 @@ static void rx_input(struct ethif *e, struct pbuf *p, u16_t type, bool merged)
         ip6_input(p, &e->netif);
 }
 
-static bool (*rx_first)(struct netif *netif, const uint8_t *frame, uint32_t len);
+static ethif_rx_fn *rx_first;
 
-void ethif_rx_first(bool (*fn)(struct netif *netif, const uint8_t *frame, uint32_t len))
+void ethif_rx_first(ethif_rx_fn *fn)
 {
     rx_first = fn;
+}
+
+static bool is_taken_first(struct ethif *e, const struct netbuf *nb)
+{
+    const bool vouched = nb->offload & (NETBUF_CSUM_VALID | NETBUF_CSUM_PARTIAL);
+
+    return rx_first != NULL && nb->next == NULL &&
+           rx_first(&e->netif, netbuf_frame(nb), nb->len, vouched);
 }
 
 /* Takes the frame. */
 static void rx_frame(struct ethif *e, struct netbuf *nb)
 {
-    if (rx_first != NULL && nb->next == NULL && rx_first(&e->netif, netbuf_frame(nb), nb->len)) {
+    if (is_taken_first(e, nb)) {
         vnet_rx_release(e->vn, nb);
         return;
     }

@@ -204,7 +204,7 @@ static int raw_socket(const char *interface)
 static uint8_t frames[BATCH][FRAME_BYTES];
 
 /* Headers that are the same in all. The type is for experiments, or IPv4 with a UDP header behind
- * it, whose checksum of 0 means that there is none. */
+ * it. */
 static void write_headers(const char *mac, bool test)
 {
     static const uint8_t headers[] = {2,  0, 0, 0, 0,    0,    0x08, 0, 0x45, 0, 0, 46,
@@ -229,6 +229,20 @@ static void write_headers(const char *mac, bool test)
         memcpy(frames[i], frame, FRAME_BYTES);
 }
 
+/* UDP's checksum, with the addresses before it and what else the pseudo header has. */
+static void sum_udp(uint8_t *frame)
+{
+    uint8_t bytes[FRAME_BYTES - 26 + 4] = {0};
+    uint16_t sum;
+
+    memset(frame + 40, 0, 2);
+    memcpy(bytes, frame + 26, FRAME_BYTES - 26);
+    bytes[FRAME_BYTES - 26 + 1] = IPPROTO_UDP;
+    bytes[FRAME_BYTES - 26 + 3] = FRAME_BYTES - 34;
+    sum = checksum(bytes, sizeof(bytes));
+    memcpy(frame + 40, &sum, sizeof(sum));
+}
+
 static void number_frames(uint64_t first)
 {
     struct testframe f = {.run = (uint16_t)getpid(), .kind = TESTFRAME_SENT};
@@ -237,6 +251,7 @@ static void number_frames(uint64_t first)
     for (unsigned i = 0; i < BATCH; i++) {
         f.seq = first + i;
         testframe_write(frames[i] + FRAME_BYTES - TESTFRAME_BYTES, TESTFRAME_BYTES, &f);
+        sum_udp(frames[i]);
     }
 }
 

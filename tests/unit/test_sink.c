@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "netbuf.h"
 #include "sink_rig.h"
 
 #define MS 1000000ull
@@ -184,6 +185,31 @@ static void a_damaged_ip_header_is_damage(void **state)
     rig_pump();
     assert_int_equal(sink_of(SINK_RUN)->corrupt, 1);
     assert_int_equal(counted(), 1);
+}
+
+static void udps_checksum_is_looked_at_unless_somebody_vouches(void **state)
+{
+    uint32_t len;
+
+    (void)state;
+    sink_send(SINK_RUN, 0, 0);
+    for (unsigned v6 = 0; v6 < 2; v6++) {
+        len = a_frame(v6, 1, 37);
+        frame[rig_ip_payload(v6) + 1] ^= 8; /* the sender's port, which no check of ours has */
+        rig_inject(frame, len);
+        rig_pump();
+        assert_int_equal(sink_of(SINK_RUN)->corrupt, v6 + 1);
+    }
+    len = a_frame(false, 1, 37);
+    memset(frame + 40, 0, 2); /* there is none */
+    rig_inject(frame, len);
+    len = a_frame(false, 2, 37);
+    frame[40] ^= 1;
+    rig.rx_offload = NETBUF_CSUM_VALID;
+    rig_inject(frame, len);
+    rig_pump();
+    assert_int_equal(counted(), 3);
+    assert_int_equal(sink_of(SINK_RUN)->corrupt, 2);
 }
 
 static void damage_before_any_run_is_stray(void **state)
@@ -500,6 +526,7 @@ int main(void)
         TEST(every_damaged_byte_is_seen),
         TEST(the_first_damage_is_located),
         TEST(a_damaged_ip_header_is_damage),
+        TEST(udps_checksum_is_looked_at_unless_somebody_vouches),
         TEST(damage_before_any_run_is_stray),
         TEST(five_counts_are_the_scripts),
         TEST(figures_of_chance_add_up),
