@@ -71,6 +71,35 @@ uint32_t conn_accepted(struct tcp_pcb *pcb, uint8_t prio)
     return pcb->rcv_wnd;
 }
 
+struct tcp_pcb *conn_connect(const ip_addr_t *to, uint16_t port, tcp_connected_fn connected,
+                             tcp_err_fn failed, void *arg, err_t *err)
+{
+    struct tcp_pcb *pcb = tcp_new_ip_type(IP_GET_TYPE(to));
+
+    *err = ERR_MEM;
+    if (pcb == NULL)
+        return NULL;
+    tcp_arg(pcb, arg);
+    tcp_err(pcb, failed);
+    *err = tcp_connect(pcb, to, port, connected);
+    if (*err == ERR_OK)
+        return pcb;
+    conn_abort(pcb);
+    return NULL;
+}
+
+/* The acknowledgement that tells the peer of its first window goes out behind this. What the SYN
+ * had announced nobody could use: the peer sends nothing before that acknowledgement. */
+void conn_connected(struct tcp_pcb *pcb, uint32_t window, uint8_t prio)
+{
+    tcp_setprio(pcb, prio);
+    tcp_nagle_disable(pcb);
+    if (window < pcb->rcv_wnd) {
+        pcb->rcv_wnd = (tcpwnd_size_t)window;
+        pcb->rcv_ann_wnd = (tcpwnd_size_t)window;
+    }
+}
+
 void conn_window(struct tcp_pcb *pcb, uint32_t *edge, uint32_t target)
 {
     uint32_t announced = pcb->rcv_ann_right_edge - pcb->rcv_nxt;

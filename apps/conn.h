@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * What every TCP service does the same way: listen, bound the receive window, write without
- * copying, close. Context: main loop, lwIP's callbacks included.
+ * What every TCP service does the same way: listen or connect, bound the receive window, write
+ * without copying, close. Context: main loop, lwIP's callbacks included.
  *
  * A service that cannot consume on arrival keeps the bytes, never the stack's buffers, and lets the
  * peer send no more than it has room for: the window is its room. It is that small from the first
@@ -31,6 +31,15 @@ uint32_t conn_order(const struct tcp_pcb *pcb);
 /* First duty of an accept callback: the connection is ours now, and weighs more than half-open
  * ones. Returns its receive window. */
 uint32_t conn_accepted(struct tcp_pcb *pcb, uint8_t prio);
+
+/* Opens a connection; `arg` is the first argument of its callbacks. NULL: *err says why, ERR_RTE if
+ * there is no way to that address now. Else `connected` or `failed` is called later; the connection
+ * is the caller's to close or abort until then, too. */
+struct tcp_pcb *conn_connect(const ip_addr_t *to, uint16_t port, tcp_connected_fn connected,
+                             tcp_err_fn failed, void *arg, err_t *err);
+
+/* First duty of a connected callback: the peer may send `window` bytes to begin with. */
+void conn_connected(struct tcp_pcb *pcb, uint32_t window, uint8_t prio);
 
 /* Lets the peer send up to `target`, or as far towards it as the stack allows. Both are positions
  * in what the peer sends, free-running: *edge is how far it may send by now, to begin with the

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The iperf3 server, shared by its parts:
+ * iperf3, as server and as client, shared by its parts:
  *
- *     iperf3_server.c      the state machine, the service
+ *     iperf3_server.c      the server's state machine, the service
+ *     iperf3_client.c      the client's state machine      iperf3_open.c    its streams
+ *     iperf3_job.c         the client as a job
  *     iperf3_control.c     the control connection: messages and blocks, both ways
  *     iperf3_door.c        connections until their cookie is read
  *     iperf3_session.c     the tables of sessions and streams; start, warm-up, end of a test
  *     iperf3_stream_tcp.c  data over TCP        iperf3_stream_udp.c  data over UDP
  *     iperf3_json.c        parameters, results  iperf3_count.c       loss, jitter, gaps
+ *     iperf3_json_write.c  the same, written    iperf3_results.c     the results of a session
  *     iperf3_report.c      `interval` and `result` records
+ *
+ * What is said of clients and servers below holds for either end: the engine that moves the data is
+ * the same, and a session's role says who it is.
  *
  * A session takes all its streams from the table when its parameters are accepted, so that a test
  * that was admitted has its memory. Callbacks from the stack only count, copy control bytes and
@@ -28,8 +34,11 @@
 #include "pace.h"
 #include "udp_template.h"
 
+struct job_totals;
 struct netif;
+struct pbuf;
 struct tcp_pcb;
+struct udp_pcb;
 struct iperf3_session;
 
 /* The receive window of a connection before its test: a jumbo segment or six others, so that the
@@ -49,13 +58,13 @@ struct iperf3_stream {
     struct iperf3_session *session; /* NULL = free */
     struct iperf3_stream *next;     /* of the session, in order of id; or of the free ones */
     uint16_t id;                    /* 1, 3, 4, 5, … as both ends number them */
-    bool sends;                     /* server to client */
+    bool sends;                     /* we to the peer */
 
     struct iperf3_figures sum;     /* since the start */
     struct iperf3_figures warm;    /* of that, before the end of the warm-up */
     struct iperf3_order order;     /* UDP receiver, since the start */
     uint64_t warm_lost, warm_last; /* its losses and highest number at the end of the warm-up */
-    struct iperf3_row peer;        /* what the client said of this stream */
+    struct iperf3_row peer;        /* what the peer said of this stream */
     bool peer_known;
 
     struct pace pace;      /* a sender's schedule */
@@ -67,22 +76,47 @@ struct iperf3_stream {
     uint32_t got, edge;    /* TCP: bytes received, and how far the client may send; see conn.h */
     struct tcp_pcb *pcb;   /* TCP: the connection, NULL before and after */
     uint32_t order_of_syn; /* TCP: of that connection */
+    uint32_t preface;      /* TCP: bytes in front of the data whose acknowledgement is to come */
 
-    struct iperf3_stream *chain; /* UDP: next with the same hash */
-    ip_addr_t remote, local;     /* UDP: the client's address, and the one it talks to */
-    uint16_t port;               /* UDP: the client's, 0 = not known */
+    struct udp_pcb *udp;         /* UDP: our socket, the server's or the stream's own */
+    struct iperf3_stream *chain; /* UDP: next with the same hash, of the server's */
+    ip_addr_t remote, local;     /* UDP: the peer's address, and the one it talks to */
+    uint16_t port;               /* UDP: the peer's, 0 = not known */
     struct udp_template out;     /* UDP sender */
 };
 
 enum iperf3_state {
     IPERF3_FREE,
+    /* A server's. */
     IPERF3_PARAMS,  /* 9 sent, the parameter block is coming */
     IPERF3_QUEUED,  /* parameters accepted, 10 withheld until others have made way */
     IPERF3_CREATE,  /* 10 sent, the streams are coming */
-    IPERF3_RUNNING, /* 1 and 2 sent */
     IPERF3_RESULTS, /* 13 sent, the client's results are coming */
     IPERF3_REPLY,   /* our results are going out, then 14, then the client says 16 */
+    /* A client's. */
+    IPERF3_CONNECT, /* the control connection is being opened */
+    IPERF3_GREET,   /* cookie sent, 9 is coming */
+    IPERF3_OFFER,   /* parameters sent, 10 is coming */
+    IPERF3_OPEN,    /* the streams are being opened, one after the other */
+    IPERF3_READY,   /* all are open, 1 and 2 are coming */
+    IPERF3_STOPPED, /* 4 sent, 13 is coming */
+    IPERF3_THEIRS,  /* our results are going out, the server's are coming */
+    IPERF3_LAST,    /* 14 is coming */
+    IPERF3_BYE,     /* 16 is going out */
+    IPERF3_SORRY,   /* the server's error code is coming */
+    /* Both have these. */
+    IPERF3_RUNNING, /* 1 and 2 were said */
     IPERF3_ENDED,   /* to be taken down by the next turn */
+};
+
+/* Whose part a session plays, and what the control connection has to tell that one. */
+struct iperf3_role {
+    bool client;
+    void (*message)(struct iperf3_session *s, int8_t m); /* where no block is due */
+    void (*block)(struct iperf3_session *s);             /* it is whole in s->text */
+    void (*bad_block)(struct iperf3_session *s);         /* it cannot be so long */
+    void (*said)(struct iperf3_session *s);              /* all is acknowledged */
+    void (*lost)(struct iperf3_session *s, bool reset);  /* the peer has closed */
 };
 
 /* A block, with the longest words of our own in it. */
@@ -97,11 +131,12 @@ static_assert(IPERF3_PARAMS_BYTES <= IPERF3_TEXT_BYTES, "one buffer serves all b
 
 struct iperf3_session {
     enum iperf3_state state;
+    const struct iperf3_role *role;
     uint32_t serial;         /* counts sessions since boot, for people */
     struct tcp_pcb *control; /* NULL once it is gone */
     char cookie[IPERF3_COOKIE_BYTES];
-    ip_addr_t client;    /* address only: streams come from other ports */
-    struct netif *netif; /* where the client is */
+    ip_addr_t peer;      /* address only: a client's streams come from other ports */
+    struct netif *netif; /* where the peer is */
     struct iperf3_params params;
     const char *end;      /* how it ended, a literal; NULL once that is reported */
     uint64_t since_ns;    /* when this state began */
@@ -112,13 +147,22 @@ struct iperf3_session {
     uint32_t text_len;    /* of the block, this length included when sending */
     uint32_t text_done;   /* received or handed to the stack */
     uint8_t prefix[4];
-    uint32_t unacked; /* bytes on the control connection that the client has not acknowledged */
+    uint32_t unacked; /* bytes on the control connection that the peer has not acknowledged */
     bool lent;        /* the stack may still send from text */
 
     struct iperf3_stream *streams;  /* in order of id */
     struct iperf3_stream *unopened; /* the first that the client has not opened */
     struct iperf3_stream *turn;     /* whose turn it is to send */
     uint32_t n_streams, n_unopened;
+
+    uint16_t port;        /* client: the server's */
+    uint64_t bytes;       /* client: end the test, 0 = time does */
+    uint64_t time_ns;     /* client: ends the test, 0 = it is stopped */
+    uint64_t patience_ns; /* client: how long nothing may move */
+    uint64_t retry_ns;    /* client: when to try again to connect */
+    uint32_t sorry;       /* client: bytes of the error code that have come */
+    uint32_t error;       /* client: that code */
+    uint64_t send_left;   /* payload that may still be sent */
 
     uint64_t start_ns;   /* 1 and 2 sent */
     uint64_t measure_ns; /* end of the warm-up */
@@ -137,7 +181,7 @@ extern struct iperf3_session iperf3_sessions[CONFIG_IPERF_SESSION];
 void iperf3_tables_init(void);
 
 /* A cleared session for this cookie, still FREE, or NULL: all are in use. */
-struct iperf3_session *iperf3_session_new(const char *cookie);
+struct iperf3_session *iperf3_session_new(const char *cookie, const struct iperf3_role *role);
 struct iperf3_session *iperf3_session_find(const char *cookie);
 
 /* Changes state; the new one may last `limit_ns` (UINT64_MAX = for ever). */
@@ -159,10 +203,17 @@ void iperf3_session_start(struct iperf3_session *s, uint64_t now);
 /* Counters freeze, senders stop. */
 void iperf3_session_stop(struct iperf3_session *s, uint64_t now);
 
+/* The senders go on at this rate of each, bit/s. */
+void iperf3_session_pace(struct iperf3_session *s, uint64_t rate, uint64_t now);
+
 /* One turn of a running test: warm-up, gaps, intervals, senders. Returns work done. */
 unsigned iperf3_session_turn(struct iperf3_session *s, uint64_t now);
 
-/* Closes connections of an ENDED session, some each turn; frees it when none is left. */
+/* Closes connections of an ENDED session, some each turn. True: none is left, but for the control
+ * connection. */
+bool iperf3_session_release(struct iperf3_session *s);
+
+/* The same with that one, too; frees the session when none is left. Returns work done. */
 unsigned iperf3_session_take_down(struct iperf3_session *s);
 
 /* When iperf3_session_turn() or a time-out is due. */
@@ -173,21 +224,32 @@ uint64_t iperf3_session_deadline(const struct iperf3_session *s);
 struct iperf3_figures iperf3_stream_figures(const struct iperf3_stream *st);
 struct iperf3_figures iperf3_session_figures(const struct iperf3_session *s, bool warm_up);
 
-/* The same as the client expects it in our results. */
-struct iperf3_row iperf3_stream_row(const struct iperf3_stream *st);
-
-static inline bool iperf3_stream_counts(const struct iperf3_stream *st)
+static inline bool iperf3_session_sends(const struct iperf3_session *s)
 {
-    return st->session->state == IPERF3_RUNNING;
+    return s->params.bidir || s->params.reverse != s->role->client;
 }
 
-/* The client wants the warm-up's packets and losses apart (3.14 and newer). */
-static inline bool iperf3_session_omits(const struct iperf3_session *s)
+static inline bool iperf3_session_receives(const struct iperf3_session *s)
 {
-    return s->params.version >= 3014;
+    return s->params.bidir || s->params.reverse == s->role->client;
+}
+
+/* A server's data may overtake its word that the test begins. */
+static inline bool iperf3_stream_counts(const struct iperf3_stream *st)
+{
+    return st->session->state == IPERF3_RUNNING || st->session->state == IPERF3_READY;
 }
 
 unsigned iperf3_streams_used(void);
+
+/* ---- iperf3_results.c ----------------------------------------------------------------------- */
+
+/* Our results as the peer expects them, in s->text behind room for their length; how many bytes.
+ * `words` are for who asked for the server's output; NULL: nobody did. */
+uint32_t iperf3_results_write(struct iperf3_session *s, const char *words);
+
+/* Takes the peer's from s->text. False: they are none. */
+bool iperf3_results_read(struct iperf3_session *s);
 
 /* ---- iperf3_stream_tcp.c ------------------------------------------------------------------- */
 
@@ -218,13 +280,20 @@ void iperf3_tcp_release(struct iperf3_stream *st);
 
 bool iperf3_udp_start(void);
 
-/* The largest datagram that this client's interface carries in one frame. */
+/* The largest datagram that the peer's interface carries in one frame. */
 uint32_t iperf3_udp_len_max(const struct iperf3_session *s);
 
 /* Sends at most `room` datagrams that are due. Returns how many. */
 unsigned iperf3_udp_send(struct iperf3_stream *st, uint64_t now, unsigned room);
 
-/* Forgets the client's address and port. */
+/* The stream sends from this socket, and from st->local, to that address and port. */
+void iperf3_udp_open(struct iperf3_stream *st, struct udp_pcb *pcb, const ip_addr_t *addr,
+                     uint16_t port);
+
+/* A datagram of a stream came. */
+void iperf3_udp_count(struct iperf3_stream *st, const struct pbuf *p);
+
+/* Forgets the client's address and port; a stream's own socket is closed. */
 void iperf3_udp_release(struct iperf3_stream *st);
 
 /* Datagrams that belong to no stream, and those that had to wait for the address of a neighbour,
@@ -243,16 +312,38 @@ bool iperf3_server_open_stream(struct iperf3_session *s, struct tcp_pcb *pcb);
 /* The last stream is there: 1 and 2, and off it goes. */
 void iperf3_server_streams_ready(struct iperf3_session *s);
 
-/* The client has said this, where no block was due; or its block, of parameters or of results, is
- * whole in s->text. */
-void iperf3_server_message(struct iperf3_session *s, int8_t m);
-void iperf3_server_params(struct iperf3_session *s);
-void iperf3_server_results(struct iperf3_session *s);
+/* ---- iperf3_client.c ----------------------------------------------------------------------- */
+
+/* Begins to connect to s->peer and s->port, with the streams that s->params ask for. False: there
+ * are too few. */
+bool iperf3_client_start(struct iperf3_session *s);
+
+/* One turn; when the next one has to be. Once ENDED, the session is the caller's to take down. */
+unsigned iperf3_client_turn(struct iperf3_session *s, uint64_t now);
+uint64_t iperf3_client_deadline(const struct iperf3_session *s);
+
+/* Ends the test before its time, with results if it has begun. */
+void iperf3_client_stop(struct iperf3_session *s);
+
+/* All streams are open. */
+void iperf3_client_streams_ready(struct iperf3_session *s);
+
+/* What a client is to its control connection. */
+extern const struct iperf3_role iperf3_client_role;
+
+/* ---- iperf3_open.c -------------------------------------------------------------------------- */
+
+/* Opens the next stream, and the one after it when that is done; then calls
+ * iperf3_client_streams_ready(). */
+void iperf3_open_next(struct iperf3_session *s);
 
 /* ---- iperf3_control.c ---------------------------------------------------------------------- */
 
 /* The connection is the session's control connection from now on. */
 void iperf3_control_open(struct iperf3_session *s, struct tcp_pcb *pcb);
+
+/* Says the cookie. */
+bool iperf3_control_greet(struct iperf3_session *s);
 
 /* Says n messages in a row, counted up from `first`. False: there was no room for them, which ends
  * the session. */
@@ -261,9 +352,9 @@ bool iperf3_control_say(struct iperf3_session *s, enum iperf3_message first, uin
 /* Says the protocol's error message, counts the refusal by its reason, and ends the session. */
 void iperf3_control_refuse(struct iperf3_session *s, enum iperf3_error code);
 
-/* Sends a block of n bytes, which stand in s->text behind room for their length, and then
- * IPERF3_DISPLAY_RESULTS. The text is lent to the stack until all of it is acknowledged. */
-void iperf3_control_reply(struct iperf3_session *s, uint32_t n);
+/* Sends a block of n bytes, which stand in s->text behind room for their length; in state REPLY
+ * IPERF3_DISPLAY_RESULTS follows. The text is lent to the stack until all of it is acknowledged. */
+void iperf3_control_block(struct iperf3_session *s, uint32_t n);
 
 /* ---- iperf3_door.c ------------------------------------------------------------------------- */
 
@@ -278,8 +369,17 @@ void iperf3_door_widen(void);
 
 /* ---- iperf3_report.c ----------------------------------------------------------------------- */
 
+/* All that was moved since the start; the longest gap since the last call. */
+void iperf3_report_progress(struct iperf3_session *s, uint64_t now, struct figures *sum,
+                            uint64_t *gap_us);
 void iperf3_report_interval(struct iperf3_session *s, uint64_t now);
 void iperf3_report_result(const struct iperf3_session *s);
+
+/* Members of a `result` record: what the test was, and what it came to besides its figures. */
+void iperf3_report_test(const struct iperf3_session *s, struct json *j);
+
+/* What a job has come to. */
+void iperf3_report_totals(const struct iperf3_session *s, struct job_totals *t);
 
 /* What --get-server-output shows: at most IPERF3_WORDS_BYTES, valid until the next call. */
 const char *iperf3_report_words(const struct iperf3_session *s);

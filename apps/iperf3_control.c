@@ -3,11 +3,11 @@
  * The control connection of an iperf3 session: single bytes, and blocks of text behind their
  * length, both ways.
  *
- * What the client says is taken apart here and means nothing yet: iperf3_server.c is told of each
+ * What the peer says is taken apart here and means nothing yet: the session's role is told of each
  * message and of each block that is whole. Where a block is due depends on the session's state.
  *
- * Everything that goes out by address here is either constant or the session's text, which stays as
- * it is until the client has acknowledged it.
+ * Everything that goes out by address here is either constant or the session's, and stays as it is
+ * until the peer has acknowledged it.
  */
 #include "iperf3.h"
 
@@ -16,14 +16,14 @@
 #include "lwip/ip.h"
 #include "string.h"
 
-/* A control connection is probed after this silence, this often, so many times, ms: a client that
+/* A control connection is probed after this silence, this often, so many times, ms: a peer that
  * vanished is noticed within half a minute. */
 #define KEEP_IDLE_MS  10000
 #define KEEP_INTVL_MS 5000
 #define KEEP_COUNT    4
 
 /* Byte k is k: a state, or two that follow one another, by address. */
-static const uint8_t states[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
+static const uint8_t states[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 
 #define REFUSAL(code)                                                                              \
     {                                                                                              \
@@ -50,7 +50,7 @@ static const struct refusal {
 
 /* ---- what we say --------------------------------------------------------------------------- */
 
-/* Queues constant bytes on the control connection. They are few, and the client has read what was
+/* Queues constant bytes on the control connection. They are few, and the peer has read what was
  * before them: there is room, or the session is over. */
 static bool say(struct iperf3_session *s, const uint8_t *bytes, uint32_t n)
 {
@@ -61,6 +61,11 @@ static bool say(struct iperf3_session *s, const uint8_t *bytes, uint32_t n)
     s->unacked += n;
     tcp_output(s->control);
     return true;
+}
+
+bool iperf3_control_greet(struct iperf3_session *s)
+{
+    return say(s, (const uint8_t *)s->cookie, IPERF3_COOKIE_BYTES);
 }
 
 bool iperf3_control_say(struct iperf3_session *s, enum iperf3_message first, uint32_t n)
@@ -79,8 +84,14 @@ void iperf3_control_refuse(struct iperf3_session *s, enum iperf3_error code)
         iperf3_session_end(s, r->reason);
 }
 
-/* Sends what is left of our results, then 14 (counted as one byte more). */
-static void push_reply(struct iperf3_session *s)
+/* Counted as one byte more of the text. */
+static bool display_is_due(const struct iperf3_session *s)
+{
+    return s->state == IPERF3_REPLY && s->text_done == s->text_len;
+}
+
+/* Sends what is left of a block, and 14 behind our results. */
+static void push_block(struct iperf3_session *s)
 {
     if (s->text_done < s->text_len) {
         uint32_t n = conn_write(s->control, s->text + s->text_done, s->text_len - s->text_done);
@@ -88,11 +99,11 @@ static void push_reply(struct iperf3_session *s)
         s->unacked += n;
         tcp_output(s->control);
     }
-    if (s->text_done == s->text_len && iperf3_control_say(s, IPERF3_DISPLAY_RESULTS, 1))
+    if (display_is_due(s) && iperf3_control_say(s, IPERF3_DISPLAY_RESULTS, 1))
         s->text_done++;
 }
 
-void iperf3_control_reply(struct iperf3_session *s, uint32_t n)
+void iperf3_control_block(struct iperf3_session *s, uint32_t n)
 {
     s->text[0] = (char)(n >> 24);
     s->text[1] = (char)(n >> 16);
@@ -101,38 +112,42 @@ void iperf3_control_reply(struct iperf3_session *s, uint32_t n)
     s->text_len = n + sizeof(s->prefix);
     s->text_done = 0;
     s->lent = true;
-    push_reply(s);
+    push_block(s);
 }
 
-/* ---- what the client says ------------------------------------------------------------------ */
+/* ---- what the peer says -------------------------------------------------------------------- */
 
-/* Takes bytes of a block; returns how many. */
+static bool block_is_due(const struct iperf3_session *s)
+{
+    return s->state == IPERF3_PARAMS || s->state == IPERF3_RESULTS || s->state == IPERF3_THEIRS;
+}
+
+/* Takes bytes of a block; returns how many. It comes where ours was, which the peer has then read.
+ */
 static uint32_t block(struct iperf3_session *s, const uint8_t *data, uint32_t n)
 {
-    bool params = s->state == IPERF3_PARAMS;
-    uint32_t most = params ? IPERF3_PARAMS_BYTES : IPERF3_TEXT_BYTES;
+    uint32_t most = s->state == IPERF3_PARAMS ? IPERF3_PARAMS_BYTES : IPERF3_TEXT_BYTES;
 
     if (s->prefix_have < sizeof(s->prefix)) {
         s->prefix[s->prefix_have++] = data[0];
         if (s->prefix_have < sizeof(s->prefix))
             return 1;
-        s->text_len = (uint32_t)s->prefix[0] << 24 | (uint32_t)s->prefix[1] << 16 |
-                      (uint32_t)s->prefix[2] << 8 | s->prefix[3];
+        uint32_t len = (uint32_t)s->prefix[0] << 24 | (uint32_t)s->prefix[1] << 16 |
+                       (uint32_t)s->prefix[2] << 8 | s->prefix[3];
+        if (len == 0 || len > most || s->lent) {
+            s->role->bad_block(s);
+            return 1;
+        }
+        s->text_len = len;
         s->text_done = 0;
-        if (s->text_len == 0 || s->text_len > most)
-            iperf3_control_refuse(s, params ? IPERF3_E_PARAMS : IPERF3_E_RESULTS);
         return 1;
     }
     if (n > s->text_len - s->text_done)
         n = s->text_len - s->text_done;
     memcpy(s->text + s->text_done, data, n);
     s->text_done += n;
-    if (s->text_done == s->text_len) {
-        if (params)
-            iperf3_server_params(s);
-        else
-            iperf3_server_results(s);
-    }
+    if (s->text_done == s->text_len)
+        s->role->block(s);
     return n;
 }
 
@@ -140,10 +155,10 @@ static void input(struct iperf3_session *s, const uint8_t *data, uint32_t n)
 {
     while (n > 0 && s->state != IPERF3_ENDED) {
         uint32_t used = 1;
-        if (s->state == IPERF3_PARAMS || s->state == IPERF3_RESULTS)
+        if (block_is_due(s))
             used = block(s, data, n);
         else
-            iperf3_server_message(s, (int8_t)data[0]);
+            s->role->message(s, (int8_t)data[0]);
         data += used;
         n -= used;
     }
@@ -154,9 +169,8 @@ static err_t control_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t 
     struct iperf3_session *s = arg;
 
     (void)err;
-    if (p == NULL) { /* newer clients say good-bye with this alone */
-        bool replied = s->state == IPERF3_REPLY && s->text_done > s->text_len;
-        iperf3_session_end(s, replied ? "done" : "client_closed");
+    if (p == NULL) {
+        s->role->lost(s, false);
         return ERR_OK;
     }
     for (const struct pbuf *q = p; q != NULL; q = q->next)
@@ -172,10 +186,12 @@ static err_t control_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 
     (void)pcb;
     s->unacked -= len;
-    if (s->unacked == 0 && s->text_done > s->text_len)
+    if (s->lent && s->unacked == 0 && s->text_done >= s->text_len && !display_is_due(s))
         s->lent = false;
-    if (s->state == IPERF3_REPLY)
-        push_reply(s);
+    if (s->lent && s->state != IPERF3_ENDED)
+        push_block(s);
+    if (s->unacked == 0)
+        s->role->said(s);
     return ERR_OK;
 }
 
@@ -186,13 +202,13 @@ static void control_err(void *arg, err_t err)
     (void)err;
     s->control = NULL;
     s->lent = false;
-    iperf3_session_end(s, "client_reset");
+    s->role->lost(s, true);
 }
 
 void iperf3_control_open(struct iperf3_session *s, struct tcp_pcb *pcb)
 {
     s->control = pcb;
-    ip_addr_copy(s->client, pcb->remote_ip);
+    ip_addr_copy(s->peer, pcb->remote_ip);
     s->netif = ip_current_netif();
     tcp_setprio(pcb, TCP_PRIO_MAX);
     ip_set_option(pcb, SOF_KEEPALIVE);

@@ -77,6 +77,13 @@ void iperf3_gap_turn(struct iperf3_gap *g, uint64_t now_ns)
     g->last_ns = now_ns;
 }
 
+void iperf3_gap_stop(struct iperf3_gap *g, uint64_t now_ns)
+{
+    iperf3_gap_turn(g, now_ns);
+    close_gap(g, now_ns);
+    g->on = false;
+}
+
 uint64_t iperf3_gap_interval_ns(struct iperf3_gap *g, uint64_t now_ns)
 {
     iperf3_gap_turn(g, now_ns);

@@ -50,6 +50,9 @@ void iperf3_gap_start(struct iperf3_gap *g, bool on, uint64_t now_ns);
 /* Once a turn: what has moved since the last turn moved now. */
 void iperf3_gap_turn(struct iperf3_gap *g, uint64_t now_ns);
 
+/* Progress is not due any more: ends the gap that is open. */
+void iperf3_gap_stop(struct iperf3_gap *g, uint64_t now_ns);
+
 /* Ends an interval: its longest gap, the one still open included. */
 uint64_t iperf3_gap_interval_ns(struct iperf3_gap *g, uint64_t now_ns);
 

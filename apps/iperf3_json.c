@@ -341,6 +341,8 @@ static bool read_row(int object, struct iperf3_row *r)
         !find_number(object, "jitter", 9, &jitter_ns) ||
         !find_number(object, "errors", 0, &r->lost) ||
         !find_number(object, "packets", 0, &r->packets) ||
+        !find_number(object, "omitted_errors", 0, &r->omitted_lost) ||
+        !find_number(object, "omitted_packets", 0, &r->omitted_packets) ||
         !find_number(object, "end_time", 6, &time_us))
         return false;
     if (id < 0 || id > INT32_MAX || bytes < 0)
@@ -369,41 +371,4 @@ bool iperf3_json_results(const char *text, size_t len,
         row(ctx, &r);
     }
     return true;
-}
-
-void iperf3_json_begin(struct json *j, bool sends, const char *words)
-{
-    json_object(j, NULL);
-    json_u64(j, "cpu_util_total", 0);
-    json_u64(j, "cpu_util_user", 0);
-    json_u64(j, "cpu_util_system", 0);
-    /* lwIP keeps no count of retransmissions: "sends, cannot count" or "does not send" */
-    json_i64(j, "sender_has_retransmits", sends ? 0 : -1);
-    if (words != NULL)
-        json_str(j, "server_output_text", words);
-    json_array(j, "streams");
-}
-
-void iperf3_json_row(struct json *j, const struct iperf3_row *r, bool omitted)
-{
-    json_object(j, NULL);
-    json_u64(j, "id", r->id);
-    json_u64(j, "bytes", r->bytes);
-    json_i64(j, "retransmits", r->retransmits);
-    json_fixed(j, "jitter", (int64_t)(r->jitter_ns & INT64_MAX), 9);
-    json_i64(j, "errors", r->lost);
-    json_i64(j, "packets", r->packets);
-    if (omitted) {
-        json_i64(j, "omitted_errors", r->omitted_lost);
-        json_i64(j, "omitted_packets", r->omitted_packets);
-    }
-    json_u64(j, "start_time", 0);
-    json_fixed(j, "end_time", (int64_t)(r->time_us & INT64_MAX), 6);
-    json_end_object(j);
-}
-
-void iperf3_json_end(struct json *j)
-{
-    json_end_array(j);
-    json_end_object(j);
 }

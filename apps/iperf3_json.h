@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The two JSON blocks of an iperf3 session: parameters (read) and results (read and written).
+ * The two JSON blocks of an iperf3 session: parameters and results, read (iperf3_json.c) and
+ * written (iperf3_json_write.c).
  *
  * A block is complete in memory of the caller before it is read, and jsmn cuts it into a static
  * table of tokens: no allocation, no recursion, and only one block is read at a time. The text may
@@ -36,6 +37,9 @@ struct iperf3_params {
 /* Reads a parameter block. IPERF3_OK, or the code to refuse with (*p is then half filled). */
 enum iperf3_error iperf3_json_params(const char *text, size_t len, struct iperf3_params *p);
 
+/* Writes one: of a test that ends after so many bytes, or 0. */
+void iperf3_json_write_params(struct json *j, const struct iperf3_params *p, uint64_t bytes);
+
 /* One stream, as either side reports it. */
 struct iperf3_row {
     uint32_t id;
@@ -44,7 +48,7 @@ struct iperf3_row {
     uint64_t jitter_ns;
     int64_t lost;
     int64_t packets;
-    int64_t omitted_lost, omitted_packets; /* written only if the caller of the writer says so */
+    int64_t omitted_lost, omitted_packets; /* of the warm-up, where somebody says it */
     uint64_t time_us;                      /* since the end of the warm-up */
 };
 

@@ -57,6 +57,7 @@ enum iperf3_error {
 /* What a client sends from each new port, and what it waits for. Clients before 3.12 send four
  * other bytes and take any answer. */
 #define IPERF3_UDP_HELLO_BYTES 4
+#define IPERF3_UDP_HELLO       "9876"
 #define IPERF3_UDP_REPLY       "6789"
 
 #endif

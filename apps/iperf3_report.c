@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * What the server says of its tests: `interval` and `result` records, and the words a client gets
+ * What is said of tests: `interval` and `result` records, and the words a client gets
  * with --get-server-output. "tx" and "rx" are the guest's; bytes sent over TCP count when they are
  * acknowledged.
  *
@@ -11,6 +11,7 @@
 
 #include "app.h"
 #include "format.h"
+#include "job.h"
 #include "lwip/ip_addr.h"
 #include "netport.h"
 #include "record.h"
@@ -29,15 +30,24 @@ static struct figures plain(const struct iperf3_figures *f)
                             .rx_packets = f->rx_packets};
 }
 
-void iperf3_report_interval(struct iperf3_session *s, uint64_t now)
+void iperf3_report_progress(struct iperf3_session *s, uint64_t now, struct figures *sum,
+                            uint64_t *gap_us)
 {
     const struct iperf3_figures all = iperf3_session_figures(s, true);
-    const struct figures sum = plain(&all);
     uint64_t rx_gap = iperf3_gap_interval_ns(&s->rx_gap, netport_run_ns(now));
     uint64_t tx_gap = iperf3_gap_interval_ns(&s->tx_gap, netport_run_ns(now));
 
-    interval_record(&s->interval, &sum, (rx_gap > tx_gap ? rx_gap : tx_gap) / NS_PER_US, !s->warm,
-                    now);
+    *sum = plain(&all);
+    *gap_us = (rx_gap > tx_gap ? rx_gap : tx_gap) / NS_PER_US;
+}
+
+void iperf3_report_interval(struct iperf3_session *s, uint64_t now)
+{
+    struct figures sum;
+    uint64_t gap_us;
+
+    iperf3_report_progress(s, now, &sum, &gap_us);
+    interval_record(&s->interval, &sum, gap_us, !s->warm, now);
 }
 
 static uint64_t gap_max_us(const struct iperf3_session *s)
@@ -78,13 +88,25 @@ static struct totals total(const struct iperf3_session *s)
         t.peer_known = true;
         t.peer_bytes += st->peer.bytes;
         if (st->sends)
-            t.peer_lost += (uint64_t)st->peer.lost;
+            t.peer_lost += (uint64_t)st->peer.lost - (uint64_t)st->peer.omitted_lost;
         if (st->peer.retransmits >= 0) {
             t.peer_counts_retransmits = true;
             t.peer_retransmits += (uint64_t)st->peer.retransmits;
         }
     }
     return t;
+}
+
+#define PPB_ALL 1000000000ull
+
+/* part / all, of numbers of any size. */
+static uint64_t ppb(uint64_t part, uint64_t all)
+{
+    while (part > UINT64_MAX / PPB_ALL) {
+        part /= 2;
+        all /= 2;
+    }
+    return part * PPB_ALL / all;
 }
 
 static void put_totals(struct json *j, const struct iperf3_session *s)
@@ -126,29 +148,59 @@ static void put_stream(struct json *j, const struct iperf3_stream *st, bool in_f
     json_end_object(j);
 }
 
+void iperf3_report_test(const struct iperf3_session *s, struct json *j)
+{
+    bool sends = iperf3_session_sends(s), receives = iperf3_session_receives(s);
+
+    json_str(j, s->role->client ? "server" : "client", ipaddr_ntoa(&s->peer));
+    json_str(j, "proto", s->params.udp ? "udp" : "tcp");
+    json_str(j, "dir", sends && receives ? "both" : sends ? "tx" : "rx");
+    json_u64(j, "streams", s->n_streams);
+    json_u64(j, "warm_up_us", s->params.omit_s * US_PER_S);
+    put_totals(j, s);
+    json_array(j, "per_stream");
+    for (const struct iperf3_stream *st = s->streams; st != NULL; st = st->next)
+        put_stream(j, st, s->n_streams <= STREAMS_IN_FULL);
+    json_end_array(j);
+}
+
 void iperf3_report_result(const struct iperf3_session *s)
 {
-    const struct iperf3_params *p = &s->params;
     const struct iperf3_figures all = iperf3_session_figures(s, false);
     const struct figures sum = plain(&all);
     struct json *j = record_begin("result");
 
     json_str(j, "job", s->job);
     json_str(j, "end", s->end);
-    json_str(j, "client", ipaddr_ntoa(&s->client));
-    json_str(j, "proto", p->udp ? "udp" : "tcp");
-    json_str(j, "dir", p->bidir ? "both" : p->reverse ? "tx" : "rx");
-    json_u64(j, "streams", s->n_streams);
-    json_u64(j, "warm_up_us", p->omit_s * US_PER_S);
     json_u64(j, "duration_us", measured_us(s));
     figures_put(j, &sum, measured_us(s));
-    put_totals(j, s);
     json_u64(j, "gap_max_us", gap_max_us(s));
-    json_array(j, "per_stream");
-    for (const struct iperf3_stream *st = s->streams; st != NULL; st = st->next)
-        put_stream(j, st, s->n_streams <= STREAMS_IN_FULL);
-    json_end_array(j);
+    iperf3_report_test(s, j);
     record_end();
+}
+
+/* What was lost of the packets that either end has counted. */
+void iperf3_report_totals(const struct iperf3_session *s, struct job_totals *t)
+{
+    const struct iperf3_figures all = iperf3_session_figures(s, false);
+    const struct totals sums = total(s);
+    uint64_t lost = sums.lost, packets = all.tx_packets;
+
+    *t = (struct job_totals){
+        .sum = plain(&all), .duration_us = measured_us(s), .gap_max_us = gap_max_us(s)};
+    if (!s->params.udp || s->n_streams == 0 || (iperf3_session_sends(s) && !sums.peer_known))
+        return;
+    for (const struct iperf3_stream *st = s->streams; st != NULL; st = st->next)
+        if (!st->sends)
+            packets += st->order.highest - st->warm_last;
+    if (iperf3_session_sends(s))
+        lost += sums.peer_lost;
+    if ((int64_t)lost < 0)
+        lost = 0;
+    t->measured = 1u << JOB_MAX_LOST | 1u << JOB_MAX_LOSS;
+    t->value[JOB_MAX_LOST] = lost;
+    if (packets != 0)
+        t->value[JOB_MAX_LOSS] = lost < packets ? ppb(lost, packets) : PPB_ALL;
 }
 
 const char *iperf3_report_words(const struct iperf3_session *s)

@@ -64,7 +64,7 @@ static void try_create(struct iperf3_session *s)
     iperf3_control_say(s, IPERF3_CREATE_STREAMS, 1);
 }
 
-void iperf3_server_params(struct iperf3_session *s)
+static void params(struct iperf3_session *s)
 {
     struct iperf3_params *p = &s->params;
     enum iperf3_error error = iperf3_json_params(s->text, s->text_len, p);
@@ -108,48 +108,33 @@ static void test_end(struct iperf3_session *s)
     iperf3_control_say(s, IPERF3_EXCHANGE_RESULTS, 1);
 }
 
-static size_t write_results(struct iperf3_session *s, const char *words)
+static void results(struct iperf3_session *s)
 {
-    struct json j;
-    bool omits = iperf3_session_omits(s);
-
-    json_init(&j, s->text + sizeof(s->prefix), IPERF3_TEXT_BYTES - sizeof(s->prefix));
-    iperf3_json_begin(&j, s->params.reverse || s->params.bidir, words);
-    for (const struct iperf3_stream *st = s->streams; st != NULL; st = st->next) {
-        struct iperf3_row r = iperf3_stream_row(st);
-        iperf3_json_row(&j, &r, omits);
-    }
-    iperf3_json_end(&j);
-    return json_finish(&j);
-}
-
-static void peer_row(void *ctx, const struct iperf3_row *r)
-{
-    struct iperf3_session *s = ctx;
-
-    for (struct iperf3_stream *st = s->streams; st != NULL; st = st->next) {
-        if (st->id != r->id)
-            continue;
-        st->peer = *r;
-        st->peer_known = true;
-        return;
-    }
-}
-
-void iperf3_server_results(struct iperf3_session *s)
-{
-    if (!iperf3_json_results(s->text, s->text_len, peer_row, s)) {
+    if (!iperf3_results_read(s)) {
         iperf3_control_refuse(s, IPERF3_E_RESULTS);
         return;
     }
-    size_t n = write_results(s, s->params.server_output ? iperf3_report_words(s) : NULL);
+    uint32_t n = iperf3_results_write(s, s->params.server_output ? iperf3_report_words(s) : NULL);
     iperf3_session_enter(s, IPERF3_REPLY, BLOCK_NS);
-    iperf3_control_reply(s, (uint32_t)n);
+    iperf3_control_block(s, n);
 }
 
 /* ---- what the client says ------------------------------------------------------------------ */
 
-void iperf3_server_message(struct iperf3_session *s, int8_t m)
+static void block(struct iperf3_session *s)
+{
+    if (s->state == IPERF3_PARAMS)
+        params(s);
+    else
+        results(s);
+}
+
+static void bad_block(struct iperf3_session *s)
+{
+    iperf3_control_refuse(s, s->state == IPERF3_PARAMS ? IPERF3_E_PARAMS : IPERF3_E_RESULTS);
+}
+
+static void message(struct iperf3_session *s, int8_t m)
 {
     if (m == IPERF3_TEST_END && s->state == IPERF3_RUNNING)
         test_end(s);
@@ -160,6 +145,25 @@ void iperf3_server_message(struct iperf3_session *s, int8_t m)
     else
         iperf3_control_refuse(s, IPERF3_E_MESSAGE);
 }
+
+static void said(struct iperf3_session *s)
+{
+    (void)s;
+}
+
+/* Newer clients say good-bye by closing alone. */
+static void lost(struct iperf3_session *s, bool reset)
+{
+    bool replied = s->state == IPERF3_REPLY && s->text_done > s->text_len;
+
+    if (reset)
+        iperf3_session_end(s, "client_reset");
+    else
+        iperf3_session_end(s, replied ? "done" : "client_closed");
+}
+
+static const struct iperf3_role role = {
+    .message = message, .block = block, .bad_block = bad_block, .said = said, .lost = lost};
 
 /* ---- sessions and streams of new connections ----------------------------------------------- */
 
@@ -185,10 +189,10 @@ static bool give_up_one(uint64_t now)
 
 bool iperf3_server_open_session(struct tcp_pcb *pcb, const char *cookie)
 {
-    struct iperf3_session *s = iperf3_session_new(cookie);
+    struct iperf3_session *s = iperf3_session_new(cookie, &role);
 
     if (s == NULL && give_up_one(time_ns()))
-        s = iperf3_session_new(cookie);
+        s = iperf3_session_new(cookie, &role);
     if (s == NULL)
         return false;
     iperf3_control_open(s, pcb);
@@ -247,7 +251,7 @@ static bool idle(const struct iperf3_session *s, uint64_t now)
 
 static unsigned session_poll(struct iperf3_session *s, uint64_t now)
 {
-    if (s->state == IPERF3_FREE)
+    if (s->state == IPERF3_FREE || s->role->client)
         return 0;
     if (s->state == IPERF3_QUEUED)
         try_create(s);
@@ -285,7 +289,10 @@ static uint64_t iperf3_deadline(void)
     uint64_t first = iperf3_door_deadline();
 
     for (unsigned i = 0; i < CONFIG_IPERF_SESSION; i++) {
-        uint64_t t = iperf3_session_deadline(&iperf3_sessions[i]);
+        const struct iperf3_session *s = &iperf3_sessions[i];
+        uint64_t t = UINT64_MAX;
+        if (s->state != IPERF3_FREE && !s->role->client)
+            t = iperf3_session_deadline(s);
         if (t < first)
             first = t;
     }

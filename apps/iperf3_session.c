@@ -65,14 +65,16 @@ struct iperf3_session *iperf3_session_find(const char *cookie)
     return NULL;
 }
 
-struct iperf3_session *iperf3_session_new(const char *cookie)
+struct iperf3_session *iperf3_session_new(const char *cookie, const struct iperf3_role *role)
 {
     for (unsigned i = 0; i < CONFIG_IPERF_SESSION; i++) {
         struct iperf3_session *s = &iperf3_sessions[i];
         if (s->state != IPERF3_FREE)
             continue;
         memset(s, 0, sizeof(*s));
+        s->role = role;
         s->text = texts[i];
+        s->send_left = UINT64_MAX;
         s->serial = ++n_sessions;
         format(s->job, sizeof(s->job), "iperf3-%u", s->serial);
         memcpy(s->cookie, cookie, IPERF3_COOKIE_BYTES);
@@ -115,7 +117,7 @@ bool iperf3_session_take_streams(struct iperf3_session *s)
         memset(st, 0, sizeof(*st));
         st->session = s;
         st->id = (uint16_t)(k == 0 ? 1 : k + 2); /* 1, 3, 4, 5, … */
-        st->sends = p->bidir ? k >= p->parallel : p->reverse;
+        st->sends = (p->bidir ? k >= p->parallel : p->reverse) != s->role->client;
         st->peer.retransmits = -1;
         *tail = st;
         tail = &st->next;
@@ -131,7 +133,7 @@ bool iperf3_session_may_create(const struct iperf3_session *s)
 {
     for (unsigned i = 0; i < CONFIG_IPERF_SESSION; i++) {
         const struct iperf3_session *o = &iperf3_sessions[i];
-        if (o == s || !o->params.udp || !ip_addr_eq(&o->client, &s->client))
+        if (o == s || !o->params.udp || !ip_addr_eq(&o->peer, &s->peer))
             continue;
         if (o->state == IPERF3_CREATE || (o->state == IPERF3_QUEUED && o->serial < s->serial))
             return false;
@@ -140,6 +142,16 @@ bool iperf3_session_may_create(const struct iperf3_session *s)
 }
 
 /* ---- start, warm-up, end of a test --------------------------------------------------------- */
+
+static void pace_stream(struct iperf3_stream *st, uint64_t now)
+{
+    const struct iperf3_params *p = &st->session->params;
+
+    if (!p->udp)
+        iperf3_tcp_begin(st);
+    if (st->sends)
+        pace_init(&st->pace, p->rate, p->udp ? p->len : st->unit, now);
+}
 
 void iperf3_session_start(struct iperf3_session *s, uint64_t now)
 {
@@ -150,27 +162,33 @@ void iperf3_session_start(struct iperf3_session *s, uint64_t now)
     s->warm = p->omit_s == 0;
     s->turn = s->streams;
     s->interval = (struct interval){
-        .job = s->job, .sends = p->bidir || p->reverse, .receives = p->bidir || !p->reverse};
-    interval_begin(&s->interval, apps_conf->job.interval_ns, now);
-    iperf3_gap_start(&s->rx_gap, p->bidir || !p->reverse, netport_run_ns(now));
-    iperf3_gap_start(&s->tx_gap, p->bidir || p->reverse, netport_run_ns(now));
-    if (!p->udp)
+        .job = s->job, .sends = iperf3_session_sends(s), .receives = iperf3_session_receives(s)};
+    interval_begin(&s->interval, s->role->client ? 0 : apps_conf->job.interval_ns, now);
+    iperf3_gap_start(&s->rx_gap, iperf3_session_receives(s), netport_run_ns(now));
+    iperf3_gap_start(&s->tx_gap, iperf3_session_sends(s), netport_run_ns(now));
+    if (!p->udp && !s->role->client)
         iperf3_tcp_sort(s);
+    for (struct iperf3_stream *st = s->streams; st != NULL; st = st->next)
+        pace_stream(st, now);
+}
+
+void iperf3_session_pace(struct iperf3_session *s, uint64_t rate, uint64_t now)
+{
+    s->params.rate = rate;
+    s->send_ns = 0;
     for (struct iperf3_stream *st = s->streams; st != NULL; st = st->next) {
-        if (!p->udp)
-            iperf3_tcp_begin(st);
-        if (st->sends)
-            pace_init(&st->pace, p->rate, p->udp ? p->len : st->unit, now);
+        st->blocked = false;
+        pace_stream(st, now);
     }
 }
 
 void iperf3_session_stop(struct iperf3_session *s, uint64_t now)
 {
     s->stop_ns = now;
-    iperf3_gap_interval_ns(&s->rx_gap, netport_run_ns(now));
-    iperf3_gap_interval_ns(&s->tx_gap, netport_run_ns(now));
+    iperf3_gap_stop(&s->rx_gap, netport_run_ns(now));
+    iperf3_gap_stop(&s->tx_gap, netport_run_ns(now));
     for (struct iperf3_stream *st = s->streams; st != NULL; st = st->next) {
-        if (!s->params.udp)
+        if (!s->params.udp && !s->role->client)
             iperf3_tcp_finish(st);
     }
 }
@@ -221,40 +239,6 @@ struct iperf3_figures iperf3_session_figures(const struct iperf3_session *s, boo
         add(&sum, &f);
     }
     return sum;
-}
-
-/* Clients up to 3.13 subtract what they sent during the warm-up from `packets`, but take `errors`
- * as they are; newer ones want both since the start, and the part of the warm-up beside them. */
-static struct iperf3_row udp_row(const struct iperf3_stream *st, bool omitted)
-{
-    struct iperf3_row r = {.retransmits = -1};
-    uint64_t warm_lost = st->session->warm ? st->warm_lost : st->order.lost;
-
-    if (st->sends) {
-        r.packets = (int64_t)st->sum.tx_packets;
-        r.omitted_packets = (int64_t)st->warm.tx_packets;
-        return r;
-    }
-    r.packets = (int64_t)st->order.highest;
-    r.omitted_packets = (int64_t)st->warm_last;
-    r.lost = (int64_t)(omitted ? st->order.lost : st->order.lost - warm_lost);
-    r.omitted_lost = (int64_t)warm_lost;
-    r.jitter_ns = iperf3_order_jitter_ns(&st->order);
-    return r;
-}
-
-struct iperf3_row iperf3_stream_row(const struct iperf3_stream *st)
-{
-    const struct iperf3_session *s = st->session;
-    struct iperf3_figures f = iperf3_stream_figures(st);
-    struct iperf3_row r = {.retransmits = -1};
-
-    if (s->params.udp)
-        r = udp_row(st, iperf3_session_omits(s));
-    r.id = st->id;
-    r.bytes = st->sends ? f.tx_bytes : f.rx_bytes;
-    r.time_us = (s->stop_ns - (s->warm ? s->measure_ns : s->start_ns)) / NS_PER_US;
-    return r;
 }
 
 /* ---- turns --------------------------------------------------------------------------------- */
@@ -336,10 +320,25 @@ uint64_t iperf3_session_deadline(const struct iperf3_session *s)
     return first;
 }
 
-unsigned iperf3_session_take_down(struct iperf3_session *s)
+bool iperf3_session_release(struct iperf3_session *s)
 {
     unsigned released = 0;
 
+    for (struct iperf3_stream *st = s->streams; st != NULL; st = st->next) {
+        if (st->pcb == NULL && st->udp == NULL)
+            continue;
+        if (released++ == RELEASE_BUDGET)
+            return false;
+        if (s->params.udp)
+            iperf3_udp_release(st);
+        else
+            iperf3_tcp_release(st);
+    }
+    return true;
+}
+
+unsigned iperf3_session_take_down(struct iperf3_session *s)
+{
     s->end = NULL;
     if (s->control != NULL) {
         /* Whatever the stack may still send must not be written over by the next session. */
@@ -349,20 +348,16 @@ unsigned iperf3_session_take_down(struct iperf3_session *s)
             conn_close(s->control);
         s->control = NULL;
     }
-    while (s->streams != NULL && released < RELEASE_BUDGET) {
+    if (!iperf3_session_release(s))
+        return RELEASE_BUDGET;
+    while (s->streams != NULL) {
         struct iperf3_stream *st = s->streams;
-        if (s->params.udp)
-            iperf3_udp_release(st);
-        else
-            iperf3_tcp_release(st);
         s->streams = st->next;
         st->session = NULL;
         st->next = free_streams;
         free_streams = st;
         n_used--;
-        released++;
     }
-    if (s->streams == NULL)
-        s->state = IPERF3_FREE;
-    return released + 1;
+    s->state = IPERF3_FREE;
+    return 1;
 }

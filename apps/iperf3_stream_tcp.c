@@ -43,8 +43,11 @@ static uint32_t least(uint32_t a, uint32_t b)
 
 static uint32_t write_pattern(struct iperf3_stream *st, uint32_t len)
 {
+    uint64_t *left = &st->session->send_left;
     uint32_t done = 0;
 
+    if (len > *left)
+        len = (uint32_t)*left;
     while (done < len) {
         uint32_t n = least(len - done, pattern_ahead(st->offset));
         uint32_t written = conn_write(st->pcb, pattern + st->offset, n);
@@ -53,6 +56,8 @@ static uint32_t write_pattern(struct iperf3_stream *st, uint32_t len)
         if (written < n)
             break;
     }
+    if (*left != UINT64_MAX)
+        *left -= done;
     st->sum.tx_bytes += done;
     st->sum.tx_packets += done != 0;
     return done;
@@ -119,7 +124,7 @@ unsigned iperf3_tcp_send(struct iperf3_stream *st, uint64_t now)
 
 static void unblock(struct iperf3_stream *st)
 {
-    if (!st->blocked || !iperf3_stream_counts(st))
+    if (!st->blocked || st->session->state != IPERF3_RUNNING)
         return;
     if (st->session->params.rate == 0) {
         iperf3_tcp_send(st, time_ns());
@@ -132,10 +137,12 @@ static void unblock(struct iperf3_stream *st)
 static err_t data_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 {
     struct iperf3_stream *st = arg;
+    const uint32_t preface = least(st->preface, len);
 
     (void)pcb;
-    if (iperf3_stream_counts(st)) {
-        st->sum.acked_bytes += len;
+    st->preface -= preface;
+    if (iperf3_stream_counts(st) && len > preface) {
+        st->sum.acked_bytes += len - preface;
         st->session->tx_gap.progress = true;
     }
     unblock(st);
@@ -155,7 +162,7 @@ void iperf3_tcp_share(void)
 
     for (unsigned i = 0; i < CONFIG_IPERF_SESSION; i++) {
         const struct iperf3_session *s = &iperf3_sessions[i];
-        if (s->state == IPERF3_RUNNING && !s->params.udp && (s->params.bidir || !s->params.reverse))
+        if (s->state == IPERF3_RUNNING && !s->params.udp && iperf3_session_receives(s))
             receivers += s->params.parallel;
     }
     share = receivers != 0 ? CONFIG_IPERF_FLIGHT / receivers : CONFIG_IPERF_FLIGHT;

@@ -58,7 +58,7 @@ static struct iperf3_session *waiting_for(const ip_addr_t *addr)
 {
     for (unsigned i = 0; i < CONFIG_IPERF_SESSION; i++) {
         struct iperf3_session *s = &iperf3_sessions[i];
-        if (s->state == IPERF3_CREATE && s->params.udp && ip_addr_eq(&s->client, addr))
+        if (s->state == IPERF3_CREATE && s->params.udp && ip_addr_eq(&s->peer, addr))
             return s;
     }
     return NULL;
@@ -66,13 +66,17 @@ static struct iperf3_session *waiting_for(const ip_addr_t *addr)
 
 void iperf3_udp_release(struct iperf3_stream *st)
 {
-    if (st->port == 0)
+    if (st->udp != socket && st->udp != NULL)
+        udp_remove(st->udp);
+    if (st->udp != socket) {
+        st->udp = NULL;
         return;
+    }
     struct iperf3_stream **link = &table[hash(&st->remote, st->port)];
     while (*link != st)
         link = &(*link)->chain;
     *link = st->chain;
-    st->port = 0;
+    st->udp = NULL;
 }
 
 uint64_t iperf3_udp_stray(void)
@@ -100,6 +104,19 @@ static bool reply(const ip_addr_t *addr, uint16_t port)
     return err == ERR_OK;
 }
 
+void iperf3_udp_open(struct iperf3_stream *st, struct udp_pcb *pcb, const ip_addr_t *addr,
+                     uint16_t port)
+{
+    ip_addr_copy(st->remote, *addr);
+    st->port = port;
+    st->udp = pcb;
+    st->out = (struct udp_template){.pcb = pcb,
+                                    .netif = st->session->netif,
+                                    .local = &st->local,
+                                    .remote = &st->remote,
+                                    .port = port};
+}
+
 static void hello(const ip_addr_t *addr, uint16_t port)
 {
     struct iperf3_session *s = waiting_for(addr);
@@ -111,11 +128,8 @@ static void hello(const ip_addr_t *addr, uint16_t port)
     }
     struct iperf3_stream *st = s->unopened;
     unsigned h = hash(addr, port);
-    ip_addr_copy(st->remote, *addr);
     ip_addr_copy(st->local, *ip_current_dest_addr());
-    st->port = port;
-    st->out = (struct udp_template){
-        .pcb = socket, .netif = s->netif, .local = &st->local, .remote = &st->remote, .port = port};
+    iperf3_udp_open(st, socket, addr, port);
     st->chain = table[h];
     table[h] = st;
     s->unopened = st->next;
@@ -128,14 +142,14 @@ static uint32_t get_be32(const uint8_t *b)
     return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
 
-static void count(struct iperf3_stream *st, const struct pbuf *p)
+void iperf3_udp_count(struct iperf3_stream *st, const struct pbuf *p)
 {
     struct iperf3_session *s = st->session;
     bool wide = s->params.wide_counters;
     uint8_t h[IPERF3_UDP_HEADER_WIDE];
     u16_t len = wide ? IPERF3_UDP_HEADER_WIDE : IPERF3_UDP_HEADER;
 
-    if (st->sends || s->state != IPERF3_RUNNING)
+    if (st->sends || !iperf3_stream_counts(st))
         return; /* the rest of a test that is over */
     if (pbuf_copy_partial(p, h, len, 0) != len) {
         stray++;
@@ -160,7 +174,7 @@ static void datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_ad
     if (st != NULL && p->tot_len == IPERF3_UDP_HELLO_BYTES)
         reply(addr, port);
     else if (st != NULL)
-        count(st, p);
+        iperf3_udp_count(st, p);
     else if (p->tot_len == IPERF3_UDP_HELLO_BYTES && port != 0)
         hello(addr, port);
     else
@@ -198,10 +212,14 @@ static enum udp_sent send_one(struct iperf3_stream *st)
  * it is given time. */
 unsigned iperf3_udp_send(struct iperf3_stream *st, uint64_t now, unsigned room)
 {
+    const uint64_t len = st->session->params.len, left = st->session->send_left / len;
     enum udp_sent sent = UDP_SENT;
     unsigned n = 0;
 
-    socket->tos = st->session->params.tos;
+    if (left < room)
+        room = (unsigned)left;
+
+    st->udp->tos = st->session->params.tos;
     while (n < room && sent == UDP_SENT && pace_due(&st->pace, now)) {
         sent = send_one(st);
         if (sent == UDP_REFUSED)
@@ -213,9 +231,11 @@ unsigned iperf3_udp_send(struct iperf3_stream *st, uint64_t now, unsigned room)
     if (sent != UDP_SENT)
         st->pace.next_ns = now + RETRY_NS;
     unresolved += sent == UDP_WAITS;
-    socket->tos = 0;
-    st->sum.tx_bytes += (uint64_t)n * st->session->params.len;
-    st->sum.acked_bytes += (uint64_t)n * st->session->params.len;
+    st->udp->tos = 0;
+    st->sum.tx_bytes += n * len;
+    st->sum.acked_bytes += n * len;
+    if (st->session->send_left != UINT64_MAX)
+        st->session->send_left -= n * len;
     if (n > 0)
         st->session->tx_gap.progress = true;
     return n;
@@ -223,7 +243,7 @@ unsigned iperf3_udp_send(struct iperf3_stream *st, uint64_t now, unsigned room)
 
 uint32_t iperf3_udp_len_max(const struct iperf3_session *s)
 {
-    if (IP_IS_V6_VAL(s->client))
+    if (IP_IS_V6_VAL(s->peer))
         return netif_mtu6(s->netif) - (uint32_t)(IP6_HLEN + UDP_HLEN);
     return s->netif->mtu - (uint32_t)(IP_HLEN + UDP_HLEN);
 }

@@ -206,6 +206,24 @@ void job_moves(struct job *j, uint64_t now)
     interval_begin(&j->interval, j->params.interval_ns, now);
 }
 
+static void report(struct job *j, uint64_t now)
+{
+    struct figures sum;
+    uint64_t gap_us;
+    bool warm_up;
+
+    j->kind->progress(j, now, &sum, &gap_us, &warm_up);
+    interval_record(&j->interval, &sum, gap_us, warm_up, now);
+}
+
+void job_rests(struct job *j, uint64_t now)
+{
+    if (j->interval.next_ns == UINT64_MAX)
+        return;
+    report(j, now);
+    j->interval.next_ns = UINT64_MAX;
+}
+
 void job_stop(struct job *j)
 {
     if (j->state == JOB_WAITING)
@@ -237,11 +255,12 @@ void job_ended(struct job *j, const char *end)
     struct json *out;
     struct verdict v = {.pass = true};
 
-    if (j->state == JOB_RUNNING)
+    if (j->state == JOB_RUNNING) {
+        job_rests(j, time_ns());
         j->kind->totals(j, &j->totals);
+    }
     j->state = JOB_OVER;
     j->end = end = end_of(j, end);
-    j->interval.next_ns = UINT64_MAX;
 
     out = record_begin("result");
     json_str(out, "job", j->name);
@@ -302,16 +321,6 @@ void jobs_ready(void)
     for (unsigned i = 0; i < CONFIG_JOBS; i++)
         if (jobs[i].state == JOB_WAITING)
             begin(&jobs[i]);
-}
-
-static void report(struct job *j, uint64_t now)
-{
-    struct figures sum;
-    uint64_t gap_us;
-    bool warm_up;
-
-    j->kind->progress(j, now, &sum, &gap_us, &warm_up);
-    interval_record(&j->interval, &sum, gap_us, warm_up, now);
 }
 
 static unsigned turn(struct job *j, uint64_t now)

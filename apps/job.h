@@ -116,8 +116,10 @@ void job_stop(struct job *j);
 /* A new rate while it runs, which is its parameter from now on. False: it cannot have that one. */
 bool job_set_rate(struct job *j, struct job_rate rate);
 
-/* By its kind: traffic begins now, and the time of intervals with it. */
+/* By its kind: traffic begins now, and the time of intervals with it; it is over, and the last
+ * interval is cut short. The last is needed only where a job goes on after its traffic. */
 void job_moves(struct job *j, uint64_t now);
+void job_rests(struct job *j, uint64_t now);
 
 /* By its kind, or if it never began: the job is over, and all that it had is given back. `end` is a
  * literal, "done" if all went as asked. Its `result` is written. */

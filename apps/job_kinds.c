@@ -2,6 +2,7 @@
 /*
  * The kinds of jobs that there are.
  */
+#include "iperf3_job.h"
 #include "job.h"
 
-const struct job_kind *const job_kinds[] = {NULL};
+const struct job_kind *const job_kinds[] = {&iperf3_job, NULL};

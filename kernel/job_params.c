@@ -99,7 +99,8 @@ static bool read_delay(struct text v, uint64_t *ns)
 
 static bool set_run(struct job_params *p, struct text v, enum job_limit limit)
 {
-    static const char *const words[] = {[JOB_RUN_SERVE] = "serve", [JOB_RUN_NONE] = "none"};
+    static const char *const words[] = {
+        [JOB_RUN_SERVE] = "serve", [JOB_RUN_NONE] = "none", [JOB_RUN_CLIENT] = "client"};
     unsigned which;
 
     (void)limit;
@@ -283,7 +284,7 @@ static bool limit_delay(struct job_params *p, struct text v, enum job_limit limi
 #define ACCEPT_SCALED "a whole number below 2^63, also with k, M, G or T behind it"
 
 static const struct job_key keys[] = {
-    {"run", set_run, .of_all = true, .accepted = "serve, none"},
+    {"run", set_run, .of_all = true, .accepted = "serve, client, none"},
     {"target", set_target, .accepted = "A.B.C.D or [IPv6 address]: of one host"},
     {"port", set_port, .accepted = "a number from 1 to 65535"},
     {"proto", set_proto, .accepted = "tcp, udp"},

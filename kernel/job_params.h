@@ -14,6 +14,7 @@
 enum job_run {
     JOB_RUN_SERVE, /* no job: the services only */
     JOB_RUN_NONE,  /* the same */
+    JOB_RUN_CLIENT,
 };
 
 enum job_dir { JOB_TX, JOB_RX, JOB_BOTH };

@@ -43,7 +43,7 @@ REFUSED = [
     ("mtu=1e3", "mtu", "68"),
     ("mtu=99999999999999999999", "mtu", "68"),
     ("irq=msi", "irq", "msix"),
-    ("run=client", "run", "serve"),
+    ("run=sink", "run", "serve"),
     ("services=ftp", "services", "http"),
     ("services=http,", "services", "http"),
     ("services=", "services", "http"),
@@ -85,6 +85,18 @@ def test_bad_token_is_refused_by_name(boot, token, key, accepted):
     if "=" in token:
         assert error["value"] == token.split("=", 1)[1]
     assert not guest.find("ready") and not guest.find("nic"), "refused only after something had started"
+
+
+@pytest.mark.parametrize(
+    "words,key",
+    [("run=client", "target"), ("rate=1M", "rate"), ("run=client target=10.0.0.1 rate=1kpps", "rate")],
+)
+def test_job_that_makes_no_sense_is_refused_by_name(boot, words, key):
+    guest = boot(append=words, ready=False, healthy=False)
+    assert guest.wait_exit() == qemu.STATUS_FAIL_CONFIG
+    error = guest.find("error")[0]
+    assert (error["source"], error["key"]) == ("configuration", key)
+    assert not guest.find("nic")
 
 
 def test_key_of_a_nic_that_is_not_there_is_refused_by_name(boot):

@@ -359,6 +359,8 @@ void load_whole_packets(void)
 void load_services(void)
 {
     apps_start(&rig.conf);
+    for (unsigned i = 0; i < CONFIG_IPERF_STREAM; i++)
+        udp_bind(udp_new(), IP_ANY_TYPE, 0); /* as iperf3's clients do */
 }
 
 void load_timers(void)

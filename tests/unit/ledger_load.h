@@ -95,7 +95,7 @@ void load_headers(void);
  * another. */
 void load_whole_packets(void);
 
-/* All services, and DHCP. */
+/* All services, DHCP, and clients with all their streams. */
 void load_services(void);
 
 /* Every timer of the stack runs: those that run always, and TCP's. */

@@ -260,9 +260,28 @@ static void intervals_come_each_period_and_add_up(void **state)
     assert_int_equal(rig_number(rig_record("interval"), "tx_bytes", 0), 10);
     assert_int_equal(rig_number(rig_record("interval"), "rx_bytes", 0), 0);
     assert_int_equal(rig_number(rig_record("interval"), "start_us", 0), 100000);
-    job_ended(j, "done");
+    fake.sum.tx_bytes = 1017;
+    rig_advance_ms(30);
+    job_ended(j, "done"); /* the rest comes in a shorter one */
+    assert_int_equal(rig_record_count("interval"), 3);
+    assert_int_equal(rig_number(rig_record("interval"), "tx_bytes", 0), 7);
+    assert_int_equal(rig_number(rig_record("interval"), "end_us", 0), 230000);
     rig_advance_ms(500);
-    assert_int_equal(rig_record_count("interval"), 2);
+    assert_int_equal(rig_record_count("interval"), 3);
+}
+
+static void job_that_rests_reports_no_more(void **state)
+{
+    (void)state;
+    jobs_ready();
+    struct job *j = start();
+    rig_advance_ms(30);
+    job_rests(j, rig.now_ns);
+    assert_int_equal(rig_record_count("interval"), 1);
+    rig_advance_ms(2000);
+    job_rests(j, rig.now_ns);
+    job_ended(j, "done");
+    assert_int_equal(rig_record_count("interval"), 1);
 }
 
 /* What readers of iperf3 --json-stream look at. */
@@ -483,6 +502,7 @@ int main(void)
         TEST(network_that_never_comes_ends_the_wait),
         TEST(job_that_cannot_start_is_refused_and_fails),
         TEST(intervals_come_each_period_and_add_up),
+        TEST(job_that_rests_reports_no_more),
         TEST(interval_has_the_sums_of_a_json_stream),
         TEST(turns_and_deadlines_are_those_of_its_kind),
         TEST(stopping_is_asked_once_and_only_endless_jobs_are_done_then),

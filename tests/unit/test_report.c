@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include "app.h"
 #include "conn.h"
+#include "job.h"
 #include "netport.h"
 #include "record.h"
 #include "time.h"
@@ -72,6 +73,8 @@ uint64_t record_dropped(void)
 void conn_init(void)
 {
 }
+
+const struct job_kind *const job_kinds[] = {NULL};
 
 /* ---- services that are not there ----------------------------------------------------------------
  */

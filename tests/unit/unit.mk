@@ -115,12 +115,15 @@ UNIT_SERVICE := apps/conn.c apps/pattern.c apps/refused.c tests/unit/rig_service
 UNIT_SMALL   := apps/chargen.c apps/discard.c apps/echo.c apps/small.c
 UNIT_HTTP    := apps/http.c apps/http_parse.c apps/http_place.c apps/http_route.c \
     $(LLHTTP)/api.c $(LLHTTP)/http.c $(LLHTTP)/llhttp.c
-UNIT_IPERF3  := apps/interval.c apps/iperf3_control.c apps/iperf3_count.c apps/iperf3_door.c apps/iperf3_json.c apps/iperf3_report.c \
+UNIT_IPERF3  := apps/interval.c apps/iperf3_client.c apps/iperf3_control.c apps/iperf3_count.c apps/iperf3_door.c \
+    apps/iperf3_json.c apps/iperf3_json_write.c apps/iperf3_open.c apps/iperf3_report.c apps/iperf3_results.c \
     apps/iperf3_server.c apps/iperf3_session.c apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c
-# A job's life, its parameters, and what it is measured against.
-UNIT_JOB     := apps/job.c apps/job_kinds.c apps/verdict.c kernel/job_params.c
+# A job's life, its parameters, and what it is measured against; the kinds of jobs.
+UNIT_JOB     := apps/job.c apps/verdict.c kernel/job_params.c
+UNIT_KINDS   := apps/iperf3_job.c apps/job_kinds.c
 UNIT_SINK    := apps/hdr.c apps/seqwin.c apps/sink.c apps/sink_frame.c apps/sink_run.c apps/testframe.c
-UNIT_APPS    := $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) $(UNIT_JOB) $(UNIT_SINK) apps/services.c apps/stats.c $(UNIT_SERVICE)
+UNIT_APPS    := $(UNIT_KINDS) $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) $(UNIT_JOB) $(UNIT_SINK) apps/services.c apps/stats.c \
+    $(UNIT_SERVICE)
 
 # Every pool of the stack at its bound, in both profiles.
 $(foreach t,ledger ledger_edge,\
@@ -183,7 +186,7 @@ $(eval $(call unit_on_rig,test_segments,$(UNIT_HTTP) apps/conn.c apps/pattern.c 
 $(eval $(call unit_lean,test_segments))
 
 UNIT_TESTS += test_iperf3_json test_iperf3_json_bad test_iperf3_count
-UNIT_SRC_test_iperf3_json  := tests/unit/test_iperf3_json.c tests/unit/iperf3_read.c apps/iperf3_json.c kernel/json.c kernel/format.c
+UNIT_SRC_test_iperf3_json  := tests/unit/test_iperf3_json.c tests/unit/iperf3_read.c apps/iperf3_json.c apps/iperf3_json_write.c kernel/json.c kernel/format.c
 UNIT_SRC_test_iperf3_json_bad := tests/unit/test_iperf3_json_bad.c $(filter-out %/test_iperf3_json.c,$(UNIT_SRC_test_iperf3_json))
 UNIT_SRC_test_iperf3_count := tests/unit/test_iperf3_count.c apps/iperf3_count.c
 $(foreach t,control door report server stream_tcp stream_udp,\
@@ -197,7 +200,7 @@ UNIT_TESTS += test_hdr test_seqwin
 UNIT_SRC_test_hdr    := tests/unit/test_hdr.c apps/hdr.c kernel/json.c kernel/format.c
 UNIT_SRC_test_seqwin := tests/unit/test_seqwin.c apps/seqwin.c
 
-$(eval $(call unit_on_rig,test_job,apps/interval.c $(filter-out %/job_kinds.c,$(UNIT_JOB)) $(UNIT_SERVICE)))
+$(eval $(call unit_on_rig,test_job,apps/interval.c $(UNIT_JOB) $(UNIT_SERVICE)))
 $(eval $(call unit_on_rig,test_sink,tests/unit/sink_rig.c $(UNIT_SINK) apps/interval.c apps/iperf3_count.c $(UNIT_SERVICE)))
 $(eval $(call unit_lean,test_sink))
 $(eval $(call unit_on_rig,test_sink_reflect,$(filter-out %/test_sink.c,$(UNIT_SRC_test_sink))))

@@ -11,7 +11,7 @@ GUEST = {
     "ip6": ("ADDRESS/64|auto|off", "IPv6 address of the first NIC"),
     "mtu": ("BYTES", "of an IP packet, at most what the device offers"),
     "services": ("LIST|all|off", "of iperf3, echo, discard, chargen, http"),
-    "exit": ("TIME|never", "when the run ends, counted from the boot"),
+    "exit": ("TIME|done|never", "when the run ends, counted from the boot"),
     "interval": ("TIME|0", "period of the interval records"),
     "seed": ("N", "makes a run repeatable"),
     "features": ("LIST", "virtio features not to use: -tso,-event_idx"),
@@ -24,9 +24,28 @@ GUEST = {
     "log": ("info|debug|quiet", "lines for people, in the console's log"),
 }
 
+JOB = {
+    "target": ("A.B.C.D|[IPV6]", "the other end"),
+    "port": ("N", "its port"),
+    "proto": ("tcp|udp", "what carries the data"),
+    "dir": ("tx|rx|both", "who sends: the guest, the other end, both"),
+    "streams": ("N", "in each direction"),
+    "time": ("TIME|0", "how long; 0: until it is stopped"),
+    "omit": ("TIME", "warm-up that does not count"),
+    "bytes": ("N", "ends it instead of the time: 1G"),
+    "rate": ("BITS|Npps|0", "each second, of all streams: 100M, 50kpps; 0: as fast as possible"),
+    "len": ("BYTES", "of a datagram or write"),
+    "min_bps": ("BITS", "fails below this rate"),
+    "min_pps": ("N", "fails below so many packets a second"),
+    "max_gap": ("TIME", "fails if nothing moves for longer"),
+    "max_loss": ("SHARE", "fails if more packets are lost: 0.01%%"),
+    "max_lost": ("N", "fails if more packets are lost"),
+}
+
 # What the guest is to do: (in one line, its keys).
 RUNS = {
     "serve": ("answer iperf3, HTTP, echo, discard and chargen clients until Ctrl-C", GUEST),
+    "client": ("be an iperf3 client: send to a server, receive from it, or both", GUEST | JOB),
 }
 
 
