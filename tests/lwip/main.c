@@ -104,6 +104,11 @@ uint32_t fault_clock_ms(void)
     return 0;
 }
 
+unsigned ethif_held_pbufs(void)
+{
+    return 0;
+}
+
 /* ---- what lwIP's tests ask of their main program ----------------------------------------------
  */
 
