@@ -19,14 +19,15 @@ static void move(struct netbuf_pool *p, struct netbuf *nb, enum netbuf_state fro
 void netbuf_pool_init(struct netbuf_pool *p, const char *name, void *arena, uint32_t arena_bytes,
                       uint32_t buf_bytes, struct netbuf *bufs, uint16_t *ids, uint16_t max)
 {
-    const uint32_t stride = buf_bytes + CONFIG_GUARD_BYTES, fit = arena_bytes / stride;
+    const uint32_t stride = buf_bytes + CONFIG_GUARD_BYTES;
+    const uint32_t fit = (arena_bytes - CONFIG_GUARD_BYTES) / stride;
 
     *p = (struct netbuf_pool){.name = name, .bufs = bufs, .free = ids};
     p->n = fit < max ? (uint16_t)fit : max;
     p->free_n = p->n;
     p->count[NETBUF_FREE] = p->n;
     for (uint16_t i = 0; i < p->n; i++) {
-        uint8_t *base = (uint8_t *)arena + (size_t)i * stride;
+        uint8_t *base = (uint8_t *)arena + CONFIG_GUARD_BYTES + (size_t)i * stride;
         bufs[i] = (struct netbuf){.base = base,
                                   .dma = dma_addr(base),
                                   .cap = buf_bytes,
@@ -34,7 +35,7 @@ void netbuf_pool_init(struct netbuf_pool *p, const char *name, void *arena, uint
                                   .id = i,
                                   .state = NETBUF_FREE};
         ids[i] = (uint16_t)(p->n - 1 - i);
-        guard_set(base + buf_bytes);
+        guard_set_around(base, buf_bytes);
     }
 }
 
@@ -105,7 +106,10 @@ void netbuf_let_go(struct netbuf_pool *p, struct netbuf *nb)
 
 bool netbuf_overrun(const struct netbuf_pool *p, uint32_t *id)
 {
-    for (*id = 0; *id < p->n; ++*id)
+    *id = 0;
+    if (p->n > 0 && guard_broken(p->bufs[0].base - CONFIG_GUARD_BYTES))
+        return true;
+    for (; *id < p->n; ++*id)
         if (guard_broken(p->bufs[*id].base + p->bufs[*id].cap))
             return true;
     return false;

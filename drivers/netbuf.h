@@ -78,9 +78,10 @@ struct netbuf_pool {
     uint64_t failures; /* netbuf_get() on an empty pool */
 };
 
-/* Carves `arena` into n = min(max, arena_bytes / (buf_bytes + CONFIG_GUARD_BYTES)) buffers, all
- * FREE, with a guard behind each. `bufs` and `ids`
- * have room for max. Also used to start over after a device reset, when nobody owns any of them. */
+/* Carves `arena` into n = min(max, (arena_bytes - CONFIG_GUARD_BYTES) / (buf_bytes +
+ * CONFIG_GUARD_BYTES)) buffers, all FREE, with a guard behind each and one in front of the first.
+ * `bufs` and `ids` have room for max. Also used to start over after a device reset, when nobody
+ * owns any of them. */
 void netbuf_pool_init(struct netbuf_pool *p, const char *name, void *arena, uint32_t arena_bytes,
                       uint32_t buf_bytes, struct netbuf *bufs, uint16_t *ids, uint16_t max);
 

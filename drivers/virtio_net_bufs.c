@@ -18,27 +18,29 @@
  */
 #include "virtio_net_state.h"
 
-#define NOINIT __attribute__((section(".noinit"), aligned(4096)))
+#define NOINIT __attribute__((section(".noinit"), aligned(64)))
 
 static uint8_t rx_arena[CONFIG_RX_ARENA] NOINIT;
 static uint8_t tx_arena[CONFIG_NICS][CONFIG_TX_ARENA] NOINIT;
 
-/* A NIC's part of the receive arena, bytes: whole cache lines. */
+/* A NIC's part of the receive arena, bytes: whole cache lines; and its room behind the first guard.
+ */
 #define PART_BYTES(nics) (CONFIG_RX_ARENA / (nics) / 64 * 64)
+#define PART_ROOM(nics)  (PART_BYTES(nics) - CONFIG_GUARD_BYTES)
 
 /* Bytes that a buffer takes with its guard. */
 #define STRIDE(bytes) ((bytes) + CONFIG_GUARD_BYTES)
 
-static_assert(PART_BYTES(CONFIG_NICS) >= VNET_RX_BUFS * STRIDE(CONFIG_BUF_BYTES_STD),
+static_assert(PART_ROOM(CONFIG_NICS) >= VNET_RX_BUFS * STRIDE(CONFIG_BUF_BYTES_STD),
               "the full ring and its spares of the smallest buffers, for every NIC");
 static_assert(CONFIG_BUF_BYTES_MAX == CONFIG_BUF_BYTES_STD ||
-                  PART_BYTES(CONFIG_NICS) >= (256 + CONFIG_RX_BATCH) * STRIDE(CONFIG_BUF_BYTES_MAX),
+                  PART_ROOM(CONFIG_NICS) >= (256 + CONFIG_RX_BATCH) * STRIDE(CONFIG_BUF_BYTES_MAX),
               "rings of 256 with jumbo frames, for every NIC");
-static_assert(PART_BYTES(CONFIG_NICS) >= 5 * (CONFIG_BUF_BYTES_BIG + 32 * STRIDE(64)),
+static_assert(PART_ROOM(CONFIG_NICS) >= 5 * (CONFIG_BUF_BYTES_BIG + 32 * STRIDE(64)),
               "four quarters of mergeable buffers and one of spares, for every NIC and any ring: a "
               "quarter of 32 buffers or more is of the smallest");
 static_assert(CONFIG_RX_HELD == CONFIG_RX_BATCH / 2, "half of the most spares that there are");
-static_assert(CONFIG_RX_BIG == 0 || PART_BYTES(CONFIG_NICS) / STRIDE(CONFIG_BUF_BYTES_BIG) >=
+static_assert(CONFIG_RX_BIG == 0 || PART_ROOM(CONFIG_NICS) / STRIDE(CONFIG_BUF_BYTES_BIG) >=
                                         CONFIG_RX_BIG_MIN * 5 / 4,
               "a ring of big buffers and its spares, for every NIC");
 
@@ -115,7 +117,8 @@ void vnet_carve(struct vnet *vn)
     bytes = mergeable ? piece_bytes(queue_size(vn, VIRTIO_NET_RXQ, most))
                       : vnet_frame_room(vn, vn->vpci.features, vn->mtu);
     vn->rx_pieces = (uint16_t)(mergeable ? (CONFIG_BUF_BYTES_BIG + bytes - 1) / bytes : 0);
-    vn->rx_ring = queue_size(vn, VIRTIO_NET_RXQ, at_most(most, ring_of(part / STRIDE(bytes))));
+    vn->rx_ring =
+        queue_size(vn, VIRTIO_NET_RXQ, at_most(most, ring_of(PART_ROOM(vn->nics) / STRIDE(bytes))));
     vn->tx_ring = queue_size(vn, VIRTIO_NET_TXQ, at_most(vn->opt.tx_ring, CONFIG_TX_RING));
     netbuf_pool_init(&vn->rx_pool, "rx", rx_arena + (size_t)part * vn->index, part, bytes,
                      vn->rx_bufs, vn->rx_buf_ids, (uint16_t)(vn->rx_ring + CONFIG_RX_BATCH));

@@ -16,6 +16,7 @@
  */
 #include <stddef.h>
 #include "console.h"
+#include "guard.h"
 #include "time.h"
 #include "virtio_net_state.h"
 #include "virtqueue_packed.h"
@@ -29,20 +30,44 @@
 #define ANNOUNCE_NS NS_PER_S
 
 /* Descriptors of a command; fewer than these, and there is no room for one. */
-#define SEGMENTS 2u
+#define SEGMENTS   2u
 
-static uint8_t ctrl_ring[CONFIG_NICS][VQ_SPLIT_BYTES(CONFIG_CTRL_RING)] NOINIT;
+#define RING_BYTES VQ_SPLIT_BYTES(CONFIG_CTRL_RING)
+
+struct command {
+    uint8_t class, command, on, ack;
+};
+
+/* Shared with the device. The guard in front of a ring is the one behind the command before. */
+static struct ctrl_places {
+    uint8_t front[4096];
+    struct place {
+        uint8_t ring[RING_BYTES];
+        uint8_t guard[CONFIG_GUARD_BYTES];
+        uint8_t unused[4096 - 2 * CONFIG_GUARD_BYTES - sizeof(struct command)];
+        struct command command;
+        uint8_t end[CONFIG_GUARD_BYTES];
+    } of[CONFIG_NICS];
+} places NOINIT;
 static_assert(VQ_PACKED_BYTES(CONFIG_CTRL_RING) <= VQ_SPLIT_BYTES(CONFIG_CTRL_RING),
               "either format has room");
 
-/* Shared with the device. */
-static struct command {
-    uint8_t class, command, on, ack;
-} commands[CONFIG_NICS];
+static_assert(sizeof(struct place) % 4096 == 0, "each ring begins on a page");
 
 void vnet_ctrl_init(struct vnet *vn)
 {
-    vq_init(&vn->ctrl.vq, ctrl_ring[vn->index], vn->ctrl_slots, NULL);
+    struct place *place = &places.of[vn->index];
+
+    guard_set_around(place->ring, RING_BYTES);
+    guard_set(place->end);
+    vq_init(&vn->ctrl.vq, place->ring, vn->ctrl_slots, NULL);
+}
+
+bool vnet_ctrl_overrun(const struct vnet *vn)
+{
+    struct place *place = &places.of[vn->index];
+
+    return guard_broken_around(place->ring, RING_BYTES) || guard_broken(place->end);
 }
 
 void vnet_ctrl_start(struct vnet *vn, uint16_t pairs)
@@ -69,7 +94,7 @@ void vnet_ctrl_start(struct vnet *vn, uint16_t pairs)
 /* `bytes` of the command are for the device to read. */
 static void send(struct vnet *vn, struct command command, uint32_t bytes)
 {
-    struct command *c = &commands[vn->index];
+    struct command *c = &places.of[vn->index].command;
     struct vq_buf buf = {.seg = {{dma_addr(c), bytes}, {dma_addr(&c->ack), sizeof(c->ack)}},
                          .out_n = 1,
                          .in_n = 1,

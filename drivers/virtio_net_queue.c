@@ -22,33 +22,51 @@
 
 /* A ring that holds fewer large frames than this is not worth their descriptors: half of them would
  * be the reserve of small ones. */
-#define CUTS_MIN (2 * CONFIG_TX_RESERVE)
+#define CUTS_MIN          (2 * CONFIG_TX_RESERVE)
 
-#define STR2(x)  #x
-#define STR(x)   STR2(x)
+#define STR2(x)           #x
+#define STR(x)            STR2(x)
 
-#define NOINIT   __attribute__((section(".noinit"), aligned(4096)))
+#define NOINIT(alignment) __attribute__((section(".noinit"), aligned(alignment)))
 
-/* The guard takes a page, since rings begin on one. */
-struct guarded_ring {
-    uint8_t ring[VQ_SPLIT_BYTES(CONFIG_RING_MAX)];
-    uint8_t guard[4096];
-};
+#define RING_BYTES        VQ_SPLIT_BYTES(CONFIG_RING_MAX)
 
-static struct guarded_ring rx_ring[CONFIG_NICS] NOINIT;
-static struct guarded_ring tx_ring[CONFIG_NICS] NOINIT;
-static struct vq_table rx_tables[CONFIG_NICS][CONFIG_RING_MAX] NOINIT;
-static struct vq_table tx_tables[CONFIG_NICS][CONFIG_RING_MAX] NOINIT;
+/* Rings begin on a page, so a page of guards lies behind each, and one in front of the first. */
+static struct guarded_rings {
+    uint8_t front[4096];
+    struct {
+        uint8_t ring[RING_BYTES];
+        uint8_t guard[4096];
+    } of[CONFIG_NICS];
+} rx_rings NOINIT(4096), tx_rings NOINIT(4096);
+
+static struct guarded_tables {
+    uint8_t front[CONFIG_GUARD_BYTES];
+    struct vq_table table[CONFIG_RING_MAX];
+    uint8_t guard[CONFIG_GUARD_BYTES];
+} rx_tables[CONFIG_NICS] NOINIT(64), tx_tables[CONFIG_NICS] NOINIT(64);
 
 static_assert(VQ_PACKED_BYTES(CONFIG_RING_MAX) <= VQ_SPLIT_BYTES(CONFIG_RING_MAX),
               "either format has room");
 
+static void init_queue(struct vq *vq, struct guarded_rings *rings, struct vq_slot *slots,
+                       struct guarded_tables *tables, unsigned nic)
+{
+    guard_set_around(rings->of[nic].ring, RING_BYTES);
+    guard_set_around((uint8_t *)tables->table, sizeof(tables->table));
+    vq_init(vq, rings->of[nic].ring, slots, tables->table);
+}
+
 void vnet_queues_init(struct vnet *vn)
 {
-    guard_set(rx_ring[vn->index].guard);
-    guard_set(tx_ring[vn->index].guard);
-    vq_init(&vn->rx.vq, rx_ring[vn->index].ring, vn->rx_slots, rx_tables[vn->index]);
-    vq_init(&vn->tx.vq, tx_ring[vn->index].ring, vn->tx_slots, tx_tables[vn->index]);
+    init_queue(&vn->rx.vq, &rx_rings, vn->rx_slots, &rx_tables[vn->index], vn->index);
+    init_queue(&vn->tx.vq, &tx_rings, vn->tx_slots, &tx_tables[vn->index], vn->index);
+}
+
+static bool ring_overrun(struct guarded_rings *rings, struct guarded_tables *tables, unsigned nic)
+{
+    return guard_broken_around(rings->of[nic].ring, RING_BYTES) ||
+           guard_broken_around((uint8_t *)tables->table, sizeof(tables->table));
 }
 
 void vnet_guards(struct vnet *vn)
@@ -56,13 +74,15 @@ void vnet_guards(struct vnet *vn)
     uint32_t id;
 
     if (netbuf_overrun(&vn->rx_pool, &id))
-        vnet_break(vn, "memory behind this receive buffer was written to", id);
+        vnet_break(vn, "memory beside this receive buffer was written to", id);
     else if (netbuf_overrun(&vn->tx_pool, &id))
-        vnet_break(vn, "memory behind this transmit buffer was written to", id);
-    else if (guard_broken(rx_ring[vn->index].guard))
-        vnet_break(vn, "memory behind this ring was written to", VIRTIO_NET_RXQ);
-    else if (guard_broken(tx_ring[vn->index].guard))
-        vnet_break(vn, "memory behind this ring was written to", VIRTIO_NET_TXQ);
+        vnet_break(vn, "memory beside this transmit buffer was written to", id);
+    else if (ring_overrun(&rx_rings, &rx_tables[vn->index], vn->index))
+        vnet_break(vn, "memory beside this ring was written to", VIRTIO_NET_RXQ);
+    else if (ring_overrun(&tx_rings, &tx_tables[vn->index], vn->index))
+        vnet_break(vn, "memory beside this ring was written to", VIRTIO_NET_TXQ);
+    else if (vnet_ctrl_overrun(vn))
+        vnet_break(vn, "memory beside the control queue was written to", vn->ctrl_index);
 }
 
 /* ---- start ------------------------------------------------------------------------------------

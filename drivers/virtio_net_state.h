@@ -180,6 +180,9 @@ void vnet_hdr_tx(const struct vnet *vn, struct netbuf *nb, const struct vnet_tso
 /* Once: its memory. */
 void vnet_ctrl_init(struct vnet *vn);
 
+/* True once if somebody wrote beside that memory. */
+bool vnet_ctrl_overrun(const struct vnet *vn);
+
 /* At bring-up, after the features were accepted: the control queue of a device with so many queue
  * pairs. Where there is none that works the NIC does without. */
 void vnet_ctrl_start(struct vnet *vn, uint16_t pairs);
@@ -199,7 +202,7 @@ void vnet_ctrl_status(struct vnet *vn, uint16_t status);
 /* Gives both queues their memory. */
 void vnet_queues_init(struct vnet *vn);
 
-/* Now and then while up: breaks a device behind whose buffers or rings somebody wrote. */
+/* Now and then while up: breaks a device beside whose buffers or rings somebody wrote. */
 void vnet_guards(struct vnet *vn);
 
 /* Start a queue and hand it to the device; with it goes what depends on its length. NULL, or why

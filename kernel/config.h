@@ -164,7 +164,7 @@
 #define CONFIG_BUF_BYTES_MAX                                                                       \
     (CONFIG_MTU_MAX <= 2018 ? 2048 : (CONFIG_FRAME_BYTES(CONFIG_MTU_MAX) + 63) / 64 * 64)
 
-/* Behind each buffer and each ring, to see whether a device writes beyond its place: a cache line,
+/* Beside each buffer and each ring, to see whether a device writes beyond its place: a cache line,
  * so that buffers stay aligned to lines. */
 #define CONFIG_GUARD_BYTES 64
 
@@ -179,11 +179,12 @@
 /* A guard for each buffer of the largest MTU that lies where one of these could. */
 #define CONFIG_RX_UNIT                                                                             \
     (CONFIG_RX_BUF_BYTES + CONFIG_RX_BUF_BYTES / CONFIG_BUF_BYTES_MAX * CONFIG_GUARD_BYTES)
-#define CONFIG_RX_ARENA (CONFIG_RX_BUFS * CONFIG_RX_UNIT)
+#define CONFIG_RX_ARENA (CONFIG_RX_BUFS * CONFIG_RX_UNIT + CONFIG_NICS * CONFIG_GUARD_BYTES)
 
 /* Transmit pool: one buffer per ring slot, any size. */
-#define CONFIG_TX_BUFS  CONFIG_TX_RING
-#define CONFIG_TX_ARENA (CONFIG_TX_BUFS * (CONFIG_BUF_BYTES_MAX + CONFIG_GUARD_BYTES))
+#define CONFIG_TX_BUFS CONFIG_TX_RING
+#define CONFIG_TX_ARENA                                                                            \
+    (CONFIG_TX_BUFS * (CONFIG_BUF_BYTES_MAX + CONFIG_GUARD_BYTES) + CONFIG_GUARD_BYTES)
 
 /* Payload bytes of the largest TCP segment that is left to a device to cut: with up to 74 bytes of
  * headers it is a packet whose length has 16 bits; and four of them fit the send buffer, so that

@@ -38,21 +38,37 @@ def test_power_button_ends_the_run_with_its_verdict(boot, machine):
     assert [record["event"] for record in guest.records[-2:]] == ["stats", "verdict"]
 
 
-def test_device_that_breaks_the_rules_is_reset_and_the_verdict_is_fail(boot):
-    guest = boot(append="exit=10s", healthy=False)
+def index_that_cannot_be(device):
+    """The device says that it has done more than it was given."""
+    return device["vring-used"] + 2, (device["used-idx"] + 5000 & 0xFFFF).to_bytes(2, "little")
+
+
+def byte_beside_the_ring(device):
+    return device["vring-desc"] - 1, b"\0"
+
+
+@pytest.mark.parametrize(
+    "place,why",
+    [(index_that_cannot_be, "more completions than buffers"), (byte_beside_the_ring, "memory beside this ring was written to")],
+    ids=["index", "guard"],
+)
+def test_device_that_breaks_the_rules_is_reset_and_the_verdict_is_fail(boot, place, why):
+    guest = boot(healthy=False)
     with Scribble(guest) as memory:
-        used = queue(guest, 0)
-        memory.write(used["vring-used"] + 2, (used["used-idx"] + 5000 & 0xFFFF).to_bytes(2, "little"))
+        memory.write(*place(queue(guest, 0)))
     error = guest.wait("error", 20)
     assert "breaks the rules" in error["message"]
+    guest.wait("recovered", 20)
     stats = guest.stats()  # it is up again, and serves
     assert stats["recoveries"] == 1 and stats["alloc_failures"] == 0
+    guest.qmp.command("system_powerdown")
     assert guest.wait_exit() == qemu.STATUS_FAIL
     verdict = guest.find("verdict")[0]
     assert verdict["status"] == "FAIL"
     broken = {criterion["name"]: criterion["value"] for criterion in verdict["criteria"] if not criterion["ok"]}
     assert broken == {"device_resets": 1, "stalls": 1}
-    assert guest.find("stall")[0]["cause"] == "device_broken"
+    [stall] = guest.find("stall")
+    assert stall["cause"] == "device_broken" and why in stall["why"]
 
 
 @pytest.mark.parametrize("kind", PANICS)

@@ -17,7 +17,7 @@
 
 #define STRIDE (BYTES + CONFIG_GUARD_BYTES)
 
-static uint8_t arena[BUFS * STRIDE] __attribute__((aligned(64)));
+static uint8_t arena[CONFIG_GUARD_BYTES + BUFS * STRIDE] __attribute__((aligned(64)));
 static struct netbuf bufs[BUFS + 2];
 static uint16_t ids[BUFS + 2];
 static struct netbuf_pool pool;
@@ -40,7 +40,7 @@ static void pool_is_all_free_and_covers_the_arena_once(void **state)
     (void)state;
     assert_int_equal(pool.n, BUFS);
     for (unsigned i = 0; i < BUFS; i++) {
-        assert_ptr_equal(bufs[i].base, arena + i * STRIDE);
+        assert_ptr_equal(bufs[i].base, arena + CONFIG_GUARD_BYTES + i * STRIDE);
         assert_int_equal(bufs[i].dma, (uintptr_t)bufs[i].base);
         assert_int_equal(bufs[i].cap, BYTES);
         assert_ptr_equal(netbuf_frame(&bufs[i]), bufs[i].base + NETBUF_HEADROOM);
@@ -48,22 +48,27 @@ static void pool_is_all_free_and_covers_the_arena_once(void **state)
     assert_int_equal(pool.count[NETBUF_FREE], BUFS);
 }
 
-/* Each guard, from its first byte to its last, and once. */
-static void write_behind_a_buffer_is_found_once(void **state)
+/* Each guard, from its first byte to its last, and once; what is not its own each buffer's owner
+ * may write. */
+static void write_beside_a_buffer_is_found_once(void **state)
 {
     uint32_t id;
 
     (void)state;
     assert_false(netbuf_overrun(&pool, &id));
-    memset(arena, 0xff, BYTES); /* what a buffer's owner may do */
-    assert_false(netbuf_overrun(&pool, &id));
     for (unsigned i = 0; i < BUFS; i++)
-        for (unsigned at = BYTES; at < STRIDE; at++) {
-            arena[i * STRIDE + at] ^= 1;
-            assert_true(netbuf_overrun(&pool, &id));
-            assert_int_equal(id, i);
-            assert_false(netbuf_overrun(&pool, &id));
-        }
+        memset(bufs[i].base, 0xff, BYTES);
+    assert_false(netbuf_overrun(&pool, &id));
+    for (unsigned at = 0; at < sizeof(arena); at++) {
+        const unsigned buf = at / STRIDE; /* whose guard in front, then itself, begins there */
+
+        if (at % STRIDE >= CONFIG_GUARD_BYTES)
+            continue;
+        arena[at] ^= 1;
+        assert_true(netbuf_overrun(&pool, &id));
+        assert_int_equal(id, buf > 0 ? buf - 1 : 0);
+        assert_false(netbuf_overrun(&pool, &id));
+    }
 }
 
 static void pool_has_no_more_buffers_than_fit_or_are_wanted(void **state)
@@ -175,7 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(pool_is_all_free_and_covers_the_arena_once, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(write_behind_a_buffer_is_found_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(write_beside_a_buffer_is_found_once, setup, teardown),
         cmocka_unit_test_setup_teardown(pool_has_no_more_buffers_than_fit_or_are_wanted, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(empty_pool_gives_null_and_counts, setup, teardown),

@@ -3,6 +3,7 @@
  * A device that stands still or breaks: its back-end named within 250 ms, resets at growing
  * intervals, and few records however often it happens.
  */
+#include <stdio.h>
 #include "virtio_net_state.h"
 #include "virtqueue_split.h"
 #include "watch_rig.h"
@@ -122,26 +123,43 @@ static void broken_device_is_named_with_its_reason(void **state)
     }
 }
 
-/* Behind a receive buffer, a transmit buffer, either ring: named within a second, and over. */
+/* Beside a receive buffer, a transmit buffer, any ring, its tables, a command: named within a
+ * second, and over. */
 static void device_that_writes_beyond_its_place_is_broken(void **state)
 {
-    static const char *const why[] = {"memory behind this receive buffer",
-                                      "memory behind this transmit buffer",
-                                      "memory behind this ring", "memory behind this ring"};
-    static const uint32_t evidence[] = {200, 3, 0, 1};
+    enum { RING = VQ_SPLIT_BYTES(CONFIG_RING_MAX), CTRL = VQ_SPLIT_BYTES(CONFIG_CTRL_RING) };
+    const struct {
+        uint8_t *guard; /* one of its bytes */
+        const char *of;
+        uint32_t evidence;
+    } cases[] = {
+        {vn->rx_bufs[200].base + vn->rx_bufs[200].cap, "this receive buffer", 200},
+        {vn->rx_bufs[0].base - 1, "this receive buffer", 0},
+        {vn->tx_bufs[3].base + vn->tx_bufs[3].cap + 63, "this transmit buffer", 3},
+        {vn->tx_bufs[0].base - 64, "this transmit buffer", 0},
+        {vn->rx.vq.mem + RING, "this ring", 0},
+        {vn->rx.vq.mem - 1, "this ring", 0},
+        {vn->tx.vq.mem + RING, "this ring", 1},
+        {vn->tx.vq.mem - 1, "this ring", 1},
+        {(uint8_t *)&vn->rx.vq.tables[CONFIG_RING_MAX], "this ring", 0},
+        {(uint8_t *)vn->rx.vq.tables - 1, "this ring", 0},
+        {(uint8_t *)&vn->tx.vq.tables[CONFIG_RING_MAX], "this ring", 1},
+        {(uint8_t *)vn->tx.vq.tables - 1, "this ring", 1},
+        {vn->ctrl.vq.mem + CTRL, "the control queue", 0},
+        {vn->ctrl.vq.mem - 1, "the control queue", 0},
+        {vn->ctrl.vq.mem + CTRL + 4096 - 64, "the control queue", 0}, /* behind the command */
+    };
 
     (void)state;
-    for (unsigned i = 0; i < COUNT(why); i++) {
-        uint8_t *const places[] = {vn->rx_bufs[200].base + vn->rx_bufs[200].cap,
-                                   vn->tx_bufs[3].base + vn->tx_bufs[3].cap,
-                                   vn->rx.vq.mem + VQ_SPLIT_BYTES(CONFIG_RING_MAX),
-                                   vn->tx.vq.mem + VQ_SPLIT_BYTES(CONFIG_RING_MAX)};
+    for (unsigned i = 0; i < COUNT(cases); i++) {
+        char why[64];
 
-        places[i][40] = 0;
+        snprintf(why, sizeof(why), "memory beside %s was written to", cases[i].of);
+        *cases[i].guard = 0;
         run(S);
         stalls(VNET_DEVICE_BROKEN, i + 1, i + 1);
-        said("stall", why[i]);
-        assert_int_equal(number("stall", "evidence"), evidence[i]);
+        said("stall", why);
+        assert_int_equal(number("stall", "evidence"), cases[i].evidence);
         run(2 * S);
         recoveries(VNET_DID_RESET, i + 1);
         assert_int_equal(totals().resets, i + 1);
