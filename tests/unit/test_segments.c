@@ -574,18 +574,20 @@ static void head_is_split_for_half_of_a_window(void **state)
 {
     static const struct {
         uint32_t acked, sent; /* segments */
-    } cases[] = {{11, 2}, {12, 12}};
+    } cases[] = {{5, 1}, {6, 6}};
 
     (void)state;
+    if (CONFIG_TCP_SND_BUF < 200000)
+        return; /* too short a queue to be larger than a window */
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         setup(NULL);
-        rig.peer_wnd = 65000;
+        rig.peer_wnd = 33000;
         ask(3000000, false);
-        take(1000000, 30000, 1000);
+        take(1000000, 15000, 1000);
         peer.manual_ack = true;
         take(peer.rx_len, 65536, 0);
-        peer.wnd = 30000; /* less than the queue's segments have */
-        while (tcp_active_pcbs->unsent->len != 22 * 1460) {
+        peer.wnd = 15000; /* less than the queue's segments have */
+        while (tcp_active_pcbs->unsent->len != 11 * 1460) {
             say(peer.rcv_nxt);
             rig_pump();
             take(peer.rx_len, 65536, 0);
@@ -594,8 +596,8 @@ static void head_is_split_for_half_of_a_window(void **state)
 
         say(acked);
         rig_pump();
-        assert_int_equal(peer.rcv_nxt - acked, 20 * 1460); /* and two are the head now */
-        take(20 * 1460, 65536, 0);
+        assert_int_equal(peer.rcv_nxt - acked, 10 * 1460); /* and one is the head now */
+        take(10 * 1460, 65536, 0);
         acked += cases[i].acked * 1460;
         const uint64_t before = segments;
 
@@ -604,7 +606,7 @@ static void head_is_split_for_half_of_a_window(void **state)
         assert_int_equal(segments - before, cases[i].sent);
         peer.manual_ack = false;
         say(peer.rcv_nxt);
-        take(asked - body, 15000, 1000);
+        take(asked - body, 7000, 1000);
         end();
     }
 }
