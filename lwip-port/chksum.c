@@ -70,6 +70,7 @@ u16_t netport_chksum(const void *data, int len)
     const uint8_t *p = data;
     unsigned n = (unsigned)len;
     uint64_t a = 0;
+    uint32_t fold;
 
     if (n >= BLOCK) {
         a = blocks(p, p + n / BLOCK * BLOCK);
@@ -80,9 +81,8 @@ u16_t netport_chksum(const void *data, int len)
         a = add_carry(a, load64(p));
     if (n > 0)
         a = add_carry(a, last_bytes(p, n, len >= 8));
-    a = (a >> 32) + (a & 0xffffffff);
-    a = (a >> 16) + (a & 0xffff); /* at most 0x1fffd, */
-    a = (a >> 16) + (a & 0xffff); /* 0xffff + 1, */
-    a = (a >> 16) + (a & 0xffff); /* 0xffff */
-    return (u16_t)a;
+    fold = (uint32_t)a + (uint32_t)(a >> 32);
+    fold += fold < (uint32_t)a;
+    fold = (fold >> 16) + (fold & 0xffff);          /* at most 0x1fffe, */
+    return (u16_t)((fold >> 16) + (fold & 0xffff)); /* 0xffff */
 }

@@ -24,6 +24,7 @@
 #include "lwip/inet_chksum.h"
 #include "lwip/stats.h"
 #include "netif/ethernet.h"
+#include "acks.h"
 #include "address.h"
 #include "announce.h"
 #include "config.h"
@@ -317,8 +318,14 @@ unsigned ethif_poll(struct ethif *e, uint64_t now_ns)
     address_check_ip6(e);
     follow_announcement(e);
     const unsigned n = vnet_rx_poll(e->vn, frames, rx_budget(e, now_ns));
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++) {
+        if (i % ACKS_FRAMES == 0 && i + 1 < n)
+            acks_defer();
         rx_frame(e, frames[i]);
+        if (i % ACKS_FRAMES == ACKS_FRAMES - 1)
+            acks_send();
+    }
+    acks_send();
     if (n > 0) {
         e->heard_ns = now_ns;
         e->unanswered = false;

@@ -150,7 +150,8 @@ unsigned short netport_ooseq_limit(const struct tcp_pcb *pcb);
 
 #define LWIP_HOOK_TCP_ISN netport_tcp_isn
 
-/* A frame of merged segments counts as the several it is: it is acknowledged at once. */
+/* A frame of merged segments counts as the several it is; what is received together is acknowledged
+ * together (acks.h). */
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, optlen, opt1len, opt2, p) netport_tcp_in((pcb), (p))
 
 /* A TCP segment may be larger than the MSS, for the device or ethif_tx.c to cut: then its first

@@ -12,6 +12,7 @@
 #include "lwip/stats.h"
 #include "lwip/prot/dhcp.h"
 #include "lwip/prot/ip6.h"
+#include "acks.h"
 #include "ethif_held.h"
 #include "fault.h"
 #include "time.h"
@@ -61,14 +62,10 @@ u32_t netport_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr
 /* Pbufs of the segment that the stack looks at. */
 static unsigned in_pbufs;
 
-/* lwIP acknowledges every second segment at once and lets a single one wait. What is larger than a
- * segment is several, so it counts as the second [RFC 5681, section 4.2]: its sender may have no
- * more in flight. */
 err_t netport_tcp_in(struct tcp_pcb *pcb, const struct pbuf *p)
 {
     in_pbufs = pbuf_clen(p);
-    if (pcb->state != LISTEN && p->tot_len > pcb->mss)
-        tcp_set_flags(pcb, TF_ACK_DELAY);
+    acks_segment(pcb, p);
     return ERR_OK;
 }
 

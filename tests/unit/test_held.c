@@ -42,6 +42,24 @@ static err_t take(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
     return ERR_OK;
 }
 
+/* Takes the first byte by itself, which frees the pbuf of the headers, and then the rest. */
+static err_t take_in_two(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+    if (p == NULL)
+        return take(arg, pcb, p, err);
+    got_n += pbuf_copy_partial(p, got + got_n, 1, 0);
+    tcp_recved(pcb, 1);
+    return take(arg, pcb, pbuf_free_header(p, 1), err);
+}
+
+static err_t accept_in_two(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+    (void)arg;
+    (void)err;
+    tcp_recv(pcb, take_in_two);
+    return ERR_OK;
+}
+
 static err_t accept(void *arg, struct tcp_pcb *pcb, err_t err)
 {
     (void)arg;
@@ -58,6 +76,7 @@ static int setup(void **state)
     for (unsigned i = 0; i < sizeof(data); i++)
         data[i] = (uint8_t)(i * 31 + (i >> 8));
     rig_listen(9, accept);
+    rig_listen(10, accept_in_two);
     return 0;
 }
 
@@ -105,6 +124,20 @@ static void payload_that_is_consumed_takes_no_memory_of_the_stack(void **state)
         all_arrived(2 * SEGMENT + 60000);
         rig_tcp_abort(&t);
     }
+}
+
+/* Who takes a message apart frees the pbufs one by one. */
+static void payload_stays_until_the_last_of_it_is_freed(void **state)
+{
+    struct rig_tcp t;
+
+    (void)state;
+    assert_true(rig_tcp_connect(&t, 10));
+    first = t.snd_nxt;
+    segment(&t, 0, SEGMENT);
+    all_arrived(SEGMENT);
+    assert_int_equal(rig.rx_kept, 1);
+    rig_tcp_abort(&t);
 }
 
 static void small_frames_are_copied(void **state)
@@ -192,6 +225,27 @@ static void no_more_is_kept_than_can_be_spared(void **state)
     all_arrived((n + 1) * SEGMENT);
     rig_tcp_abort(&t);
     rig_tcp_abort(&other);
+}
+
+/* The limit of what is out of order goes by all that is kept, wherever it lies: it is what keeps
+ * the pools within their sizes. */
+static void kept_payload_counts_as_out_of_order(void **state)
+{
+    const unsigned small = CONFIG_OOSEQ_SHARED - 2 * CONFIG_RX_HELD;
+    struct rig_tcp t;
+
+    (void)state;
+    connect_to(&t, false);
+    for (unsigned i = 0; i < small; i++)
+        segment(&t, (CONFIG_RX_HELD + 2) * SEGMENT + 2 * i, 1);
+    assert_int_equal(rig_pool_used("PBUF_POOL"), small);
+    for (unsigned i = 1; i < CONFIG_RX_HELD; i++)
+        segment(&t, i * SEGMENT, SEGMENT);
+    assert_int_equal(rig_pool_used("PBUF_POOL"), small);
+    segment(&t, CONFIG_RX_HELD * SEGMENT, SEGMENT); /* the last of the shared part */
+    assert_int_equal(rig_nic_held(), CONFIG_RX_HELD);
+    assert_in_range(rig_pool_used("PBUF_POOL"), small - 4, small - 1);
+    rig_tcp_abort(&t);
 }
 
 static void connection_that_ends_gives_back_what_it_kept(void **state)
@@ -314,6 +368,7 @@ static void lengths_that_lie_cost_a_frame_and_nothing_else(void **state)
     for (uint32_t doff = 0; doff < 16; doff++)
         for (uint32_t ihl = 0; ihl < 16; ihl++) {
             const uint32_t len = with_options(frame, &t, 0, 0, doff, 300);
+            const uint64_t kept = rig.rx_kept;
 
             frame[14] = (uint8_t)(0x40 | ihl);
             rig_fix_ip(frame);
@@ -322,6 +377,8 @@ static void lengths_that_lie_cost_a_frame_and_nothing_else(void **state)
                 rig_pump();
                 assert_int_equal(rig_nic_held(), 0);
             }
+            if (ihl == 5 && doff < 5)
+                assert_int_equal(rig.rx_kept, kept);
         }
     assert_int_equal(netport_alloc_failures(), 0);
     rig_tcp_abort(&t);
@@ -333,11 +390,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(payload_that_is_consumed_takes_no_memory_of_the_stack),
+        T(payload_stays_until_the_last_of_it_is_freed),
         T(small_frames_are_copied),
         T(what_is_not_tcp_is_copied),
         T(segments_out_of_order_are_kept_where_they_are),
         T(kept_segments_are_cut_where_they_overlap),
         T(no_more_is_kept_than_can_be_spared),
+        T(kept_payload_counts_as_out_of_order),
         T(connection_that_ends_gives_back_what_it_kept),
         T(headers_that_change_while_they_are_kept_mean_nothing),
         T(options_of_any_length_are_headers),

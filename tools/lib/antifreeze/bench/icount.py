@@ -43,7 +43,7 @@ def _trips(kind):
 
 
 PATHS = (
-    # Frames of many sizes: a MiB is what compares. Not checked: one packet at a time, since going to sleep in between
+    # Frames of many sizes, more or fewer acknowledgements: a MiB is what compares. Not checked: one packet at a time, since going to sleep in between
     # costs more or less, as the host's answers come sooner or later.
     Path("tcp-in", _iperf3(), "per_mib"),
     Path("tcp-out", _iperf3("-R"), "per_mib"),
@@ -54,7 +54,7 @@ PATHS = (
     Path("ping", _trips("ping"), ""),
     Path("tcp-rr", _trips("tcp"), ""),
     Path("udp-rr", _trips("udp"), ""),
-    Path("tcp-in", _iperf3(), offloads=False),
+    Path("tcp-in", _iperf3(), "per_mib", offloads=False),
     Path("tcp-out", _iperf3("-R"), offloads=False),
 )
 
