@@ -142,8 +142,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
     return drive(c);
 }
 
-/* NULL, or why the sender of the datagram being handled gets no answer. */
-static const char *silence(const ip_addr_t *addr, u16_t port)
+const char *small_silence(const ip_addr_t *addr, u16_t port)
 {
     const ip_addr_t *to = ip_current_dest_addr();
     struct netif *netif = ip_current_input_netif();
@@ -164,7 +163,7 @@ static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip
 
     service->n.rx_datagrams++;
     if (service->answer != NULL) {
-        const char *reason = silence(addr, port);
+        const char *reason = small_silence(addr, port);
         if (reason != NULL)
             apps_refused("datagram", reason);
         else if (service->answer(pcb, p, addr, port))

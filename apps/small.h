@@ -57,6 +57,9 @@ bool small_start(struct small_service *service);
 /* Sends p where the datagram that is being handled came from, from the address it was sent to. */
 bool small_reply(struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *addr, u16_t port);
 
+/* NULL, or why the sender of the datagram being handled gets no answer. */
+const char *small_silence(const ip_addr_t *addr, u16_t port);
+
 /* The counters, into the service's open object. */
 void small_json(const struct small_service *service, struct json *j);
 

@@ -33,7 +33,8 @@ enum conf_service { /* bits of struct conf.services */
                     SERVICE_CHARGEN = 1 << 3,
                     SERVICE_HTTP = 1 << 4,
                     SERVICE_SINK = 1 << 5,
-                    SERVICE_ALL = 0x3f,
+                    SERVICE_STAMP = 1 << 6,
+                    SERVICE_ALL = 0x7f,
 };
 
 /* `fault=panic:KIND@TIME`: bugs of ours on demand, to see that each is caught and reported. */
@@ -76,7 +77,8 @@ struct conf {
     bool exit_never;       /* not even when the job is done */
     struct job_params job;
     enum log_level log;
-    bool check_panics; /* a buffer that is lost ends the run, instead of being repaired */
+    bool stamp_stateful; /* the STAMP reflector numbers its answers itself */
+    bool check_panics;   /* a buffer that is lost ends the run, instead of being repaired */
     enum conf_panic panic_kind;
     uint64_t panic_at_ns; /* since kernel entry */
     struct fault faults[FAULT_KINDS];

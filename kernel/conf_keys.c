@@ -20,6 +20,7 @@ struct name {
 static const struct name services[] = {
     {"iperf3", SERVICE_IPERF3},   {"echo", SERVICE_ECHO}, {"discard", SERVICE_DISCARD},
     {"chargen", SERVICE_CHARGEN}, {"http", SERVICE_HTTP}, {"sink", SERVICE_SINK},
+    {"stamp", SERVICE_STAMP},
 };
 
 /* The virtio features that the driver accepts and can also do without [virtio 5.1.3, 6]; `tso`
@@ -247,6 +248,15 @@ static bool set_exit(struct conf *c, struct conf_net *net, struct text v)
     return true;
 }
 
+static bool set_stamp(struct conf *c, struct conf_net *net, struct text v)
+{
+    (void)net;
+    if (!text_is(v, "stateless") && !text_is(v, "stateful"))
+        return false;
+    c->stamp_stateful = text_is(v, "stateful");
+    return true;
+}
+
 static bool set_check(struct conf *c, struct conf_net *net, struct text v)
 {
     (void)net;
@@ -303,7 +313,7 @@ static const struct conf_key keys[] = {
      "device, or a number of frames from 2 to " TEXT_OF(CONFIG_TX_RING)},
     {"irq", true, set_irq, "auto, msix, intx, poll"},
     {"services", false, set_services,
-     "all, off, or a list like http,echo of iperf3 echo discard chargen http sink"},
+     "all, off, or a list like http,echo of iperf3 echo discard chargen http sink stamp"},
     {"features", false, set_features,
      "all, or a list like -tso,-mac of csum guest_csum guest_tso4 guest_tso6 guest_ecn host_tso4 "
      "host_tso6 tso mtu mac mrg status ctrl_vq ctrl_rx guest_announce mq any_layout indirect_desc "
@@ -313,6 +323,7 @@ static const struct conf_key keys[] = {
     {"log", false, set_log, "quiet, info, debug"},
     {"exit", false, set_exit,
      "done, never, or a time up to " TEXT_OF(CONF_TIME_MAX_HOURS) "h, with the unit ms, s, m or h"},
+    {"stamp", false, set_stamp, "stateless, stateful"},
     {"check", false, set_check, "repair, panic"},
     {"fault", false, set_fault,
      "none, or a list, each once, of drop_kick:N drop_kick_rx:N drop_kick_tx:N drop_irq:N "
@@ -323,7 +334,8 @@ static const struct conf_key keys[] = {
 
 const char conf_keys_known[] =
     "ip gw ip6 mtu rx rx_ring tx_ring irq (for net0; net1.ip and so on for others, below "
-    "net" TEXT_OF(CONFIG_NICS) ") services features seed log exit check fault " JOB_KEYS_KNOWN;
+    "net" TEXT_OF(
+        CONFIG_NICS) ") services features seed log exit stamp check fault " JOB_KEYS_KNOWN;
 
 const struct conf_key *conf_key_find(struct text name)
 {

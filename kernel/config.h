@@ -76,6 +76,9 @@
 #define CONFIG_SINK_FIRST  16
 #define CONFIG_SINK_BITS_C 128
 
+/* STAMP sessions whose answers are numbered apart. */
+#define CONFIG_STAMP_SESSIONS 16
+
 /* A run of test frames of which nothing came for so long is over. */
 #define CONFIG_SINK_IDLE_MS 3000
 
@@ -148,8 +151,8 @@
 /* Listeners: iperf3, echo, discard, chargen, http; one each, for IPv4 and IPv6 together. */
 #define CONFIG_LISTENERS 5
 
-/* UDP ports: iperf3 (one for all streams), echo, discard, chargen. */
-#define CONFIG_UDP_PORTS 4
+/* UDP ports: iperf3 (one for all streams), echo, discard, chargen, STAMP. */
+#define CONFIG_UDP_PORTS 5
 
 /* ---- consequences -----------------------------------------------------------------------------
  */

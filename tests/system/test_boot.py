@@ -9,7 +9,7 @@ from antifreeze import BUILD, boottime, net as networks, qemu
 from peer import RawPeer
 from ping import ping_sizes
 
-SERVICES = ["iperf3", "echo", "discard", "chargen", "http", "sink"]
+SERVICES = ["iperf3", "echo", "discard", "chargen", "http", "sink", "stamp"]
 LEAN = BUILD / "lean"
 # Where segments may come merged, buffers are large and the ring is 256 at most.
 NO_MERGED = {"guest_tso4": "off", "guest_tso6": "off"}

@@ -96,7 +96,7 @@ static void the_edges_of_every_range_are_accepted(void **state)
     conf_accept("exit=8760h");
     assert_int_equal(conf.exit_ns, 8760ull * 3600 * S);
     conf_accept("features=-mtu,-mac,-status,-event_idx,-mtu");
-    conf_accept("services=iperf3,echo,discard,chargen,http,sink");
+    conf_accept("services=iperf3,echo,discard,chargen,http,sink,stamp");
     assert_int_equal(conf.services, SERVICE_ALL);
     conf_accept("fault=panic:smash@0");
 }
@@ -279,9 +279,9 @@ static void values_out_of_range_or_malformed_are_refused(void **state)
 /* Each key that a text names, by a reader written apart from the parser's. */
 static bool names_only_known_keys(const char *text)
 {
-    static const char *const names[] = {"ip",       "gw",       "ip6",   "mtu",    "run",
-                                        "services", "features", "seed",  "log",    "interval",
-                                        "exit",     "check",    "fault", "target", "rate"};
+    static const char *const names[] = {
+        "ip",  "gw",       "ip6",  "mtu",   "run",   "services", "features", "seed",
+        "log", "interval", "exit", "check", "fault", "target",   "rate",     "stamp"};
     char copy[512], *rest = copy;
 
     for (size_t i = 0; i <= strlen(text); i++) { /* comments become blanks first */
@@ -339,17 +339,29 @@ static void check_ranges(void)
 static void mutations_never_get_through(void **state)
 {
     static const char *const good[] = {
-        "ip=dhcp",          "ip=10.0.0.2/24",
-        "gw=10.0.0.1",      "ip6=fd00::1/64",
-        "ip6=auto",         "mtu=1500",
-        "net1.mtu=9000",    "net3.ip=off",
-        "run=serve",        "services=http,echo",
-        "features=-mtu",    "seed=0x1234",
-        "log=debug",        "interval=500ms",
-        "exit=10s",         "fault=panic:null@5s",
-        "target=[fd00::2]", "rate=50kpps",
-        "features=-status", "net2.ip6=2001:db8::/64",
-        "services=iperf3",  "fault=drop_kick:7,reset:1s@2s+3s,bad_head@1m",
+        "ip=dhcp",
+        "ip=10.0.0.2/24",
+        "gw=10.0.0.1",
+        "ip6=fd00::1/64",
+        "ip6=auto",
+        "mtu=1500",
+        "net1.mtu=9000",
+        "net3.ip=off",
+        "run=serve",
+        "services=http,echo",
+        "features=-mtu",
+        "seed=0x1234",
+        "log=debug",
+        "interval=500ms",
+        "exit=10s",
+        "fault=panic:null@5s",
+        "target=[fd00::2]",
+        "rate=50kpps",
+        "stamp=stateful",
+        "features=-status",
+        "net2.ip6=2001:db8::/64",
+        "services=iperf3",
+        "fault=drop_kick:7,reset:1s@2s+3s,bad_head@1m",
     };
     unsigned accepted = 0, refused = 0;
 

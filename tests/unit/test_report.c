@@ -120,6 +120,8 @@ const struct service http_service = {
 
 const struct service sink_service = {.name = "sink", .bit = SERVICE_SINK, .start = start};
 
+const struct service stamp_service = {.name = "stamp", .bit = SERVICE_STAMP, .start = start};
+
 static int setup(void **state)
 {
     (void)state;

@@ -122,7 +122,8 @@ UNIT_IPERF3  := apps/interval.c apps/iperf3_client.c apps/iperf3_control.c apps/
 UNIT_JOB     := apps/job.c apps/verdict.c kernel/job_params.c
 UNIT_KINDS   := apps/iperf3_job.c apps/job_kinds.c
 UNIT_SINK    := apps/hdr.c apps/seqwin.c apps/sink.c apps/sink_frame.c apps/sink_run.c apps/testframe.c
-UNIT_APPS    := $(UNIT_KINDS) $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) $(UNIT_JOB) $(UNIT_SINK) apps/services.c apps/stats.c \
+UNIT_STAMP   := apps/stamp.c apps/stamp_reflector.c
+UNIT_APPS    := $(UNIT_KINDS) $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) $(UNIT_JOB) $(UNIT_SINK) $(UNIT_STAMP) apps/services.c apps/stats.c \
     $(UNIT_SERVICE)
 
 # Every pool of the stack at its bound, in both profiles.
@@ -203,6 +204,7 @@ UNIT_SRC_test_seqwin := tests/unit/test_seqwin.c apps/seqwin.c
 $(eval $(call unit_on_rig,test_job,apps/interval.c $(UNIT_JOB) $(UNIT_SERVICE)))
 $(eval $(call unit_on_rig,test_sink,tests/unit/sink_rig.c $(UNIT_SINK) apps/interval.c apps/iperf3_count.c $(UNIT_SERVICE)))
 $(eval $(call unit_lean,test_sink))
+$(eval $(call unit_on_rig,test_stamp,$(UNIT_STAMP) apps/small.c $(UNIT_SERVICE)))
 $(eval $(call unit_on_rig,test_sink_reflect,$(filter-out %/test_sink.c,$(UNIT_SRC_test_sink))))
 
 UNIT_TESTS += test_report
