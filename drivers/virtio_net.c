@@ -6,9 +6,9 @@
  * other. Of a large TCP segment only the headers do: its payload is constant, and the device reads
  * it where it is.
  *
- * Doorbells are rung once per batch, when the
- * device wants them, and every CONFIG_HEARTBEAT_MS when it did not react: a device has to bear that
- * [virtio 2.7.10.2], and it ends every freeze that a lost doorbell starts.
+ * Doorbells are rung once per batch, when the device wants them, and every CONFIG_HEARTBEAT_MS when
+ * it did not react: a device has to bear that [virtio 2.7.10.2], and it ends every freeze that a
+ * lost doorbell starts.
  */
 #include "virtio_net.h"
 #include <stddef.h>
@@ -18,6 +18,10 @@
 #include "virtio_net_state.h"
 
 #define VLAN_TAG 4u
+
+/* So many frames are not held back for a flush: the device sends them while more are made. A ring
+ * that was filled first, and then emptied, would have device and guest work in turns. */
+#define VNET_TX_AHEAD 32
 
 /* What a device wrote beyond its place is known within a second, heartbeats apart. */
 #define GUARD_NS (NS_PER_S - CONFIG_HEARTBEAT_MS * NS_PER_MS)
@@ -284,6 +288,8 @@ static bool tx_add(struct vnet *vn, const struct vq_buf *buf)
     }
     netbuf_to_device(&vn->tx_pool, buf->token);
     vq_add(&vn->tx.vq, buf);
+    if (vq_unpublished(&vn->tx.vq) >= VNET_TX_AHEAD)
+        publish(vn, &vn->tx, VIRTIO_NET_TXQ);
     return true;
 }
 

@@ -136,9 +136,9 @@ void vnet_rx_let_go(struct vnet *vn, struct netbuf *nb);
  * every buffer given out. */
 struct netbuf *vnet_tx_get(struct vnet *vn, bool bulk);
 
-/* Puts the frame on the ring; it goes out with the next flush. True: the device owns nb. False: the
- * ring is full or the device is down, the caller still owns nb and may netbuf-put it with
- * vnet_tx_put(). */
+/* Puts the frame on the ring; it goes out with the next flush at the latest. True: the device owns
+ * nb. False: the ring is full or the device is down, the caller still owns nb and may netbuf-put it
+ * with vnet_tx_put(). */
 bool vnet_tx(struct vnet *vn, struct netbuf *nb);
 void vnet_tx_put(struct vnet *vn, struct netbuf *nb);
 

@@ -166,6 +166,12 @@ static inline unsigned vq_outstanding(const struct vq *vq)
     return vq->outstanding;
 }
 
+/* Buffers that were added and wait for vq_publish(). */
+static inline unsigned vq_unpublished(const struct vq *vq)
+{
+    return (uint16_t)(vq->added_idx - vq->published_idx);
+}
+
 /* Writes a buffer to the ring, for the next vq_publish(). True: it belongs to the device. False:
  * there is no room, the caller keeps it. */
 static inline bool vq_add(struct vq *vq, const struct vq_buf *buf)

@@ -4,18 +4,26 @@
  */
 #include "vnet_rig.h"
 
+/* The most frames that are held back for a flush. */
+#define BATCH 31
+
+static void send_some(unsigned n)
+{
+    while (n-- > 0)
+        assert_true(send_frame(60));
+}
+
 static void a_batch_takes_one_doorbell(void **state)
 {
     (void)state;
     up();
-    for (unsigned i = 0; i < 64; i++)
-        assert_true(send_frame(60));
+    send_some(BATCH);
     assert_int_equal(nic->q[SIM_TXQ].doorbells, 0);
     vnet_tx_flush(vn);
     assert_int_equal(nic->q[SIM_TXQ].doorbells, 1);
     vnet_tx_flush(vn);
     assert_int_equal(nic->q[SIM_TXQ].doorbells, 1);
-    assert_int_equal(sim_tx(nic, 256), 64);
+    assert_int_equal(sim_tx(nic, 256), BATCH);
     assert_int_equal(stat_of("tx", "kicks"), 1);
     for (unsigned i = 0; i < 64; i++)
         sim_rx(nic, frame, 60);
@@ -23,6 +31,23 @@ static void a_batch_takes_one_doorbell(void **state)
     receive();
     assert_true(nic->q[SIM_RXQ].doorbells <= 2);
     vnet_tx_reclaim(vn);
+}
+
+/* The device works while more are made. */
+static void more_than_a_batch_is_not_held_back(void **state)
+{
+    (void)state;
+    up();
+    for (unsigned round = 1; round < 4; round++) {
+        send_some(BATCH);
+        assert_int_equal(sim_tx(nic, 256), 0);
+        send_some(1);
+        assert_int_equal(nic->q[SIM_TXQ].doorbells, round);
+        assert_int_equal(sim_tx(nic, 256), BATCH + 1);
+        vnet_tx_flush(vn);
+        assert_int_equal(nic->q[SIM_TXQ].doorbells, round);
+        vnet_tx_reclaim(vn);
+    }
 }
 
 static void bulk_leaves_the_reserve_to_control(void **state)
@@ -140,6 +165,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(a_batch_takes_one_doorbell),
+        T(more_than_a_batch_is_not_held_back),
         T(bulk_leaves_the_reserve_to_control),
         T(room_is_that_of_the_ring_where_it_is_smaller_than_the_pool),
         T(full_ring_reclaims_before_it_refuses),
