@@ -63,27 +63,39 @@ EVERY_KEY = [(job, key) for job, (_, table) in keys.RUNS.items() for key in tabl
 @pytest.mark.parametrize("job,key", EVERY_KEY)
 def test_option_is_the_key(tool, job, key):
     options = tool.parser().parse_args([job, f"--{key.replace('_', '-')}", "value"])
-    assert tool.guest_words(options) == f"run={job} {key}=value"
+    assert tool.guest_words(options, {}) == f"run={job} {key}=value"
 
 
 def test_any_other_key_can_be_set(tool):
     options = tool.parser().parse_args(["serve", "--set", "net1.ip=off", "--exit", "1s", "--set", "net1.ip6=off"])
-    assert tool.guest_words(options) == "run=serve exit=1s net1.ip=off net1.ip6=off"
+    assert tool.guest_words(options, {}) == "run=serve exit=1s net1.ip=off net1.ip6=off"
+
+
+def test_this_hosts_address_is_filled_in(tool):
+    options = tool.parser().parse_args(["client", "--target", "{host}"])
+    assert tool.guest_words(options, {"host": "10.0.2.2"}) == "run=client target=10.0.2.2"
+    assert tool.guest_words(options, {}) == "run=client target={host}"  # which the guest refuses
 
 
 @pytest.mark.parametrize("words", [["--ip", "off exit=1s"], ["--ip", ""], ["--set", "exit"], ["--set", "=1s"], ["--set", "a=b c"]])
 def test_one_option_is_one_word(tool, words):
     with pytest.raises(Error):
-        tool.guest_words(tool.parser().parse_args(["serve", *words]))
+        tool.guest_words(tool.parser().parse_args(["serve", *words]), {})
 
 
-def test_guest_knows_every_key_and_no_other(boot):
+def test_guest_knows_every_key(boot):
     guest = boot(append="nonsense=1", ready=False, healthy=False)
     accepted = guest.wait("error", 60)["accepted"]
     assert guest.wait_exit() == qemu.STATUS_FAIL_CONFIG
     before, _, behind = accepted.partition(" (")
     known = set(before.split()) | set(behind.partition(") ")[2].split())
-    assert known - {"run"} == {key for _, key in EVERY_KEY}
+    assert {key for _, key in EVERY_KEY} <= known
+
+
+@pytest.mark.parametrize("job", keys.RUNS)
+def test_guest_knows_every_job(boot, job):
+    guest = boot(append=f"run={job} exit=maybe", ready=False, healthy=False)
+    assert guest.wait("error", 60)["key"] == "exit"
 
 
 def test_printed_line_boots_the_same_guest_in_a_shell(run):
@@ -163,6 +175,30 @@ def test_program_beside_a_private_guest_drives_it_and_ends_the_run(run, tmp_path
     [transfer] = json.loads(result.read_text())["results"]
     assert transfer["end"] == "done" and transfer["tx_bytes"] > 0
     assert "iperf3-1" in out
+
+
+@pytest.mark.parametrize("words", [["--private"], []], ids=["private", "user"])
+def test_client_job_drives_a_server_beside_it(run, tmp_path, words):
+    if words and world.why_no_taps():
+        pytest.skip(f"needs a tap interface: {world.why_no_taps()}")
+    result = tmp_path / "result.json"
+    beside = ["--beside", "iperf3 -s", "--target", "{host}", "--json", result]
+    status, out, err = run("client", *words, *beside, "--time", "1s", "--dir", "both", "--min-bps", "1M", "--max-gap", "5s")
+    assert status == 0, out + err
+    assert "client-1" in out
+    [transfer] = json.loads(result.read_text())["results"]
+    assert transfer["end"] == "done" and transfer["tx_bytes"] > 0 and transfer["rx_bytes"] > 0
+
+
+def test_criterion_that_is_missed_is_status_1(run):
+    status, out, err = run("client", "--beside", "iperf3 -s", "--target", "{host}", "--time", "500ms", "--min-bps", "100T")
+    assert status == 1, out + err
+    assert "min_bps" in out and "FAIL" in out
+
+
+def test_client_without_a_server_is_status_1(run):
+    status, out, err = run("client", "--target", "{host}", "--time", "1s")
+    assert status == 1, out + err
 
 
 def test_taps_that_exist_are_used_and_stay(run, tap):

@@ -11,7 +11,7 @@ GUEST = {
     "ip6": ("ADDRESS/64|auto|off", "IPv6 address of the first NIC"),
     "mtu": ("BYTES", "of an IP packet, at most what the device offers"),
     "services": ("LIST|all|off", "of iperf3, echo, discard, chargen, http"),
-    "exit": ("TIME|done|never", "when the run ends, counted from the boot"),
+    "exit": ("TIME|done|never", "when the run ends: with its job, or so long after the boot"),
     "interval": ("TIME|0", "period of the interval records"),
     "seed": ("N", "makes a run repeatable"),
     "features": ("LIST", "virtio features not to use: -tso,-event_idx"),
@@ -25,7 +25,7 @@ GUEST = {
 }
 
 JOB = {
-    "target": ("A.B.C.D|[IPV6]", "the other end"),
+    "target": ("A.B.C.D|[IPV6]", "the other end; {host} is this host, as the guest sees it"),
     "port": ("N", "its port"),
     "proto": ("tcp|udp", "what carries the data"),
     "dir": ("tx|rx|both", "who sends: the guest, the other end, both"),
@@ -38,7 +38,7 @@ JOB = {
     "min_bps": ("BITS", "fails below this rate"),
     "min_pps": ("N", "fails below so many packets a second"),
     "max_gap": ("TIME", "fails if nothing moves for longer"),
-    "max_loss": ("SHARE", "fails if more packets are lost: 0.01%%"),
+    "max_loss": ("SHARE", "fails if more packets are lost: 0.01%"),
     "max_lost": ("N", "fails if more packets are lost"),
 }
 

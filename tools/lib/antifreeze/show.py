@@ -53,12 +53,12 @@ def traffic(record):
 
 def criteria(verdict):
     return "\n".join(
-        f"  {'ok  ' if c['ok'] else 'FAIL'}  {c['name']:24} {c['value']:>14}   (limit {c['limit']})" for c in verdict["criteria"]
+        f"  {'ok  ' if c['ok'] else 'FAIL'}  {c.get('job', ''):10} {c['name']:24} {c['value']:>14}   (limit {c['limit']})" for c in verdict["criteria"]
     )
 
 
 # Counts of a result that say something where they are not 0.
-_LOSSES = ("lost", "late", "reordered", "duplicate", "corrupt", "out_of_order")
+_LOSSES = ("lost", "late", "reordered", "duplicate", "corrupt", "out_of_order", "slipped", "unsent")
 
 _LINES = {
     "boot": lambda r: f"booted by {r['entry']}, version {r['version']}, {r['static_kb'] / 1024:.0f} MiB of static memory",
