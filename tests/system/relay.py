@@ -16,7 +16,7 @@ import json
 import os
 import subprocess
 
-from antifreeze import BUILD, Error
+from antifreeze import BUILD, Error, qemu
 from antifreeze import net as networks
 
 QUEUE = 20000  # frames that wait in a tap's queue
@@ -99,13 +99,13 @@ class _GuestEnd:
             f"link set dev {self.bridge} up",
         )
         for name in (self.qemu, self.relay, self.bridge):
-            _silence(name)
+            silence(name)
 
     def close(self):
         networks.ip(*(f"link del dev {name}" for name in (self.qemu, self.relay, self.bridge)))
 
 
-def _silence(name):
+def silence(name):
     """No IPv6 of this host's: the interface only carries."""
     path = f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6"
     if os.path.exists(path):
@@ -131,3 +131,47 @@ class Relayed(networks.Tap):
         self.relay.close()
         self.end.close()
         super().close()
+
+
+class Side:
+    """The network of one of two guests that have nothing but the relay between them: no host is on it."""
+
+    kind = "tap"
+
+    def __init__(self, end, index, net):
+        self.end, self._index = end, index
+        self.mac = f"52:54:00:78:{net:02x}:{index:02x}"
+        self.guest4, self.guest6 = f"10.78.{net}.{index}", f"fd78:{net}::{index}"
+
+    def nic(self, **options):
+        return qemu.Nic.tap(self.end.qemu, self.mac, **options)
+
+    def config(self, nic="net0"):
+        return f"{nic}.ip={self.guest4}/24 {nic}.ip6={self.guest6}/64"
+
+    def address(self, port):
+        return self.guest4, port
+
+    def close(self):
+        self.end.close()
+
+
+class Pair:
+    """guest <-> relay <-> guest: boot(net=pair.left), boot(net=pair.right); a is the left one's end."""
+
+    _next = 1
+
+    def __init__(self, whole=False):
+        k = Pair._next
+        Pair._next += 1
+        ends = [_GuestEnd(f"{k}{side}") for side in "ab"]
+        self.left, self.right = (Side(end, 1 + i, k) for i, end in enumerate(ends))
+        self.relay = Relay(ends[0].relay, ends[1].relay, whole, also=[end.qemu for end in ends])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.relay.close()
+        self.left.close()
+        self.right.close()
