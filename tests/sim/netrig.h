@@ -154,6 +154,9 @@ void rig_udp_send(bool v6, uint16_t sport, uint16_t dport, const void *data, uin
  * if there is none. */
 int rig_udp_recv(uint16_t port, void *data, uint32_t cap);
 
+/* The same, and the guest's port that it came from. */
+int rig_udp_recv_from(uint16_t port, uint16_t *from, void *data, uint32_t cap);
+
 /* ---- the peer's TCP -----------------------------------------------------------------------------
  */
 
@@ -175,7 +178,8 @@ struct rig_tcp {
     uint32_t rcv_edge; /* how far the guest may send */
     bool manual_ack;   /* received data is not acknowledged by itself */
     bool established, got_fin, got_rst, sent_fin;
-    uint8_t *rx; /* received in order, not yet taken by rig_tcp_recv() */
+    bool accepted; /* the guest opened it */
+    uint8_t *rx;   /* received in order, not yet taken by rig_tcp_recv() */
     size_t rx_len, rx_cap;
     struct rig_tcp *next;
 };
@@ -190,6 +194,10 @@ bool rig_tcp_connect6(struct rig_tcp *t, uint16_t port);
 /* Only the SYN; the answer is handled when it comes. rig_tcp_syn_from() is another host's. */
 void rig_tcp_syn(struct rig_tcp *t, bool v6, uint16_t port);
 void rig_tcp_syn_from(struct rig_tcp *t, unsigned host, bool v6, uint16_t port);
+
+/* The peer listens on that port: the guest's k-th connection to it, in the order of its SYNs, is
+ * pool[k], and further ones are reset. */
+void rig_tcp_listen(uint16_t port, struct rig_tcp *pool, unsigned n);
 
 /* Sends all of data, within the guest's window; returns how much was acknowledged when 5 s passed
  * without progress or the guest reset the connection. */

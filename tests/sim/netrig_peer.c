@@ -149,6 +149,13 @@ static bool take_udp(uint8_t *frame)
 
 int rig_udp_recv(uint16_t port, void *data, uint32_t cap)
 {
+    uint16_t from;
+
+    return rig_udp_recv_from(port, &from, data, cap);
+}
+
+int rig_udp_recv_from(uint16_t port, uint16_t *from, void *data, uint32_t cap)
+{
     for (struct packet **at = &datagrams; *at != NULL; at = &(*at)->next) {
         struct packet *k = *at;
 
@@ -156,6 +163,7 @@ int rig_udp_recv(uint16_t port, void *data, uint32_t cap)
             continue;
         const uint32_t n = k->len - 8;
 
+        *from = rig_get16(k->data);
         memcpy(data, k->data + 8, n < cap ? n : cap);
         *at = k->next;
         if (k->next == NULL)

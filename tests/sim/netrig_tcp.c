@@ -16,6 +16,12 @@
 static struct rig_tcp *connections;
 static uint16_t next_port = 20000;
 
+static struct {
+    uint16_t port; /* 0 = nobody listens */
+    struct rig_tcp *pool;
+    unsigned n, used;
+} listener;
+
 /* The window field, and the right edge that it grants. */
 static uint16_t announce(struct rig_tcp *t, bool syn, uint32_t ack)
 {
@@ -157,6 +163,52 @@ static void take_payload(struct rig_tcp *t, uint32_t seq, const uint8_t *data, u
         send_ack(t);
 }
 
+void rig_tcp_listen(uint16_t port, struct rig_tcp *pool, unsigned n)
+{
+    listener.port = port;
+    listener.pool = pool;
+    listener.n = n;
+    listener.used = 0;
+}
+
+static void send_syn_ack(struct rig_tcp *t)
+{
+    rig_tcp_segment(t, RIG_SYN | RIG_ACK, t->snd_una, t->rcv_nxt, NULL, 0);
+}
+
+/* A SYN from the guest. False: it is none, or nobody listens there. */
+static bool accept_syn(const uint8_t *frame, const uint8_t *tcp)
+{
+    const bool full = listener.used == listener.n;
+    struct rig_tcp refused, *t = full ? &refused : &listener.pool[listener.used];
+
+    if ((tcp[13] & (RIG_SYN | RIG_ACK)) != RIG_SYN || listener.port != rig_get16(tcp + 2))
+        return false;
+    memset(t, 0, sizeof(*t));
+    t->v6 = rig_is_v6(frame);
+    t->host = (uint8_t)rig_host_of(t->v6, frame + (t->v6 ? 38 : 30));
+    t->lport = listener.port;
+    t->rport = rig_get16(tcp);
+    t->rcv_nxt = rig_get32(tcp + 4) + 1;
+    if (full) {
+        rig_tcp_segment(t, RIG_RST | RIG_ACK, 0, t->rcv_nxt, NULL, 0);
+        return true;
+    }
+    listener.used++;
+    t->accepted = true;
+    t->snd_una = (uint32_t)t->rport << 16;
+    t->snd_nxt = t->snd_una + 1;
+    t->wnd = rig.peer_wnd;
+    t->mss = 536;
+    syn_options(t, tcp);
+    if (rig.peer_is_plain)
+        t->guest_scale = 0;
+    t->next = connections;
+    connections = t;
+    send_syn_ack(t);
+    return true;
+}
+
 bool rig_tcp_take(uint8_t *frame)
 {
     if ((rig_get16(frame + 12) != 0x0800 && !rig_is_v6(frame)) || rig_proto_of(frame) != 6)
@@ -168,7 +220,7 @@ bool rig_tcp_take(uint8_t *frame)
     while (t != NULL && (t->lport != rig_get16(tcp + 2) || t->rport != rig_get16(tcp)))
         t = t->next;
     if (t == NULL)
-        return false;
+        return accept_syn(frame, tcp);
     const uint8_t flags = tcp[13];
 
     if ((flags & RIG_RST) != 0) {
@@ -184,6 +236,11 @@ bool rig_tcp_take(uint8_t *frame)
         t->guest_wnd = (uint32_t)rig_get16(tcp + 14)
                        << ((flags & RIG_SYN) != 0 ? 0 : t->guest_scale);
     }
+    if (t->accepted && (flags & RIG_SYN) != 0) {
+        send_syn_ack(t);
+        return true;
+    }
+    t->established |= t->accepted && t->snd_una == t->snd_nxt;
     if ((flags & RIG_SYN) != 0) {
         if (!t->established) {
             syn_options(t, tcp);
@@ -340,6 +397,7 @@ void rig_tcp_forget(struct rig_tcp *t)
 void rig_tcp_reset(void)
 {
     connections = NULL;
+    listener.port = 0;
     for (unsigned i = 0; i < sizeof(buffers) / sizeof(buffers[0]); i++) {
         if (buffers[i].owner != NULL)
             buffer_free(buffers[i].owner);

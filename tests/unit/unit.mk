@@ -201,6 +201,8 @@ UNIT_TESTS += test_hdr test_seqwin
 UNIT_SRC_test_hdr    := tests/unit/test_hdr.c apps/hdr.c kernel/json.c kernel/format.c
 UNIT_SRC_test_seqwin := tests/unit/test_seqwin.c apps/seqwin.c
 
+$(foreach t,client client_wrong,\
+    $(eval $(call unit_on_rig,test_iperf3_$(t),tests/unit/iperf3_peer.c tests/unit/rig_stack.c $(UNIT_IPERF3) $(UNIT_JOB) $(UNIT_KINDS) $(UNIT_SERVICE))))
 $(eval $(call unit_on_rig,test_job,apps/interval.c $(UNIT_JOB) $(UNIT_SERVICE)))
 $(eval $(call unit_on_rig,test_sink,tests/unit/sink_rig.c $(UNIT_SINK) apps/interval.c apps/iperf3_count.c $(UNIT_SERVICE)))
 $(eval $(call unit_lean,test_sink))
