@@ -26,11 +26,12 @@ FUZZ_RUNS_pci  := 5000
 # All of the guest above the driver.
 FUZZ_RIG := tests/fuzz/fuzz_rig.c $(filter-out apps/services.c apps/stats.c,$(APP_SRC)) kernel/job_params.c \
     $(addprefix $(LLHTTP)/,$(LLHTTP_SRC)) $(UNIT_NETRIG)
-FUZZ_TARGETS      += frames iperf3 http
+FUZZ_TARGETS      += frames client iperf3 http
+FUZZ_SRC_client   := tests/fuzz/fuzz_client.c $(FUZZ_RIG)
 FUZZ_SRC_frames   := tests/fuzz/fuzz_frames.c $(FUZZ_RIG)
 FUZZ_SRC_iperf3   := tests/fuzz/fuzz_iperf3.c $(FUZZ_RIG)
 FUZZ_SRC_http     := tests/fuzz/fuzz_http.c $(FUZZ_RIG)
-$(foreach t,frames iperf3 http,$(eval FUZZ_LIBS_$(t) := $(UNIT_NETRIG_LIBS))\
+$(foreach t,frames client iperf3 http,$(eval FUZZ_LIBS_$(t) := $(UNIT_NETRIG_LIBS))\
     $(eval FUZZ_NEEDS_$(t) := $(UNIT_NETRIG_NEEDS))$(eval FUZZ_RUNS_$(t) := 1000))
 
 # ---- rules --------------------------------------------------------------------------------------

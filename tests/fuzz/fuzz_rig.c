@@ -7,6 +7,7 @@
 #include "app.h"
 #include "config.h"
 #include "conn.h"
+#include "job.h"
 #include "lwip/priv/tcp_priv.h"
 #include "netport.h"
 #include "rand.h"
@@ -34,7 +35,7 @@ const struct conf *apps_conf = &rig.conf;
 
 static unsigned poll_services(uint64_t now)
 {
-    unsigned done = 0;
+    unsigned done = jobs_poll(now);
 
     for (unsigned i = 0; i < SERVICES; i++)
         if (services[i]->poll != NULL)
@@ -64,6 +65,8 @@ void fuzz_rig_begin(bool dhcp)
     rig_drop_frames();
     for (unsigned i = 0; i < SERVICES; i++)
         MUST(services[i]->start());
+    jobs_init();
+    jobs_ready();
     rig.poll = poll_services;
 }
 

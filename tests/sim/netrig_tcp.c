@@ -124,6 +124,19 @@ static void buffer_free(const struct rig_tcp *t)
     }
 }
 
+static void forget(struct rig_tcp *t)
+{
+    for (struct rig_tcp **at = &connections; *at != NULL; at = &(*at)->next) {
+        if (*at == t) {
+            *at = t->next;
+            break;
+        }
+    }
+    buffer_free(t);
+    t->rx = NULL;
+    t->rx_len = t->rx_cap = 0;
+}
+
 static void take_payload(struct rig_tcp *t, uint32_t seq, const uint8_t *data, uint32_t len,
                          bool fin)
 {
@@ -184,6 +197,8 @@ static bool accept_syn(const uint8_t *frame, const uint8_t *tcp)
 
     if ((tcp[13] & (RIG_SYN | RIG_ACK)) != RIG_SYN || listener.port != rig_get16(tcp + 2))
         return false;
+    if (!full)
+        forget(t); /* a structure may be used again */
     memset(t, 0, sizeof(*t));
     t->v6 = rig_is_v6(frame);
     t->host = (uint8_t)rig_host_of(t->v6, frame + (t->v6 ? 38 : 30));
@@ -253,19 +268,6 @@ bool rig_tcp_take(uint8_t *frame)
     }
     take_payload(t, rig_get32(tcp + 4), tcp + hlen, len, (flags & RIG_FIN) != 0);
     return true;
-}
-
-static void forget(struct rig_tcp *t)
-{
-    for (struct rig_tcp **at = &connections; *at != NULL; at = &(*at)->next) {
-        if (*at == t) {
-            *at = t->next;
-            break;
-        }
-    }
-    buffer_free(t);
-    t->rx = NULL;
-    t->rx_len = t->rx_cap = 0;
 }
 
 void rig_tcp_syn(struct rig_tcp *t, bool v6, uint16_t port)

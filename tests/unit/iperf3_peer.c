@@ -37,6 +37,7 @@ int peer_teardown(void **state)
 {
     while (tcp_active_pcbs != NULL) /* a failed test leaves a session behind */
         tcp_abort(tcp_active_pcbs);
+    jobs_stop();
     rig_advance_ms(10);
     bool busy = jobs_busy();
     unsigned streams = iperf3_streams_used();

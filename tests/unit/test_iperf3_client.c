@@ -132,6 +132,21 @@ static void data_that_overtakes_the_start_counts(void **state)
     assert_int_equal(result("rx_bytes"), 5);
 }
 
+/* The first flights of many streams fit the network together. */
+static void window_is_small_until_the_test_begins(void **state)
+{
+    (void)state;
+    peer_start("dir=rx time=1s");
+    peer_greet();
+    peer_params();
+    peer_streams(1, false);
+    assert_in_range(peer_conn[1].guest_wnd, IPERF3_WINDOW - 128, IPERF3_WINDOW); /* scaled */
+    peer_begin();
+    assert_int_equal(rig_tcp_send(&peer_conn[1], "12345", 5), 5);
+    rig_advance_ms(5);
+    assert_true(peer_conn[1].guest_wnd > 100000);
+}
+
 static void both_ways_the_client_sends_on_the_first_streams(void **state)
 {
     static uint8_t data[100];
@@ -301,7 +316,7 @@ static void strangers_datagrams_count_for_nothing(void **state)
 static void so_many_bytes_are_whole_datagrams(void **state)
 {
     (void)state;
-    peer_run("proto=udp bytes=1050 len=100 rate=1M", 1, true);
+    peer_run("proto=udp bytes=1050 len=100 rate=100M", 1, true);
     rig_advance_ms(50);
     peer_finish(NOTHING);
     peer_ended("done");
@@ -338,6 +353,7 @@ int main(void)
         TEST(sender_sends_until_its_time_is_over),
         TEST(receiver_counts_what_comes),
         TEST(data_that_overtakes_the_start_counts),
+        TEST(window_is_small_until_the_test_begins),
         TEST(both_ways_the_client_sends_on_the_first_streams),
         TEST(so_many_bytes_are_sent_exactly),
         TEST(so_many_bytes_received_end_it),

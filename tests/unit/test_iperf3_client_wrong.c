@@ -301,9 +301,9 @@ static void results_before_ours_are_taken_end_it(void **state)
     (void)state;
     honest_up_to(STOPPED, false);
     peer_conn[0].manual_ack = true;
-    const uint8_t early[] = {IPERF3_EXCHANGE_RESULTS, 0, 0, 0, 2, '{', '}'};
+    static const char early[] = "\x0d\0\0\0\x0e{\"streams\":[]}";
     rig_tcp_segment(&peer_conn[0], RIG_ACK | RIG_PSH, peer_conn[0].snd_nxt, peer_conn[0].rcv_nxt,
-                    early, sizeof(early));
+                    early, sizeof(early) - 1);
     rig.impersonated = true;
     rig_advance_ms(5);
     peer_ended("server_says_nonsense");
