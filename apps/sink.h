@@ -15,7 +15,9 @@
 #include "job.h"
 #include "testframe.h"
 
-#define SINK_REFLECT_PORT (TESTFRAME_PORT + 1)
+/* The reflector's port. Behind each of the two ports is a second one, for flows of a sender that
+ * has no more source ports of its own. */
+#define SINK_REFLECT_PORT (TESTFRAME_PORT + 2)
 
 /* What was counted of a run so far, of the frames that came here or (`back`) that a reflector
  * returned: what was received, the gap, and every limit on loss, order, damage and delay; a delay

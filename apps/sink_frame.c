@@ -71,9 +71,10 @@ static bool in_udp(const uint8_t *frame, uint32_t at, uint32_t end, struct sink_
     const uint32_t bytes = read16(frame + at + 4);
 
     f->port = SINK_COUNT;
-    if (to == SINK_REFLECT_PORT)
+    if (sink_is_port(to, SINK_REFLECT_PORT))
         f->port = SINK_REFLECT;
-    else if (to != TESTFRAME_PORT && read16(frame + at) != SINK_REFLECT_PORT)
+    else if (!sink_is_port(to, TESTFRAME_PORT) &&
+             !sink_is_port(read16(frame + at), SINK_REFLECT_PORT))
         return false;
     f->payload = at + UDP_BYTES;
     f->bytes = bytes - UDP_BYTES;

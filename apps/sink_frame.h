@@ -26,6 +26,12 @@ struct sink_frame {
     uint32_t bytes;   /* and how long that is: within the frame */
 };
 
+/* Whether it is that port, which is even, or the one behind it. */
+static inline bool sink_is_port(uint16_t port, uint16_t even)
+{
+    return (port & ~1u) == even;
+}
+
 /* False if it is certainly not for them: in few instructions, since every frame that is received is
  * looked at. */
 static inline bool sink_frame_may_be(const uint8_t *frame, uint32_t len)
@@ -39,8 +45,9 @@ static inline bool sink_frame_may_be(const uint8_t *frame, uint32_t len)
     __builtin_memcpy(&to, frame + 36, sizeof(to));
     if (type != __builtin_bswap16(0x0800))
         return type == __builtin_bswap16(0x86dd) || type == __builtin_bswap16(0x8100);
-    return to == __builtin_bswap16(TESTFRAME_PORT) || to == __builtin_bswap16(SINK_REFLECT_PORT) ||
-           from == __builtin_bswap16(SINK_REFLECT_PORT);
+    return sink_is_port(__builtin_bswap16(to), TESTFRAME_PORT) ||
+           sink_is_port(__builtin_bswap16(to), SINK_REFLECT_PORT) ||
+           sink_is_port(__builtin_bswap16(from), SINK_REFLECT_PORT);
 }
 
 /* True if the frame is for an analyser or a reflector. Its memory may change meanwhile: what is

@@ -121,7 +121,7 @@ def test_five_counts_are_the_relays_over_a_million_frames(guest, link, sock):
 def test_a_reflector_sends_back_what_it_gets_with_its_times(guest, link):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(5)
-        sock.connect((guest.net.guest4, testframe.PORT + 1))
+        sock.connect((guest.net.guest4, testframe.REFLECTOR))
         frames = testframe.Writer(8, BYTES)
         for seq in range(20):
             sock.send(frames.write(1, seq, seq * 1000))

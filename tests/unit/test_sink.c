@@ -396,6 +396,35 @@ static void one_run_too_many_is_refused_until_another_is_over(void **state)
     assert_int_equal(stat("flow_blocks_used"), CONFIG_SINK_RUNS - 1);
 }
 
+static void the_run_that_has_been_over_for_longest_gives_way(void **state)
+{
+    (void)state;
+    for (uint16_t run = CONFIG_SINK_RUNS; run-- > 0;) {
+        sink_send(run, 0, 0);
+        rig_advance_ms(10);
+    }
+    rig_advance_ms(CONFIG_SINK_IDLE_MS);
+    sink_send(100, 0, 0);
+    rig_pump();
+    assert_null(sink_run_find(TESTFRAME_SENT, CONFIG_SINK_RUNS - 1));
+    assert_non_null(sink_run_find(TESTFRAME_SENT, 0));
+}
+
+static void both_of_a_pair_of_ports_are_meant(void **state)
+{
+    const struct testframe f = {0, rig.now_ns, SINK_RUN, 64512, TESTFRAME_SENT};
+
+    (void)state;
+    rig_inject(frame, sink_build(frame, true, TESTFRAME_PORT + 1, &f, TESTFRAME_BYTES));
+    rig_inject(frame, sink_build(frame, false, SINK_REFLECT_PORT + 1, &f, TESTFRAME_BYTES));
+    rig_pump();
+    rig_drop_frames();
+    assert_int_equal(stat("frames"), 2);
+    assert_int_equal(stat("reflected"), 1);
+    is_not_counted(sink_build(frame, false, TESTFRAME_PORT - 1, &f, TESTFRAME_BYTES));
+    is_not_counted(sink_build(frame, false, SINK_REFLECT_PORT + 2, &f, TESTFRAME_BYTES));
+}
+
 static void the_longest_gap_is_kept(void **state)
 {
     (void)state;
@@ -534,6 +563,8 @@ int main(void)
         TEST(so_many_flows_as_there_may_be_are_counted),
         TEST(a_run_is_over_when_nothing_came_for_long_and_goes_on_if_more_does),
         TEST(one_run_too_many_is_refused_until_another_is_over),
+        TEST(the_run_that_has_been_over_for_longest_gives_way),
+        TEST(both_of_a_pair_of_ports_are_meant),
         TEST(the_longest_gap_is_kept),
         TEST(delay_is_measured_where_the_clock_is_ours),
         TEST(delay_beyond_the_least_is_measured_where_clocks_are_apart),
