@@ -15,17 +15,22 @@
 
 struct vnet *vn;
 
-static struct netbuf *held[CONFIG_RX_BATCH];
-static unsigned held_n, hold_next;
+/* Frames that are not given back at once: in hand, or held where the driver can spare them. */
+static struct {
+    struct netbuf *nb;
+    uint32_t len; /* as received */
+    bool held;
+} kept[CONFIG_RX_BATCH + CONFIG_RX_HELD];
+static unsigned kept_n, keep_next;
 
 void user_begin(void)
 {
-    held_n = hold_next = 0;
+    kept_n = keep_next = 0;
 }
 
 void user_holds(unsigned n)
 {
-    hold_next = n;
+    keep_next = n;
 }
 
 void user_judges(void)
@@ -64,9 +69,12 @@ static void stack_receives(struct netbuf *nb)
         MUST(first || mark == 0 || mark >= rx_marks.next);
         marks_wipe(netbuf_frame(nb));
     }
-    if (hold_next > 0 && held_n < CONFIG_RX_BATCH) {
-        hold_next--;
-        held[held_n++] = nb;
+    if (keep_next > 0 && kept_n < CONFIG_RX_BATCH + CONFIG_RX_HELD) {
+        keep_next--;
+        kept[kept_n].nb = nb;
+        kept[kept_n].len = nb->len;
+        kept[kept_n].held = keep_next % 4 != 0 && vnet_rx_hold(vn, nb);
+        kept_n++;
     } else {
         vnet_rx_release(vn, nb);
     }
@@ -74,8 +82,15 @@ static void stack_receives(struct netbuf *nb)
 
 void user_lets_go(void)
 {
-    while (held_n > 0)
-        vnet_rx_release(vn, held[--held_n]);
+    while (kept_n > 0) {
+        struct netbuf *nb = kept[--kept_n].nb;
+
+        MUST(nb->len == kept[kept_n].len);
+        if (kept[kept_n].held)
+            vnet_rx_let_go(vn, nb);
+        else
+            vnet_rx_release(vn, nb);
+    }
 }
 
 void user_asks_for_statistics(void)
