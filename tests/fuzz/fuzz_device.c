@@ -46,6 +46,7 @@ enum deed {
     LET_GO,      /* the stack gives back all it kept */
     SLEEP,       /* the loop sleeps, if it may */
     STATS,       /* somebody asks for statistics */
+    SEND_LARGE,  /* n, length: the stack sends segments that the device is to cut */
     DEEDS,
 };
 
@@ -134,6 +135,9 @@ static void act(struct input *in)
         break;
     case STATS:
         user_asks_for_statistics();
+        break;
+    case SEND_LARGE:
+        user_sends_large(a, 250u * in_u8(in));
         break;
     }
 }

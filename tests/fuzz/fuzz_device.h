@@ -32,13 +32,19 @@ void marks_for_the_end(void);
 /* Fills a frame and gives it the next number, or none if all are used up. */
 void marks_make(struct marks *m, uint8_t *frame, uint32_t len);
 
+/* The same of a TCP segment's headers; the payload of so many bytes, all MARKS_FILL, is elsewhere.
+ * Returns their length. */
+#define MARKS_FILL 0x5a
+uint32_t marks_make_headers(struct marks *m, uint8_t *frame, bool ip6, uint32_t bytes);
+
 /* The number of a frame that is long enough for one; 0: it has none. */
 bool marks_fit(uint32_t len);
 uint32_t marks_get(const uint8_t *frame);
 void marks_wipe(uint8_t *frame);
 
-/* Every other byte is as marks_make() left it. */
-bool marks_whole(const uint8_t *frame, uint32_t len);
+/* Every byte from there on is as marks_make() leaves what is not the number. */
+#define MARKS_BYTES 4u
+bool marks_whole(const uint8_t *frame, uint32_t begin, uint32_t len);
 
 /* Counts a frame; true the first time. */
 bool marks_first(struct marks *m, uint32_t mark);
@@ -94,6 +100,9 @@ void user_begin(void);
 void user_turn(uint64_t ns);
 
 void user_sends(unsigned n, uint32_t len);
+
+/* Segments that the device cuts, of so many bytes; none where it does not. */
+void user_sends_large(unsigned n, uint32_t bytes);
 
 /* The next n frames are kept; all that is kept is given back. */
 void user_holds(unsigned n);

@@ -4,6 +4,7 @@
  * sends, receives and keeps frames. After each turn it is seen whether what the driver promises
  * holds.
  */
+#include <string.h>
 #include "config.h"
 #include "fuzz_device.h"
 #include "json.h"
@@ -12,6 +13,8 @@
 /* Accesses to ring memory that one turn may need: each entry of both rings a few times. */
 #define TURN_READS 8192
 #define TURN_NS    (2 * MS)
+
+#define LARGE_MSS  1000
 
 struct vnet *vn;
 
@@ -54,6 +57,33 @@ void user_sends(unsigned n, uint32_t len)
         marks_make(&tx_marks, netbuf_frame(nb), len);
         nb->len = len;
         if (!vnet_tx(vn, nb))
+            vnet_tx_put(vn, nb);
+    }
+}
+
+/* In one piece or two, over either IP. */
+void user_sends_large(unsigned n, uint32_t bytes)
+{
+    static uint8_t payload[65536];
+
+    memset(payload, MARKS_FILL, sizeof(payload));
+    bytes += LARGE_MSS + 1;
+    for (; n > 0 && vnet_tx_cuts(vn, n & 1); n--) {
+        const uint16_t first = (uint16_t)(n & 2 ? bytes : bytes / 3);
+        const struct vnet_tso tso = {.piece = {payload, payload + first},
+                                     .piece_bytes = {first, (uint16_t)(bytes - first)},
+                                     .pieces = n & 2 ? 1 : 2,
+                                     .mss = LARGE_MSS,
+                                     .ip6 = n & 1};
+        struct netbuf *nb = vnet_tx_get(vn, true);
+
+        if (nb == NULL)
+            return;
+        nb->len = marks_make_headers(&tx_marks, netbuf_frame(nb), tso.ip6, bytes);
+        nb->offload = NETBUF_CSUM_PARTIAL;
+        nb->csum_start = (uint16_t)(nb->len - 20);
+        nb->csum_offset = 16;
+        if (!vnet_tx_tso(vn, nb, &tso))
             vnet_tx_put(vn, nb);
     }
 }
