@@ -125,6 +125,16 @@ def test_endless_test_ends_with_the_run(boot, net):
     assert intervals[-1]["data"]["sum"]["bytes"] == intervals[-1]["tx_bytes"]
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("words", ["dir=both time=1s", "proto=udp dir=both rate=10M time=1s"])
+def test_server_may_have_an_ipv6_address(boot, net, words):
+    if not net.has_ipv6:
+        pytest.skip("needs a tap interface with IPv6")
+    with server(net):
+        guest = boot(append=f"run=client target=[{net.host6}] services=off {words}", ready=False, healthy=False)
+        check(guest, words, iperf.socket_drops())
+
+
 # ---- servers that are none ----------------------------------------------------------------------
 
 
