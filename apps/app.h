@@ -20,6 +20,7 @@ struct service {
     uint64_t (*deadline)(
         void); /* when poll must be called next, ns since boot; UINT64_MAX = no need. May be NULL */
     void (*stats)(struct json *j); /* members of its object in the stats record. May be NULL */
+    void (*finish)(void);          /* the guest's run ends: its last records. May be NULL */
 };
 
 extern const struct service iperf3_service, echo_service, discard_service, chargen_service,
@@ -33,6 +34,9 @@ extern const struct conf *apps_conf;
 bool apps_start(const struct conf *c);
 unsigned apps_poll(uint64_t now);
 uint64_t apps_deadline(void);
+
+/* The guest's run ends: services that were started write their last records. */
+void apps_finish(void);
 
 /* "iperf3 echo …" as started, for the `ready` record: writes the elements of an open array. */
 void apps_json_services(struct json *j);

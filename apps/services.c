@@ -65,6 +65,13 @@ uint64_t apps_deadline(void)
     return first;
 }
 
+void apps_finish(void)
+{
+    for (unsigned i = 0; i < SERVICES; i++)
+        if (started[i] && services[i]->finish != NULL)
+            services[i]->finish();
+}
+
 void apps_json_services(struct json *j)
 {
     for (unsigned i = 0; i < SERVICES; i++) {

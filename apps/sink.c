@@ -173,14 +173,16 @@ static void put_run(struct json *j, const struct sink_run *r)
     hdr_json(&r->delay, j, r->same_clock ? "delay" : "delay_above_least");
 }
 
-static void result(const struct sink_run *r)
+/* The run is over, for as long as no more of it comes. */
+static void result(struct sink_run *r, const char *end)
 {
     struct json *j = record_begin("result");
 
-    json_str(j, "end", "silent");
+    json_str(j, "end", end);
     json_str(j, "dir", "rx");
     put_run(j, r);
     record_end();
+    r->over = true;
 }
 
 static void interval(struct sink_run *r, uint64_t now)
@@ -208,10 +210,8 @@ static unsigned poll(uint64_t now)
         iperf3_gap_turn(&r->gap, run_ns);
         if (interval_due(&r->interval, now))
             interval(r, now);
-        if (now >= over_ns(r)) {
-            r->over = true;
-            result(r);
-        }
+        if (now >= over_ns(r))
+            result(r, "silent");
     }
     return 0;
 }
@@ -254,6 +254,16 @@ static void stats(struct json *j)
     json_end_array(j);
 }
 
+static void finish(void)
+{
+    for (unsigned k = 0; k < CONFIG_SINK_RUNS; k++) {
+        struct sink_run *r = sink_run_at(k);
+
+        if (r->used && !r->over)
+            result(r, "exit");
+    }
+}
+
 static bool start(void)
 {
     counters = (struct counters){0};
@@ -267,7 +277,8 @@ const struct service sink_service = {.name = "sink",
                                      .start = start,
                                      .poll = poll,
                                      .deadline = deadline,
-                                     .stats = stats};
+                                     .stats = stats,
+                                     .finish = finish};
 
 /* ---- for jobs and criteria --------------------------------------------------------------------
  */

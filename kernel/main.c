@@ -203,6 +203,7 @@ static _Noreturn void finish(void)
     bool pass;
 
     console_flush(); /* the last records must find room */
+    apps_finish();
     apps_stats_record();
     pass = verdict_record();
     machine_exit(pass ? EXIT_PASS : EXIT_FAIL);

@@ -82,6 +82,7 @@ const struct job_kind *const job_kinds[] = {NULL};
 static unsigned starts;
 static bool start_works;
 static uint64_t deadline;
+static unsigned finished;
 
 static bool start(void)
 {
@@ -106,6 +107,11 @@ static void stats(struct json *j)
     json_u64(j, "n", 1);
 }
 
+static void finish(void)
+{
+    finished++;
+}
+
 const struct service iperf3_service = {.name = "iperf3",
                                        .bit = SERVICE_IPERF3,
                                        .start = start,
@@ -116,11 +122,12 @@ const struct service echo_service = {.name = "echo", .bit = SERVICE_ECHO, .start
 const struct service discard_service = {.name = "discard", .bit = SERVICE_DISCARD, .start = start};
 const struct service chargen_service = {.name = "chargen", .bit = SERVICE_CHARGEN, .start = start};
 const struct service http_service = {
-    .name = "http", .bit = SERVICE_HTTP, .start = start, .stats = stats};
+    .name = "http", .bit = SERVICE_HTTP, .start = start, .stats = stats, .finish = finish};
 
 const struct service sink_service = {.name = "sink", .bit = SERVICE_SINK, .start = start};
 
-const struct service stamp_service = {.name = "stamp", .bit = SERVICE_STAMP, .start = start};
+const struct service stamp_service = {
+    .name = "stamp", .bit = SERVICE_STAMP, .start = start, .finish = finish};
 
 static int setup(void **state)
 {
@@ -147,6 +154,8 @@ static void only_services_asked_for_start_and_get_turns(void **state)
     assert_int_equal(starts, 2);
     assert_int_equal(apps_poll(7), 0);
     assert_true(apps_deadline() == UINT64_MAX);
+    apps_finish();
+    assert_int_equal(finished, 1); /* of the two that can, one was started */
 
     json_init(&j, text, sizeof(text));
     json_array(&j, NULL);

@@ -371,6 +371,24 @@ static void a_run_is_over_when_nothing_came_for_long_and_goes_on_if_more_does(vo
     assert_int_equal(rig_number(rig_record("result"), "lost", 0), 0);
 }
 
+static void runs_under_way_have_their_result_when_the_guest_ends(void **state)
+{
+    const unsigned before = rig_record_count("result");
+
+    (void)state;
+    sink_send(1, 0, 0);
+    rig_pump();
+    rig_advance_ms(CONFIG_SINK_IDLE_MS);
+    sink_send(2, 0, 0);
+    rig_pump();
+    assert_int_equal(rig_record_count("result"), before + 1);
+    assert_true(rig_says(rig_record("result"), "end", "silent"));
+    sink_service.finish();
+    assert_int_equal(rig_record_count("result"), before + 2);
+    assert_true(rig_says(rig_record("result"), "job", "sink-2"));
+    assert_true(rig_says(rig_record("result"), "end", "exit"));
+}
+
 static void one_run_too_many_is_refused_until_another_is_over(void **state)
 {
     const uint64_t refused = apps_refusals();
@@ -562,6 +580,7 @@ int main(void)
         TEST(a_sequence_goes_on_beyond_32_bits),
         TEST(so_many_flows_as_there_may_be_are_counted),
         TEST(a_run_is_over_when_nothing_came_for_long_and_goes_on_if_more_does),
+        TEST(runs_under_way_have_their_result_when_the_guest_ends),
         TEST(one_run_too_many_is_refused_until_another_is_over),
         TEST(the_run_that_has_been_over_for_longest_gives_way),
         TEST(both_of_a_pair_of_ports_are_meant),
