@@ -72,12 +72,6 @@ void record_error(const char *fmt, ...)
 }
 
 struct vnet;
-/* No frames are held: there is no driver. */
-unsigned ethif_held_pbufs(void)
-{
-    return 0;
-}
-
 const char *vnet_name(const struct vnet *vn)
 {
     (void)vn;
