@@ -24,16 +24,17 @@ KERNEL_SRC := kernel/acpi.c kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c
 
 DRIVER_SRC := drivers/fw_cfg.c drivers/netbuf.c drivers/pci.c drivers/virtio_net.c \
     drivers/virtio_net_bufs.c drivers/virtio_net_ctrl.c drivers/virtio_net_features.c drivers/virtio_net_hdr.c \
-    drivers/virtio_net_irq.c drivers/virtio_net_merge.c drivers/virtio_net_queue.c \
+    drivers/virtio_net_irq.c drivers/virtio_net_many.c drivers/virtio_net_merge.c drivers/virtio_net_queue.c \
     drivers/virtio_net_sleep.c drivers/virtio_net_stall.c drivers/virtio_net_stats.c \
     drivers/virtio_net_up.c drivers/virtio_net_watch.c drivers/virtio_net_watch_irq.c \
     drivers/virtio_net_watch_rx.c drivers/virtio_pci.c drivers/virtio_pci_legacy.c \
     drivers/virtio_pci_modern.c drivers/virtqueue.c drivers/virtqueue_packed.c drivers/virtqueue_split.c
 
 PORT_SRC := lwip-port/acks.c lwip-port/address.c lwip-port/announce.c lwip-port/chksum.c lwip-port/ethif.c lwip-port/ethif_held.c lwip-port/ethif_tx.c lwip-port/netport.c \
-    lwip-port/netport_stats.c lwip-port/offload.c lwip-port/port.c lwip-port/silence.c lwip-port/udp_template.c
+    lwip-port/netport_stats.c lwip-port/netraw.c lwip-port/offload.c lwip-port/port.c lwip-port/silence.c lwip-port/udp_template.c
 
-APP_SRC := apps/chargen.c apps/conn.c apps/discard.c apps/echo.c apps/hdr.c apps/http.c apps/http_parse.c \
+APP_SRC := apps/chargen.c apps/conn.c apps/discard.c apps/echo.c apps/flood.c apps/flood_frame.c apps/flood_job.c \
+    apps/flood_pace.c apps/hdr.c apps/http.c apps/http_parse.c \
     apps/http_place.c apps/http_route.c apps/interval.c apps/iperf3_client.c apps/iperf3_control.c apps/iperf3_count.c apps/iperf3_door.c \
     apps/iperf3_job.c apps/iperf3_json.c apps/iperf3_json_write.c apps/iperf3_open.c apps/iperf3_report.c apps/iperf3_results.c apps/iperf3_server.c apps/iperf3_session.c \
     apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c apps/job.c apps/job_kinds.c apps/pattern.c apps/refused.c apps/seqwin.c \

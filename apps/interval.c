@@ -97,6 +97,8 @@ void interval_record(struct interval *i, const struct figures *sum, uint64_t gap
     figures_put(j, &f, (now - i->mark_ns) / NS_PER_US);
     json_u64(j, "gap_max_us", gap_us);
     json_bool(j, "warm_up", warm_up);
+    if (i->more != NULL)
+        i->more(i->of, j);
     put_data(j, i, &f, start_us, end_us, warm_up);
     record_end();
     i->mark = *sum;

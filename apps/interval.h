@@ -32,6 +32,8 @@ void figures_put(struct json *j, const struct figures *f, uint64_t us);
 void figures_put_sum(struct json *j, const char *key, bool sends, const struct figures *f,
                      uint64_t start_us, uint64_t end_us, bool omitted);
 
+struct job;
+
 struct interval {
     const char *job;      /* its name in the records */
     bool sends, receives; /* which directions are used */
@@ -40,6 +42,10 @@ struct interval {
     uint64_t mark_ns;     /* when the current interval began */
     uint64_t next_ns;     /* when it ends; UINT64_MAX: never */
     struct figures mark;  /* the sum at mark_ns */
+
+    /* Writes what else a record has; NULL: nothing. */
+    void (*more)(const struct job *of, struct json *j);
+    const struct job *of;
 };
 
 /* The first one begins now. job, sends and receives are set, all else is not. */

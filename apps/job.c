@@ -49,8 +49,12 @@ bool job_check(const struct job_params *p, struct job_refusal *why)
     const struct job_kind *kind = kind_of(p);
     const char *needless = job_params_needless(p);
 
+    if (needless != NULL)
+        return refuse(why, needless,
+                      kind == NULL ? "nothing, unless run= is a job that it is for"
+                                   : "nothing: this job does not have it");
     if (kind == NULL)
-        return needless == NULL || refuse(why, needless, "nothing, unless run= is a job");
+        return true;
     for (enum job_limit l = JOB_NO_LIMIT + 1; l < JOB_LIMITS; l++)
         if (job_params_limited(p, l) && !((kind->measures | EVERY_JOB_MEASURES) >> l & 1))
             return refuse(why, job_limit_name(l), "nothing: this job does not measure it");
@@ -193,6 +197,8 @@ struct job *job_start(const struct job_params *p, struct job_refusal *why)
     j->interval = (struct interval){.job = j->name,
                                     .sends = p->dir != JOB_RX,
                                     .receives = p->dir != JOB_TX,
+                                    .more = j->kind->more,
+                                    .of = j,
                                     .next_ns = UINT64_MAX};
     j->state = JOB_WAITING;
     j->started_ns = time_ns();

@@ -76,6 +76,9 @@ struct job_kind {
 
     void (*totals)(const struct job *j, struct job_totals *t);
 
+    /* More members for an `interval` record. May be NULL. */
+    void (*more)(const struct job *j, struct json *out);
+
     /* More members for its `result` record. May be NULL. */
     void (*result)(const struct job *j, struct json *out);
 };

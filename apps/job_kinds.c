@@ -2,7 +2,8 @@
 /*
  * The kinds of jobs that there are.
  */
+#include "flood.h"
 #include "iperf3_job.h"
 #include "job.h"
 
-const struct job_kind *const job_kinds[] = {&iperf3_job, NULL};
+const struct job_kind *const job_kinds[] = {&iperf3_job, &flood_job, NULL};

@@ -60,14 +60,15 @@ uint64_t testframe_fill_behind(const uint8_t *payload, uint32_t bytes)
 
 void testframe_write(uint8_t *payload, uint32_t bytes, const struct testframe *f)
 {
-    const struct testframe_head h = testframe_head(f, testframe_fill(payload, bytes));
+    const uint64_t a = testframe_a(f), b = testframe_b(f);
 
-    testframe_put(payload, &h);
+    testframe_put(payload, a, b, testframe_check(a, b, testframe_fill(payload, bytes)));
 }
 
 bool testframe_read(const uint8_t *payload, uint32_t bytes, struct testframe *f)
 {
-    uint64_t a, b, check;
+    uint64_t a, b;
+    uint32_t check;
 
     *f = (struct testframe){0};
     if (bytes < TESTFRAME_BYTES)
@@ -79,9 +80,9 @@ bool testframe_read(const uint8_t *payload, uint32_t bytes, struct testframe *f)
     f->flow = (uint16_t)(a >> 24);
     f->seq = (a & 0xffffff) << 16 | b >> 48;
     f->time_ns = b >> 8 & TESTFRAME_MASK;
-    check = testframe_check(a, b & ~0xffull, testframe_fill(payload, bytes));
+    check = (uint32_t)(b & 0xff) << 16 | (uint32_t)payload[16] << 8 | payload[17];
     return (f->kind == TESTFRAME_SENT || f->kind == TESTFRAME_REFLECTED) &&
-           check == ((b & 0xff) << 16 | (uint32_t)payload[16] << 8 | payload[17]);
+           check == testframe_check(a, b & ~0xffull, testframe_fill(payload, bytes));
 }
 
 uint32_t testframe_wrong(const uint8_t *payload, uint32_t bytes, uint16_t run)

@@ -72,46 +72,42 @@ static inline uint64_t testframe_fold(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* The first 18 bytes as a sender has them in registers: bytes 0 - 7, 8 - 15, 16 - 17. */
-struct testframe_head {
-    uint64_t a, b;
-    uint16_t c;
-};
-
-/* The 24 bits of the check; the byte of it in b is 0. */
-static inline uint64_t testframe_check(uint64_t a, uint64_t b, uint64_t fill)
+/* The first 16 bytes as two words, without the check: what changes with the flow and every 65,536
+ * frames of it, and what changes with every frame. */
+static inline uint64_t testframe_a(const struct testframe *f)
 {
-    return testframe_fold(a ^ TESTFRAME_K2, b ^ fill) >> 40;
+    return (uint64_t)f->kind << 56 | (uint64_t)f->run << 40 | (uint64_t)f->flow << 24 |
+           (f->seq & TESTFRAME_MASK) >> 16;
 }
 
-/* `fill` is testframe_fill() of the same payload. */
-static inline struct testframe_head testframe_head(const struct testframe *f, uint64_t fill)
+static inline uint64_t testframe_b(const struct testframe *f)
 {
-    const uint64_t seq = f->seq & TESTFRAME_MASK;
-    struct testframe_head h = {.a = (uint64_t)f->kind << 56 | (uint64_t)f->run << 40 |
-                                    (uint64_t)f->flow << 24 | seq >> 16,
-                               .b = seq << 48 | (f->time_ns & TESTFRAME_MASK) << 8};
-    const uint64_t check = testframe_check(h.a, h.b, fill);
-
-    h.b |= check >> 16;
-    h.c = (uint16_t)check;
-    return h;
+    return f->seq << 48 | (f->time_ns & TESTFRAME_MASK) << 8;
 }
 
-static inline void testframe_put(uint8_t *payload, const struct testframe_head *h)
+/* 24 bits; `fill` is testframe_fill() of the same payload. */
+static inline uint32_t testframe_check(uint64_t a, uint64_t b, uint64_t fill)
 {
-    const uint64_t a = __builtin_bswap64(h->a), b = __builtin_bswap64(h->b);
-    const uint16_t c = __builtin_bswap16(h->c);
-
-    __builtin_memcpy(payload, &a, sizeof(a));
-    __builtin_memcpy(payload + 8, &b, sizeof(b));
-    __builtin_memcpy(payload + 16, &c, sizeof(c));
+    return (uint32_t)(testframe_fold(a ^ TESTFRAME_K2, b ^ fill) >> 40);
 }
 
-/* What these bytes add to the sum of UDP's checksum: to be folded to 16 bits with the rest. */
-static inline uint64_t testframe_sum(const struct testframe_head *h)
+/* Writes the first 18 bytes. The check is in three bytes of its own, the first of them b's last. */
+static inline void testframe_put(uint8_t *payload, uint64_t a, uint64_t b, uint32_t check)
 {
-    return (h->a >> 32) + (uint32_t)h->a + (h->b >> 32) + (uint32_t)h->b + h->c;
+    const uint64_t a_be = __builtin_bswap64(a), b_be = __builtin_bswap64(b);
+    const uint32_t end_be = __builtin_bswap32((uint32_t)(b << 16) | check);
+
+    __builtin_memcpy(payload, &a_be, sizeof(a_be));
+    __builtin_memcpy(payload + 8, &b_be, sizeof(b_be));
+    __builtin_memcpy(payload + 14, &end_be, sizeof(end_be));
+}
+
+/* What they add to the sum of UDP's checksum, which is folded to 16 bits in the end, and in which a
+ * bit counts as much as the one 16 places above: this, for the words, and the check as it is. */
+static inline uint32_t testframe_sum(uint64_t word)
+{
+    return (uint32_t)((word >> 48) + (word >> 32 & 0xffff) + (word >> 16 & 0xffff) +
+                      (word & 0xffff));
 }
 
 /* Fills the payload of so many bytes (>= TESTFRAME_BYTES) with the run's pattern, from byte 18 on.

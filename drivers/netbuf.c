@@ -10,10 +10,9 @@
 static void move(struct netbuf_pool *p, struct netbuf *nb, enum netbuf_state from,
                  enum netbuf_state to)
 {
-    ASSERT(nb->id < p->n && nb == &p->bufs[nb->id] && nb->state == from);
-    nb->state = (uint8_t)to;
-    p->count[from]--;
-    p->count[to]++;
+    ASSERT(nb->id < p->n && nb == &p->bufs[nb->id]);
+    netbuf_change(nb, from, to);
+    netbuf_count(p, from, to, 1);
 }
 
 void netbuf_pool_init(struct netbuf_pool *p, const char *name, void *arena, uint32_t arena_bytes,
@@ -48,6 +47,7 @@ void netbuf_pool_renew(struct netbuf_pool *p)
         struct netbuf *nb = &p->bufs[i];
 
         nb->id = i;
+        nb->stamp = 0;
         if (nb->state != NETBUF_HELD) {
             nb->state = NETBUF_FREE;
             p->free[p->free_n++] = i;
@@ -56,20 +56,32 @@ void netbuf_pool_renew(struct netbuf_pool *p)
     }
 }
 
+void netbuf_get_many(struct netbuf_pool *p, struct netbuf **nb, unsigned n)
+{
+    const uint16_t *ids = p->free + p->free_n;
+    uint16_t used;
+
+    ASSERT(n <= p->free_n);
+    for (unsigned i = 0; i < n; i++) {
+        nb[i] = &p->bufs[*--ids];
+        netbuf_change(nb[i], NETBUF_FREE, NETBUF_STACK);
+    }
+    p->free_n = (uint16_t)(p->free_n - n);
+    netbuf_count(p, NETBUF_FREE, NETBUF_STACK, n);
+    used = (uint16_t)(p->n - p->free_n);
+    if (used > p->used_max)
+        p->used_max = used;
+}
+
 struct netbuf *netbuf_get(struct netbuf_pool *p)
 {
     struct netbuf *nb;
-    uint16_t used;
 
     if (p->free_n == 0) {
         p->failures++;
         return NULL;
     }
-    nb = &p->bufs[p->free[--p->free_n]];
-    move(p, nb, NETBUF_FREE, NETBUF_STACK);
-    used = (uint16_t)(p->n - p->free_n);
-    if (used > p->used_max)
-        p->used_max = used;
+    netbuf_get_many(p, &nb, 1);
     return nb;
 }
 

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "dma.h"
+#include "panic.h"
 
 enum netbuf_state {
     NETBUF_FREE,
@@ -40,6 +41,7 @@ struct netbuf {
     uint8_t offload; /* NETBUF_*; valid like len */
     struct netbuf *next; /* received: the rest of a frame that did not fit in this one; else NULL */
     uint16_t csum_start, csum_offset; /* with NETBUF_CSUM_PARTIAL */
+    uint32_t stamp; /* to be sent: who filled it last, see vnet_tx_get_many(); 0: whoever */
 };
 
 /* Received: the checksum of TCP or UDP is not to be verified, the device vouches for it. */
@@ -98,6 +100,37 @@ void netbuf_from_device(struct netbuf_pool *p, struct netbuf *nb);
 /* STACK -> HELD -> FREE. */
 void netbuf_hold(struct netbuf_pool *p, struct netbuf *nb);
 void netbuf_let_go(struct netbuf_pool *p, struct netbuf *nb);
+
+/* ---- many at once: for the driver, one call a buffer and, when all are through, one a batch ----
+ */
+
+static inline void netbuf_change(struct netbuf *nb, enum netbuf_state from, enum netbuf_state to)
+{
+    ASSERT(nb->state == from);
+    nb->state = (uint8_t)to;
+}
+
+static inline void netbuf_count(struct netbuf_pool *p, enum netbuf_state from, enum netbuf_state to,
+                                unsigned n)
+{
+    p->count[from] = (uint16_t)(p->count[from] - n);
+    p->count[to] = (uint16_t)(p->count[to] + n);
+}
+
+/* FREE -> STACK: n buffers, of which there must be so many. */
+void netbuf_get_many(struct netbuf_pool *p, struct netbuf **nb, unsigned n);
+
+/* DEVICE -> FREE: one that the device has done with; then how many they were. */
+static inline void netbuf_done(struct netbuf_pool *p, struct netbuf *nb)
+{
+    netbuf_change(nb, NETBUF_DEVICE, NETBUF_FREE);
+    p->free[p->free_n++] = nb->id;
+}
+
+static inline void netbuf_done_count(struct netbuf_pool *p, unsigned n)
+{
+    netbuf_count(p, NETBUF_DEVICE, NETBUF_FREE, n);
+}
 
 /* Every buffer is FREE, whoever believes to have one, but for those HELD, which come back yet. */
 void netbuf_pool_renew(struct netbuf_pool *p);

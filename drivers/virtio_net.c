@@ -17,8 +17,6 @@
 #include "time.h"
 #include "virtio_net_state.h"
 
-#define VLAN_TAG 4u
-
 /* So many frames are not held back for a flush: the device sends them while more are made. A ring
  * that was filled first, and then emptied, would have device and guest work in turns. */
 #define VNET_TX_AHEAD 32
@@ -26,6 +24,7 @@
 /* What a device wrote beyond its place is known within a second, heartbeats apart. */
 #define GUARD_NS (NS_PER_S - CONFIG_HEARTBEAT_MS * NS_PER_MS)
 
+static_assert(VNET_BATCH <= VQ_TAKE, "taken at once");
 static_assert(NETBUF_HEADROOM >= sizeof(struct virtio_net_hdr), "room for the device's header");
 static_assert(2 + VNET_TSO_PIECES <= VQ_SEGS, "a header apart, headers, payload");
 static_assert(CONFIG_BUF_BYTES_STD >= 1526, "[virtio 5.1.6.3.1]");
@@ -225,21 +224,32 @@ void vnet_rx_let_go(struct vnet *vn, struct netbuf *nb)
 /* ---- transmit ---------------------------------------------------------------------------------
  */
 
+/* Frames that the device has sent. */
+static void take_back(struct vnet *vn, void *const *token, unsigned n)
+{
+    uint64_t bytes = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        struct netbuf *nb = token[i];
+
+        bytes += nb->len;
+        vn->tx_groups[nb->stamp % VNET_TX_GROUPS]++;
+        netbuf_done(&vn->tx_pool, nb);
+    }
+    netbuf_done_count(&vn->tx_pool, n);
+    vn->tx.bytes += bytes;
+}
+
 unsigned vnet_tx_reclaim(struct vnet *vn)
 {
-    struct vq_done done[VNET_BATCH];
+    void *token[VNET_BATCH];
     unsigned n, total = 0;
 
     if (vn->up != VNET_UP || (fault_any() && fault_strike(FAULT_NO_REAP, vn->index)))
         return 0;
     do {
-        n = vq_take(&vn->tx.vq, done, VNET_BATCH);
-        for (unsigned i = 0; i < n; i++) {
-            struct netbuf *nb = done[i].token;
-            vn->tx.bytes += nb->len;
-            netbuf_from_device(&vn->tx_pool, nb);
-            netbuf_put(&vn->tx_pool, nb);
-        }
+        n = vq_take_outs(&vn->tx.vq, token, VNET_BATCH);
+        take_back(vn, token, n);
         total += n;
     } while (n == VNET_BATCH && total < CONFIG_TX_BUFS);
     vn->tx.packets += total;
@@ -273,6 +283,7 @@ struct netbuf *vnet_tx_get(struct vnet *vn, bool bulk)
     }
     nb = netbuf_get(&vn->tx_pool);
     nb->offload = 0;
+    nb->stamp = 0;
     return nb;
 }
 

@@ -136,6 +136,20 @@ void vnet_rx_let_go(struct vnet *vn, struct netbuf *nb);
  * every buffer given out. */
 struct netbuf *vnet_tx_get(struct vnet *vn, bool bulk);
 
+/* For a generator of frames: n buffers at once, at most CONFIG_RX_BATCH and what vnet_tx_room(vn,
+ * true) has. The caller owns them, and gives all of them to vnet_tx_many() before anything else is
+ * done with this NIC. What is written to a buffer, and a stamp put on it, stays there as long as
+ * generators use it: the stamp is 0 once others did, or if nobody has yet. The low bits of a stamp,
+ * `% VNET_TX_GROUPS`, are the group that its frame is counted in. */
+#define VNET_TX_GROUPS 32u
+void vnet_tx_get_many(struct vnet *vn, struct netbuf **out, unsigned n);
+
+/* Puts these frames on the ring, for which stamp and len are set. */
+void vnet_tx_many(struct vnet *vn, struct netbuf *const *nb, unsigned n);
+
+/* Frames of this group that the device has sent and given back since boot; group 0 is nobody's. */
+uint64_t vnet_tx_group(const struct vnet *vn, unsigned group);
+
 /* Puts the frame on the ring; it goes out with the next flush at the latest. True: the device owns
  * nb. False: the ring is full or the device is down, the caller still owns nb and may netbuf-put it
  * with vnet_tx_put(). */

@@ -21,6 +21,7 @@
 
 /* Bytes: no frame is shorter. */
 #define VNET_ETH_HEADER 14u
+#define VLAN_TAG        4u
 
 #define VNET_RX_BUFS    (CONFIG_RX_RING + CONFIG_RX_BATCH)
 
@@ -138,7 +139,8 @@ struct vnet {
     const char *first_why; /* the first of their reasons */
     uint32_t first_evidence;
 
-    uint64_t tx_cut; /* frames sent for the device to cut */
+    uint64_t tx_groups[VNET_TX_GROUPS]; /* frames sent and given back, by group */
+    uint64_t tx_cut;                    /* frames sent for the device to cut */
     uint64_t rx_drops[VNET_RX_DROPS];
     uint64_t tx_drops[VNET_TX_DROPS];
 

@@ -115,6 +115,33 @@ static bool split_add(struct vq *vq, const struct vq_buf *buf)
     return true;
 }
 
+/* split_add() for many, without what only other buffers need. */
+static void split_add_outs(struct vq *vq, const struct vq_out *out, unsigned n)
+{
+    volatile struct virtq_avail *avail = avail_of(vq);
+    struct vq_slot *slots = vq->slots;
+    const uint16_t added = vq->added_idx, mask = vq->mask;
+    uint32_t head = vq->free_head;
+
+    ASSERT(n <= vq->free_n);
+    for (unsigned i = 0; i < n; i++) {
+        struct vq_slot *slot = &slots[head];
+        volatile uint64_t *desc = desc_of(vq, (uint16_t)head);
+
+        slot->token = out[i].token;
+        slot->len = 0;
+        slot->descs = 1;
+        shm_write64(&desc[0], out[i].addr);
+        shm_write64(&desc[1], out[i].len); /* neither flags nor a successor */
+        shm_write16(&avail->ring[(added + i) & mask], (uint16_t)head);
+        head = slot->next;
+    }
+    vq->free_head = (uint16_t)head;
+    vq->free_n = (uint16_t)(vq->free_n - n);
+    vq->outstanding = (uint16_t)(vq->outstanding + n);
+    vq->added_idx = (uint16_t)(added + n);
+}
+
 static void expose(struct vq *vq)
 {
     if (vq->published_idx == vq->added_idx)
@@ -166,28 +193,70 @@ static bool split_weigh_again(struct vq *vq)
     return before != vq->published_idx && vq_outstanding(vq) > 0 && wants_doorbell(vq, before);
 }
 
-static unsigned split_take(struct vq *vq, struct vq_done *done, unsigned max)
+/* Completions that the device says are there. */
+static unsigned completions(struct vq *vq)
 {
-    volatile struct virtq_used *used = used_of(vq);
     uint16_t pending;
-    unsigned n;
 
     if (vq->broken != NULL)
         return 0;
     expose(vq);
-    pending = vq_ahead(shm_read16(&used->idx), vq->seen_idx);
+    pending = vq_ahead(shm_read16(&used_of(vq)->idx), vq->seen_idx);
     if (pending > vq_outstanding(vq)) {
         vq_break(vq, "more completions than buffers", pending);
         return 0;
     }
     /* The index before the entries it covers [virtio 2.7.14]. */
     cpu_rmb();
+    return pending;
+}
+
+static unsigned split_take(struct vq *vq, struct vq_done *done, unsigned max)
+{
+    volatile struct virtq_used *used = used_of(vq);
+    const unsigned pending = completions(vq);
+    unsigned n;
+
     for (n = 0; n < pending && n < max; n++) {
         volatile struct virtq_used_elem *elem = &used->ring[vq->seen_idx & vq->mask];
         uint32_t id = shm_read32(&elem->id), len = shm_read32(&elem->len);
         if (!vq_complete(vq, id, len, &done[n]))
             break;
     }
+    return n;
+}
+
+/* Most are buffers of one descriptor, of which little has to be known: that is done here, for many
+ * at a time. Whatever else an entry says is looked at by vq_complete(). */
+static unsigned split_take_outs(struct vq *vq, void **token, unsigned max)
+{
+    volatile struct virtq_used *used = used_of(vq);
+    struct vq_slot *slots = vq->slots;
+    const unsigned pending = completions(vq), size = vq->size, mask = vq->mask;
+    const unsigned want = pending < max ? pending : max;
+    const uint16_t seen = vq->seen_idx;
+    unsigned n, plain = 0;
+    struct vq_done done;
+
+    for (n = 0; n < want; n++) {
+        const uint32_t id = shm_read32(&used->ring[(seen + n) & mask].id);
+        struct vq_slot *slot = &slots[id];
+
+        if (id < size && slot->token != NULL && slot->descs == 1) {
+            token[n] = slot->token;
+            slot->token = NULL;
+            slot->next = vq->free_head;
+            vq->free_head = (uint16_t)id;
+            plain++;
+        } else if (vq_complete(vq, id, 0, &done)) {
+            token[n] = done.token;
+        } else {
+            break;
+        }
+    }
+    vq->free_n = (uint16_t)(vq->free_n + plain);
+    vq->outstanding = (uint16_t)(vq->outstanding - plain);
+    vq->seen_idx = (uint16_t)(seen + n);
     return n;
 }
 
@@ -238,6 +307,8 @@ const struct vq_ops vq_split = {
     .name = "split",
     .start = split_start,
     .add = split_add,
+    .take_outs = split_take_outs,
+    .add_outs = split_add_outs,
     .publish = split_publish,
     .take = split_take,
     .pending = split_pending,

@@ -16,6 +16,9 @@
 #define STREAMS_MAX     128
 #define INTERVAL_MIN_NS (100 * NS_PER_MS)
 #define INTERVAL_MAX_NS (3600 * NS_PER_S)
+#define VLAN_MAX        4094
+#define DSCP_MAX        63
+#define BURST_MAX       1000
 #define LOSS_ALL        1000000000 /* of 10^9 */
 
 #define COUNT(array)    (sizeof(array) / sizeof((array)[0]))
@@ -99,8 +102,10 @@ static bool read_delay(struct text v, uint64_t *ns)
 
 static bool set_run(struct job_params *p, struct text v, enum job_limit limit)
 {
-    static const char *const words[] = {
-        [JOB_RUN_SERVE] = "serve", [JOB_RUN_NONE] = "none", [JOB_RUN_CLIENT] = "client"};
+    static const char *const words[] = {[JOB_RUN_SERVE] = "serve",
+                                        [JOB_RUN_NONE] = "none",
+                                        [JOB_RUN_CLIENT] = "client",
+                                        [JOB_RUN_FLOOD] = "flood"};
     unsigned which;
 
     (void)limit;
@@ -246,6 +251,77 @@ static bool set_flows(struct job_params *p, struct text v, enum job_limit limit)
     return true;
 }
 
+static bool set_mac(struct job_params *p, struct text v, enum job_limit limit)
+{
+    uint8_t mac[6];
+    struct text part;
+    uint64_t byte;
+
+    (void)limit;
+    for (unsigned i = 0; i < sizeof(mac); i++) {
+        if (!text_next(&v, ':', &part) || part.n != 2 || !text_number(part, 16, &byte))
+            return false;
+        mac[i] = (uint8_t)byte;
+    }
+    if (v.s != NULL)
+        return false;
+    memcpy(p->dst_mac, mac, sizeof(mac));
+    p->has_mac = true;
+    return true;
+}
+
+static bool set_vlan(struct job_params *p, struct text v, enum job_limit limit)
+{
+    uint64_t n = JOB_NO_VLAN;
+
+    (void)limit;
+    if (!text_is(v, "off") && !read_number(v, 1, VLAN_MAX, &n))
+        return false;
+    p->vlan = (uint16_t)n;
+    return true;
+}
+
+static bool set_dscp(struct job_params *p, struct text v, enum job_limit limit)
+{
+    uint64_t n;
+
+    (void)limit;
+    if (!read_number(v, 0, DSCP_MAX, &n))
+        return false;
+    p->dscp = (uint8_t)n;
+    return true;
+}
+
+static bool set_gap(struct job_params *p, struct text v, enum job_limit limit)
+{
+    static const char *const words[] = {
+        [JOB_CBR] = "cbr", [JOB_POISSON] = "poisson", [JOB_BURSTS] = "burst"};
+    struct text word;
+    unsigned which;
+    uint64_t n = 1;
+
+    (void)limit;
+    if (!text_next(&v, ':', &word) || !read_word(word, words, COUNT(words), &which))
+        return false;
+    if (which == JOB_BURSTS ? v.s == NULL || !read_number(v, 1, BURST_MAX, &n) : v.s != NULL)
+        return false;
+    p->gap = (enum job_gap)which;
+    p->burst = (uint32_t)n;
+    return true;
+}
+
+static bool set_ramp(struct job_params *p, struct text v, enum job_limit limit)
+{
+    (void)limit;
+    return text_time(v, TIME_MAX_NS, &p->ramp_ns);
+}
+
+static bool set_first_seq(struct job_params *p, struct text v, enum job_limit limit)
+{
+    (void)limit;
+    return text_number(v, 10, &p->first_seq);
+}
+
 static bool set_interval(struct job_params *p, struct text v, enum job_limit limit)
 {
     uint64_t ns;
@@ -284,7 +360,7 @@ static bool limit_delay(struct job_params *p, struct text v, enum job_limit limi
 #define ACCEPT_SCALED "a whole number below 2^63, also with k, M, G or T behind it"
 
 static const struct job_key keys[] = {
-    {"run", set_run, .of_all = true, .accepted = "serve, client, none"},
+    {"run", set_run, .of_all = true, .accepted = "serve, client, flood, none"},
     {"target", set_target, .accepted = "A.B.C.D or [IPv6 address]: of one host"},
     {"port", set_port, .accepted = "a number from 1 to 65535"},
     {"proto", set_proto, .accepted = "tcp, udp"},
@@ -299,7 +375,16 @@ static const struct job_key keys[] = {
     {"len", set_len,
      .accepted = "imix, or bytes: up to " TEXT_OF(JOB_LENS) " numbers from 1 to 1048576, "
                                                             "with commas between them"},
-    {"flows", set_flows, .accepted = "a number from 1 to " TEXT_OF(JOB_FLOWS_MAX)},
+    {"flows", set_flows, .only = JOB_RUN_FLOOD,
+     .accepted = "a number from 1 to " TEXT_OF(JOB_FLOWS_MAX)},
+    {"dst_mac", set_mac, .only = JOB_RUN_FLOOD, .accepted = "a MAC address like 52:54:00:12:34:56"},
+    {"vlan", set_vlan, .only = JOB_RUN_FLOOD,
+     .accepted = "off, or a number from 1 to " TEXT_OF(VLAN_MAX)},
+    {"dscp", set_dscp, .only = JOB_RUN_FLOOD, .accepted = "a number from 0 to " TEXT_OF(DSCP_MAX)},
+    {"gap", set_gap, .only = JOB_RUN_FLOOD,
+     .accepted = "cbr, poisson, or burst:N with a number from 1 to " TEXT_OF(BURST_MAX)},
+    {"ramp", set_ramp, .only = JOB_RUN_FLOOD, .accepted = ACCEPT_TIME},
+    {"first_seq", set_first_seq, .only = JOB_RUN_FLOOD, .accepted = "a number below 2^64"},
     {"interval", set_interval, .of_all = true,
      .accepted = "0, or a time from 100ms to 1h, with the unit ms, s, m or h"},
     {"min_bps", limit_scaled, JOB_MIN_BPS, .accepted = ACCEPT_SCALED},
@@ -324,8 +409,11 @@ static_assert(COUNT(keys) <= 64, "a bit for each");
 
 void job_params_init(struct job_params *p)
 {
-    *p = (struct job_params){
-        .streams = 1, .flows = 1, .time_ns = 10 * NS_PER_S, .interval_ns = NS_PER_S};
+    *p = (struct job_params){.streams = 1,
+                             .flows = 1,
+                             .vlan = JOB_NO_VLAN,
+                             .time_ns = 10 * NS_PER_S,
+                             .interval_ns = NS_PER_S};
 }
 
 const struct job_key *job_key_find(struct text name)
@@ -351,10 +439,17 @@ bool job_params_said(const struct job_params *p, const char *key)
     return k != NULL && (p->said >> (k - keys) & 1) != 0;
 }
 
+static bool means(const struct job_key *key, enum job_run run)
+{
+    const bool job = run != JOB_RUN_SERVE && run != JOB_RUN_NONE;
+
+    return key->of_all || (job && (key->only == JOB_RUN_SERVE || key->only == run));
+}
+
 const char *job_params_needless(const struct job_params *p)
 {
     for (unsigned k = 0; k < COUNT(keys); k++)
-        if ((p->said >> k & 1) != 0 && !keys[k].of_all)
+        if ((p->said >> k & 1) != 0 && !means(&keys[k], p->run))
             return keys[k].name;
     return NULL;
 }

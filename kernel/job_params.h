@@ -15,6 +15,7 @@ enum job_run {
     JOB_RUN_SERVE, /* no job: the services only */
     JOB_RUN_NONE,  /* the same */
     JOB_RUN_CLIENT,
+    JOB_RUN_FLOOD, /* frames without a connection, apps/flood_job.c */
 };
 
 enum job_dir { JOB_TX, JOB_RX, JOB_BOTH };
@@ -29,6 +30,11 @@ struct job_rate {
     uint64_t per_s; /* 0 = as fast as possible */
     bool packets;   /* packets, not bits */
 };
+
+/* How packets follow each other: evenly, at random, or so many at once. */
+enum job_gap { JOB_CBR, JOB_POISSON, JOB_BURSTS };
+
+#define JOB_NO_VLAN 0xffff
 
 /* Numbers that a job is measured against when it is over; the order is that of the verdict. */
 enum job_limit {
@@ -70,6 +76,14 @@ struct job_params {
     uint32_t n_lens;         /* 0 = the job's own */
     bool imix;               /* the usual mixture instead of lens */
     uint32_t flows;
+    bool has_mac; /* the next station is dst_mac */
+    uint8_t dst_mac[6];
+    uint16_t vlan; /* 1 to 4094, or JOB_NO_VLAN */
+    uint8_t dscp;
+    enum job_gap gap;
+    uint32_t burst;             /* packets of one, with JOB_BURSTS */
+    uint64_t ramp_ns;           /* in which the rate rises to its value */
+    uint64_t first_seq;         /* of each flow */
     uint64_t interval_ns;       /* of `interval` records; 0 = none */
     uint64_t limit[JOB_LIMITS]; /* where its key was said */
     uint64_t said;              /* a bit for each key that was: job_params_said() */
@@ -80,6 +94,7 @@ struct job_key {
     bool (*set)(struct job_params *p, struct text value, enum job_limit limit);
     enum job_limit limit; /* that the key sets; JOB_NO_LIMIT: it is something else */
     bool of_all;          /* means something without a job, too */
+    enum job_run only;    /* means something to this job only; JOB_RUN_SERVE: to any */
     const char *accepted; /* for the one who has to be told */
 };
 
@@ -96,7 +111,7 @@ bool job_params_set(struct job_params *p, const struct job_key *key, struct text
 bool job_params_said(const struct job_params *p, const char *key);
 bool job_params_limited(const struct job_params *p, enum job_limit limit);
 
-/* The first key that was set and means nothing without a job; NULL: none. */
+/* The first key that was set and means nothing to this run=; NULL: none. */
 const char *job_params_needless(const struct job_params *p);
 
 /* The key that sets a limit. */
@@ -104,7 +119,8 @@ const char *job_limit_name(enum job_limit limit);
 
 /* All of them, for messages. */
 #define JOB_KEYS_KNOWN                                                                             \
-    "run target port proto dir streams time omit bytes rate len flows interval min_bps min_pps "   \
+    "run target port proto dir streams time omit bytes rate len flows dst_mac vlan dscp gap ramp " \
+    "first_seq interval min_bps min_pps "                                                          \
     "max_loss max_lost max_late max_reordered max_duplicate max_corrupt max_gap max_p50 max_p90 "  \
     "max_p99 max_p99.9 max_p99.99 max_delay"
 

@@ -27,6 +27,8 @@ struct list {
 };
 
 struct vnet {
+    struct list kept; /* buffers with a stamp, that went through */
+    uint64_t groups[VNET_TX_GROUPS];
     struct list rx;     /* frames for the guest */
     struct list queued; /* vnet_tx() but not flushed */
     struct list wire;   /* flushed, not yet seen by the peer */
@@ -103,11 +105,13 @@ static void list_clear(struct list *l)
 void rig_nic_reset(void)
 {
     for (struct vnet *vn = nics; vn < nics + RIG_NICS; vn++) {
+        list_clear(&vn->kept);
         list_clear(&vn->rx);
         list_clear(&vn->queued);
         list_clear(&vn->wire);
         struct vnet fresh = {.mtu = rig.mtu != 0 ? rig.mtu : 1500};
         *vn = fresh;
+        list_init(&vn->kept);
         list_init(&vn->rx);
         list_init(&vn->queued);
         list_init(&vn->wire);
@@ -140,25 +144,33 @@ void rig_nic_receive(const void *frame, uint32_t len)
     } while (len > 0);
 }
 
+/* A buffer that went through: one with a stamp will be used again as it is. */
+static void tx_done(struct vnet *vn, struct node *node)
+{
+    vn->tx_done += !node->more;
+    vn->groups[node->nb.stamp % VNET_TX_GROUPS]++;
+    if (node->nb.stamp != 0)
+        list_push(&vn->kept, node);
+    else
+        node_free(node);
+}
+
 bool rig_nic_sent(uint8_t **frame, uint32_t *len)
 {
     struct node *node;
 
     for (unsigned k = 0; k < RIG_NICS; k++) { /* nobody is on the others */
         while (k != rig.nic && !(k == 1 && rig.second_stuck) &&
-               (node = list_pop(&nics[k].wire)) != NULL) {
-            nics[k].tx_done += !node->more;
-            node_free(node);
-        }
+               (node = list_pop(&nics[k].wire)) != NULL)
+            tx_done(&nics[k], node);
     }
     node = rig.tx_stuck ? NULL : list_pop(&nics[rig.nic].wire);
     if (node == NULL)
         return false;
-    nics[rig.nic].tx_done += !node->more;
     *len = node->nb.len;
     *frame = malloc(*len);
     memcpy(*frame, netbuf_frame(&node->nb), *len);
-    node_free(node);
+    tx_done(&nics[rig.nic], node);
     return true;
 }
 
@@ -323,6 +335,33 @@ struct netbuf *vnet_tx_get(struct vnet *vn, bool bulk)
     node->bulk = bulk;
     vn->tx_caller++;
     return &node->nb;
+}
+
+void vnet_tx_get_many(struct vnet *vn, struct netbuf **out, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct node *node = list_pop(&vn->kept);
+
+        assert_true(tx_free(vn) > CONFIG_TX_RESERVE);
+        if (node == NULL)
+            node = node_new(vn->mtu + 18);
+        node->bulk = true;
+        vn->tx_caller++;
+        out[i] = &node->nb;
+    }
+}
+
+void vnet_tx_many(struct vnet *vn, struct netbuf *const *nb, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        assert_true(nb[i]->stamp != 0 && nb[i]->offload == 0);
+        vnet_tx(vn, nb[i]);
+    }
+}
+
+uint64_t vnet_tx_group(const struct vnet *vn, unsigned group)
+{
+    return vn->groups[group];
 }
 
 /* What a device does with NETBUF_CSUM_PARTIAL: every frame's check shows whether the sum comes out

@@ -168,10 +168,14 @@ static void used_elem_read(struct sim_nic *n, unsigned qi, unsigned offset, uint
         sim_believed(n, qi, v);
     if (q->need_rmb)
         sim_breach("2.7.14", "no read barrier between the used index and the entry");
-    if (slot != q->taken % q->size || q->taken == q->used_read)
+    if ((offset - 4) % 8 == 4) { /* the length, if at all, is read behind the id */
+        if (slot != (uint16_t)(q->taken - 1) % q->size)
+            sim_breach("2.7.8", "length of used entry %u read, behind that of %u", slot, q->taken);
+    } else if (slot != q->taken % q->size || q->taken == q->used_read) {
         sim_breach("2.7.8", "used entry %u read, of %u to %u", slot, q->taken, q->used_read);
-    else if ((offset - 4) % 8 == 4) /* the length is read last */
+    } else {
         q->taken++;
+    }
 }
 
 static void split_read(const struct sim_place *at, uint64_t v, unsigned width)

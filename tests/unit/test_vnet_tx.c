@@ -2,6 +2,7 @@
 /*
  * Transmission: who gets a buffer, when the doorbell is rung, and completion in any order.
  */
+#include <string.h>
 #include "vnet_rig.h"
 
 /* The most frames that are held back for a flush. */
@@ -147,6 +148,87 @@ static void tx_out_of_order_completion_and_any_length_work(void **state)
     assert_int_equal(stat_of("tx", "bytes"), 50 * (32 * 60 + 31 * 32 / 2));
 }
 
+/* ---- in batches, for generators ------------------------------------------------------------- */
+
+static void a_batch_is_sent_counted_by_group_and_used_again(void **state)
+{
+    struct netbuf *nb[CONFIG_RX_BATCH];
+    uint64_t sent = 0;
+
+    (void)state;
+    up();
+    for (unsigned round = 0; round < 100; round++) {
+        const unsigned n = 1 + round % CONFIG_RX_BATCH;
+
+        vnet_tx_get_many(vn, nb, n);
+        for (unsigned i = 0; i < n; i++) {
+            if (nb[i]->stamp == 0)
+                memset(netbuf_frame(nb[i]), 7, 60);
+            nb[i]->len = 60;
+            nb[i]->stamp = 5 * VNET_TX_GROUPS + i % 2 + 1;
+            assert_int_equal(netbuf_frame(nb[i])[59], 7); /* as it was left */
+        }
+        vnet_tx_many(vn, nb, n);
+        assert_true(vnet_check(vn));
+        vnet_tx_flush(vn);
+        assert_int_equal(sim_tx(nic, 256), n);
+        assert_int_equal(vnet_tx_reclaim(vn), n);
+        sent += n;
+    }
+    assert_int_equal(vnet_tx_group(vn, 1) + vnet_tx_group(vn, 2), sent);
+    assert_true(vnet_tx_group(vn, 1) - vnet_tx_group(vn, 2) <= 100);
+    assert_int_equal(vnet_tx_group(vn, 0), 0);
+}
+
+static void a_batch_and_other_frames_mix_in_any_order(void **state)
+{
+    struct netbuf *nb[CONFIG_RX_BATCH];
+
+    (void)state;
+    up();
+    for (unsigned round = 0; round < 300; round++) {
+        vnet_tx_get_many(vn, nb, 10);
+        for (unsigned i = 0; i < 10; i++) {
+            assert_true(nb[i]->stamp == 0 || nb[i]->stamp == VNET_TX_GROUPS + 3);
+            memset(netbuf_frame(nb[i]), 7, 60);
+            nb[i]->len = 60;
+            nb[i]->stamp = VNET_TX_GROUPS + 3;
+        }
+        vnet_tx_many(vn, nb, 10);
+        for (unsigned i = 0; i < round % 7; i++)
+            assert_true(send_frame(100));
+        vnet_tx_flush(vn);
+        sim_tx(nic, 256);
+        vnet_tx_reclaim(vn);
+    }
+    assert_int_equal(vnet_tx_group(vn, 3), 3000);
+    assert_true(vnet_check(vn));
+}
+
+/* Of a reset the frames that the device had are lost, and not counted as sent. */
+static void frames_of_a_batch_lost_in_a_reset_are_not_sent(void **state)
+{
+    struct netbuf *nb[CONFIG_RX_BATCH];
+
+    (void)state;
+    up();
+    turn(600 * MS);
+    vnet_tx_get_many(vn, nb, 10);
+    for (unsigned i = 0; i < 10; i++) {
+        nb[i]->len = 60;
+        nb[i]->stamp = VNET_TX_GROUPS + 1;
+        memset(netbuf_frame(nb[i]), 7, 60);
+    }
+    vnet_tx_many(vn, nb, 10);
+    vnet_tx_flush(vn);
+    assert_int_equal(sim_tx(nic, 4), 4);
+    vnet_tx_reclaim(vn);
+    sim_needs_reset(nic);
+    turn(100 * MS);
+    after_the_reset_traffic_flows(1);
+    assert_int_equal(vnet_tx_group(vn, 1), 4);
+}
+
 static void frames_that_no_mtu_allows_are_bugs(void **state)
 {
     struct netbuf *nb;
@@ -170,6 +252,9 @@ int main(void)
         T(room_is_that_of_the_ring_where_it_is_smaller_than_the_pool),
         T(full_ring_reclaims_before_it_refuses),
         T(tx_out_of_order_completion_and_any_length_work),
+        T(a_batch_is_sent_counted_by_group_and_used_again),
+        T(a_batch_and_other_frames_mix_in_any_order),
+        T(frames_of_a_batch_lost_in_a_reset_are_not_sent),
         T(frames_that_no_mtu_allows_are_bugs),
     };
     return RUN_ALL("vnet_tx", tests);

@@ -32,7 +32,7 @@ UNIT_LWIP         := $(addprefix build/lwip/src/,core/def.c core/inet_chksum.c c
                      core/ipv6/ip6_addr.c core/ipv6/mld6.c core/ipv6/nd6.c netif/ethernet.c)
 UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_frame.c netrig_kernel.c netrig_mem.c netrig_peer.c netrig_tcp.c \
                      netrig_vnet.c) \
-                     $(addprefix lwip-port/,acks.c address.c announce.c chksum.c ethif.c ethif_held.c ethif_tx.c netport.c netport_stats.c offload.c port.c silence.c udp_template.c) \
+                     $(addprefix lwip-port/,acks.c address.c announce.c chksum.c ethif.c ethif_held.c ethif_tx.c netport.c netport_stats.c netraw.c offload.c port.c silence.c udp_template.c) \
                      kernel/fault.c kernel/ipaddr.c kernel/json.c kernel/format.c kernel/record.c kernel/text.c $(UNIT_LWIP)
 UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc,--wrap=ethernet_input,--wrap=ip4_input,--wrap=ip6_input
 UNIT_NETRIG_NEEDS := build/lwip/.stamp
@@ -120,7 +120,8 @@ UNIT_IPERF3  := apps/interval.c apps/iperf3_client.c apps/iperf3_control.c apps/
     apps/iperf3_server.c apps/iperf3_session.c apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c
 # A job's life, its parameters, and what it is measured against; the kinds of jobs.
 UNIT_JOB     := apps/job.c apps/verdict.c kernel/job_params.c
-UNIT_KINDS   := apps/iperf3_job.c apps/job_kinds.c
+UNIT_FLOOD   := apps/flood.c apps/flood_frame.c apps/flood_job.c apps/flood_pace.c apps/testframe.c
+UNIT_KINDS   := apps/iperf3_job.c apps/job_kinds.c $(UNIT_FLOOD)
 UNIT_SINK    := apps/hdr.c apps/seqwin.c apps/sink.c apps/sink_frame.c apps/sink_run.c apps/testframe.c
 UNIT_STAMP   := apps/stamp.c apps/stamp_reflector.c
 UNIT_APPS    := $(UNIT_KINDS) $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) $(UNIT_JOB) $(UNIT_SINK) $(UNIT_STAMP) apps/services.c apps/stats.c \
@@ -208,10 +209,13 @@ $(eval $(call unit_on_rig,test_sink,tests/unit/sink_rig.c $(UNIT_SINK) apps/inte
 $(eval $(call unit_lean,test_sink))
 $(eval $(call unit_on_rig,test_stamp,$(UNIT_STAMP) apps/small.c $(UNIT_SERVICE)))
 $(eval $(call unit_on_rig,test_sink_reflect,$(filter-out %/test_sink.c,$(UNIT_SRC_test_sink))))
+$(eval $(call unit_on_rig,test_flood,apps/interval.c $(UNIT_FLOOD) $(UNIT_JOB) apps/iperf3_count.c $(UNIT_SERVICE)))
+UNIT_TESTS += test_flood_pace
+UNIT_SRC_test_flood_pace := tests/unit/test_flood_pace.c apps/flood_pace.c
 
 UNIT_TESTS += test_report
 UNIT_SRC_test_report := tests/unit/test_report.c apps/pattern.c apps/refused.c apps/services.c apps/stats.c \
-    apps/interval.c $(UNIT_JOB) kernel/fault.c kernel/format.c kernel/ipaddr.c kernel/json.c kernel/text.c
+    apps/interval.c apps/job.c apps/verdict.c kernel/job_params.c kernel/fault.c kernel/format.c kernel/ipaddr.c kernel/json.c kernel/text.c
 
 # The network of the system tests on which things go wrong.
 UNIT_TESTS += test_relay
@@ -221,7 +225,7 @@ UNIT_CFLAGS_test_relay := -iquote tests/relay
 # ---- rules --------------------------------------------------------------------------------------
 
 unit_obj_dir = $(UNIT_DIR)/$(or $(UNIT_OBJ_$(1)),$(if $(UNIT_CFLAGS_$(1)),$(1).o,obj))
-unit_objs    = $(patsubst %.c,$(call unit_obj_dir,$(1))/%.o,$(UNIT_SRC_$(1)))
+unit_objs    = $(sort $(patsubst %.c,$(call unit_obj_dir,$(1))/%.o,$(UNIT_SRC_$(1))))
 
 # One program: its objects, its link. Shared objects come from the pattern rule below.
 define unit_program

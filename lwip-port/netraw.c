@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Whole frames from an application; see netraw.h.
+ */
+#include "netraw.h"
+
+#include "lwip/etharp.h"
+#include "lwip/ip.h"
+#include "lwip/nd6.h"
+#include "lwip/priv/nd6_priv.h"
+#include "netport_priv.h"
+#include "string.h"
+
+static_assert(NETRAW_GROUPS == VNET_TX_GROUPS, "the same");
+
+/* Of what bulk frames can take of the ring, an eighth is the stack's bulk frames' alone: answers of
+ * HTTP and of iperf3's control connection. Smaller ones have their own share besides. */
+#define SHARE 8
+
+/* ---- the way -----------------------------------------------------------------------------------
+ */
+
+static enum netraw_way hop4(struct netif *netif, const ip4_addr_t *target, bool ask, uint8_t mac[6])
+{
+    const ip4_addr_t *hop = netif_ip4_gw(netif), *known_ip;
+    struct eth_addr *known;
+
+    if (ip4_addr_net_eq(target, netif_ip4_addr(netif), netif_ip4_netmask(netif)))
+        hop = target;
+    if (ip4_addr_isany_val(*hop))
+        return NETRAW_NO_ROUTE;
+    if (etharp_find_addr(netif, hop, &known, &known_ip) < 0) {
+        if (ask)
+            etharp_query(netif, hop, NULL);
+        return NETRAW_UNKNOWN;
+    }
+    memcpy(mac, known->addr, ETH_HWADDR_LEN);
+    return NETRAW_FOUND;
+}
+
+/* A packet without anything in it [RFC 8200, 4.7]: neighbour discovery begins for packets only. */
+static void say_nothing(struct netif *netif, const ip6_addr_t *source, const ip6_addr_t *target)
+{
+    struct pbuf *p = pbuf_alloc(PBUF_IP, 0, PBUF_RAM);
+
+    if (p == NULL)
+        return;
+    ip6_output_if(p, source, target, 1, 0, IP6_NEXTH_NONE, netif);
+    pbuf_free(p);
+}
+
+static const struct nd6_neighbor_cache_entry *neighbour_towards(const ip6_addr_t *target)
+{
+    for (unsigned i = 0; i < LWIP_ND6_NUM_DESTINATIONS; i++) {
+        const struct nd6_destination_cache_entry *d = &destination_cache[i];
+
+        if (!ip6_addr_eq(target, &d->destination_addr))
+            continue;
+        for (unsigned k = 0; k < LWIP_ND6_NUM_NEIGHBORS; k++)
+            if (neighbor_cache[k].state > ND6_INCOMPLETE &&
+                ip6_addr_eq(&d->next_hop_addr, &neighbor_cache[k].next_hop_address))
+                return &neighbor_cache[k];
+    }
+    return NULL;
+}
+
+static enum netraw_way hop6(struct netif *netif, const ip6_addr_t *source, const ip6_addr_t *target,
+                            bool ask, uint8_t mac[6])
+{
+    const struct nd6_neighbor_cache_entry *known = neighbour_towards(target);
+
+    if (known == NULL) {
+        if (ask)
+            say_nothing(netif, source, target);
+        return NETRAW_UNKNOWN;
+    }
+    memcpy(mac, known->lladdr, ETH_HWADDR_LEN);
+    return NETRAW_FOUND;
+}
+
+/* The address that goes into the packets; false: there is none. */
+static bool source_of(struct netif *netif, const ip_addr_t *target, ip_addr_t *source)
+{
+    const ip_addr_t *own = ip_netif_get_local_ip(netif, target);
+
+    if (own == NULL || ip_addr_isany(own))
+        return false;
+    ip_addr_copy(*source, *own);
+    return true;
+}
+
+enum netraw_way netraw_find(const ip_addr_t *target, const uint8_t *mac, bool ask,
+                            struct netraw_path *path)
+{
+    struct netif *netif = ip_route(IP46_ADDR_ANY(IP_GET_TYPE(target)), target);
+
+    if (netif == NULL && mac != NULL)
+        netif = &netport_ethif(0)->netif;
+    if (netif == NULL)
+        return NETRAW_NO_ROUTE;
+    if (!netif_is_link_up(netif) || !source_of(netif, target, &path->source))
+        return NETRAW_NO_SOURCE;
+    for (path->nic = 0; &netport_ethif(path->nic)->netif != netif;)
+        path->nic++;
+    path->mtu = netif->mtu;
+    memcpy(path->source_mac, netif->hwaddr, sizeof(path->source_mac));
+    if (mac != NULL) {
+        memcpy(path->hop_mac, mac, sizeof(path->hop_mac));
+        return NETRAW_FOUND;
+    }
+    if (IP_IS_V6(target))
+        return hop6(netif, ip_2_ip6(&path->source), ip_2_ip6(target), ask, path->hop_mac);
+    return hop4(netif, ip_2_ip4(target), ask, path->hop_mac);
+}
+
+/* ---- frames ------------------------------------------------------------------------------------
+ */
+
+unsigned netraw_room(unsigned nic)
+{
+    struct vnet *vn = netport_ethif(nic)->vn;
+    const unsigned share = vnet_tx_most(vn) / SHARE;
+    unsigned room;
+
+    vnet_tx_reclaim(vn);
+    room = vnet_tx_room(vn, true);
+    room = room > share ? room - share : 0;
+    return room < NETRAW_BATCH ? room : NETRAW_BATCH;
+}
+
+void netraw_get(unsigned nic, struct netbuf **nb, unsigned n)
+{
+    vnet_tx_get_many(netport_ethif(nic)->vn, nb, n);
+}
+
+void netraw_send(unsigned nic, struct netbuf *const *nb, unsigned n)
+{
+    vnet_tx_many(netport_ethif(nic)->vn, nb, n);
+}
+
+uint64_t netraw_sent(unsigned nic, unsigned group)
+{
+    return vnet_tx_group(netport_ethif(nic)->vn, group);
+}
