@@ -191,6 +191,12 @@ static void a_stateful_reflector_numbers_each_session(void **state)
         assert_int_equal(answer_to(5001), k);
     }
     assert_int_equal(rig_stat(&stamp_service, "sessions"), 3);
+    stamp_request(sent, STAMP_BYTES, 6, 1234 * MS); /* another SSID */
+    sent[15] = 1;
+    rig_udp_send(false, 5000, STAMP_PORT, sent, STAMP_BYTES);
+    rig_pump();
+    assert_int_equal(answer_to(5000), 0);
+    assert_int_equal(got[15], 1);
 }
 
 static void the_session_silent_for_longest_is_forgotten(void **state)
