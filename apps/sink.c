@@ -188,8 +188,10 @@ static void result(struct sink_run *r, const char *end)
 static void interval(struct sink_run *r, uint64_t now)
 {
     const struct figures f = received(r);
+    const uint64_t between_frames = r->gap.total_max_ns;
     const uint64_t gap = iperf3_gap_interval_ns(&r->gap, netport_run_ns(now));
 
+    r->gap.total_max_ns = between_frames; /* silence counts in the sum when a frame has ended it */
     interval_record(&r->interval, &f, gap / NS_PER_US, false, now);
 }
 
