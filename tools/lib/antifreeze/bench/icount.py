@@ -32,6 +32,7 @@ class Path:
     drive: object  # drive(guest, seconds) has the traffic flow
     checked: str = "per_packet"
     offloads: bool = True
+    words: str = ""  # for the command line of a guest of its own
 
 
 def _iperf3(*words):
@@ -42,6 +43,12 @@ def _trips(kind):
     return lambda guest, seconds: load.round_trips(kind, guest, seconds)
 
 
+def _flooding(guest, seconds):
+    guest.console.wait_closed(seconds)
+
+
+_FLOOD = f"run=flood target=10.99.99.99 dst_mac={raw.FOREIGN_MAC} time=0 interval=0"
+
 PATHS = (
     # Frames of many sizes, more or fewer acknowledgements: a MiB is what compares. Not checked: one packet at a time, since going to sleep in between
     # costs more or less, as the host's answers come sooner or later.
@@ -50,6 +57,7 @@ PATHS = (
     Path("udp-in-18", _iperf3("-u", "-b", "0", "-l", "18")),
     Path("udp-out-18", _iperf3("-u", "-b", "0", "-l", "18", "-R")),
     Path("raw-in", load.raw_frames),
+    Path("raw-out", _flooding, words=_FLOOD),
     Path("sink-60", load.test_frames),
     Path("ping", _trips("ping"), ""),
     Path("tcp-rr", _trips("tcp"), ""),
@@ -66,19 +74,19 @@ def title(path):
 
 
 def measure(seconds, progress, paths=PATHS):
-    """{title: {"per_packet", "per_mib"}}; one guest for the paths with offloads and one for those without."""
+    """{title: {"per_packet", "per_mib"}}; a guest for each kind that the paths want."""
     found = {}
-    for offloads in (True, False):
-        with _guest(offloads) as (guest, count):
+    for kind in dict.fromkeys((path.offloads, path.words) for path in paths):
+        with _guest(*kind) as (guest, count):
             for path in paths:
-                if path.offloads == offloads:
+                if (path.offloads, path.words) == kind:
                     found[title(path)] = _cost(guest, count, path, seconds)
                     progress(path, found[title(path)])
     return found
 
 
 @contextlib.contextmanager
-def _guest(offloads):
+def _guest(offloads, words=""):
     """(a ready guest, a function that says how many instructions it has run)."""
     if not PLUGIN.is_file():
         raise Error(f"{PLUGIN} is missing: start this with `make bench-icount`")
@@ -87,7 +95,7 @@ def _guest(offloads):
         counter.write(bytes(8))
         counter.flush()
         machine = {"plugin": f"{PLUGIN},count={counter.name}", "accel": "tcg"}
-        with pairs.OurGuest(tap, pairs.LOGS / "icount", options=options, **machine) as guest:
+        with pairs.OurGuest(tap, pairs.LOGS / "icount", words, options, **machine) as guest:
             guest.wait("ready", 60)
             yield guest, lambda: struct.unpack("Q", os.pread(counter.fileno(), 8, 0))[0]
 
