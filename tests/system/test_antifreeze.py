@@ -13,7 +13,7 @@ import sys
 
 import pytest
 from conftest import TOP
-from interrupted import Interrupted, descendants
+from interrupted import Interrupted, descendants, program
 
 from antifreeze import Error, keys, net as networks, qemu, world
 
@@ -147,6 +147,16 @@ def test_qemu_that_dies_is_status_3(environment):
         [pid] = descendants(tool.process.pid)
         os.kill(pid, signal.SIGKILL)
         assert tool.process.wait(20) == 3
+
+
+def test_qemu_that_dies_beside_a_program_is_status_3_and_said(environment, tmp_path):
+    result = tmp_path / "result.json"
+    with Interrupted([TOOL, "serve", "--beside", "sleep 60", "--json", result], environment) as tool:
+        tool.until_descendant("sleep")
+        [pid] = [pid for pid in descendants(tool.process.pid) if program(pid) == qemu.program()[0]]
+        os.kill(pid, signal.SIGKILL)
+        assert tool.process.wait(20) == 3
+    assert json.loads(result.read_text())["outcome"] == "DIED"
 
 
 def test_records_are_written_whole_and_as_they_come(run, tmp_path):
