@@ -24,9 +24,12 @@ def test_spread_is_median_and_extremes():
 def test_ratios_are_pair_by_pair():
     # the host was half as fast for the second pair: neither median knows, the ratios do
     assert figures.ratios([4, 2], [2, 1]) == [2, 2]
-    assert figures.ratios([1, 0], [0, 0]) == [figures.RATIO_MAX] * 2  # a number, since JSON knows no other
     with pytest.raises(ValueError):
         figures.ratios([1, 2], [1])
+
+
+def test_a_pair_without_a_figure_of_linux_has_no_ratio():
+    assert figures.ratios([1, 0, 0, 4], [0, 0, 2, 2]) == [None, None, 0, 2]
 
 
 def test_percentile_is_a_value_that_was_measured():
@@ -149,6 +152,11 @@ def _row_of(ours, theirs, main_loop=0.2, **options):
     return pairs.summary(row, True, samples)
 
 
+def _lines_of(*rows):
+    """Of the table, behind its head."""
+    return report.table({"alloc_failures": 0, "rows": rows}).splitlines()[2 : 2 + len(rows)]
+
+
 def test_row_has_medians_ratios_and_gap():
     row = _row_of([6, 8], [2, 2])
     assert row["ratio"]["pairs"] == [3, 4]
@@ -164,6 +172,32 @@ def test_table_tells_met_from_missed():
     assert "longest gap in any iperf3 test: 0.0 ms. Allocation failures: 0." in table
     assert [line.count("met") for line in table.splitlines()[2:5]] == [1, 0, 1]
     assert [line.count("missed") for line in table.splitlines()[2:5]] == [0, 1, 0]
+
+
+def test_ratio_is_that_of_the_pairs_in_which_linux_found_a_rate():
+    row = _row_of([50, 6, 8, 7, 50], [0, 2, 2, 2, 0])
+    assert row["ratio"]["pairs"] == [None, 3, 4, 3.5, None]
+    assert (row["ratio"]["median"], row["ratio"]["max"], row["ratio"]["n"]) == (3.5, 4, 3)
+    assert row["ratio_per_cpu"]["max"] == pytest.approx(4 * 1.2 / 1.4)
+    [line] = _lines_of(row)
+    assert "linux: 2 of 5 found no rate" in line and "met" in line
+
+
+@pytest.mark.parametrize(
+    "ours,theirs,bar",
+    [
+        ([9] * 5, [2, 2, 2, 0, 0], "met"),
+        ([9] * 5, [2, 2, 0, 0, 0], "not judged"),
+        ([9] * 5, [0] * 5, "not judged"),
+        ([9] * 2, [2, 2], "met"),
+        ([9] * 2, [2, 0], "not judged"),
+        ([0] * 5, [2] * 5, "missed"),
+    ],
+)
+def test_bar_is_judged_by_three_pairs_or_all_of_a_short_run(ours, theirs, bar):
+    [line] = _lines_of(_row_of(ours, theirs))
+    assert f"≥ 3: {bar} |" in line
+    assert ("found no rate" in line) == (0 in ours + theirs)
 
 
 def test_table_says_where_qemu_is_the_bound():
@@ -190,6 +224,12 @@ def test_table_has_the_upper_limit_and_how_busy_the_host_was():
 def test_plot_shows_better_where_less_is_better():
     assert plot.better(_row_of([6, 12], [2, 2])) == (4.5, 3, 6)
     assert plot.better(_row_of([1, 2], [4, 4], more_is_better=False)) == (pytest.approx(8 / 3), 2, 4)
+
+
+def test_plot_has_room_for_a_guest_that_found_nothing(tmp_path):
+    about = {"accelerator": "tcg"}
+    assert plot.draw({"rows": [_row_of([0, 6], [2, 2])], "about": about}, tmp_path / "plot.svg")
+    assert not plot.draw({"rows": [_row_of([6, 6], [0, 0])], "about": about}, tmp_path / "none.svg")
 
 
 def test_plot_is_drawn_and_has_every_row(tmp_path):

@@ -3,7 +3,6 @@
 
 import statistics
 
-RATIO_MAX = 1000.0  # what a ratio to nothing at all is taken for
 _AS_ASKED = 0.95  # of the rate that was asked for: less, and the sender was at its own limit
 _FASTER = 2  # what the exponent of a search's step grows by
 
@@ -17,10 +16,11 @@ def spread(values):
 
 
 def ratios(ours, theirs):
-    """Ours to theirs, pair by pair: what disturbs the machine for a while disturbs both of a pair."""
+    """Ours to theirs, pair by pair: what disturbs the machine for a while disturbs both of a pair. None where theirs
+    is 0: nothing was found there, and there is nothing to compare with."""
     if len(ours) != len(theirs):
         raise ValueError("not as many of ours as of theirs")
-    return [min(a / b, RATIO_MAX) if b else RATIO_MAX for a, b in zip(ours, theirs)]
+    return [a / b if b else None for a, b in zip(ours, theirs)]
 
 
 def percentile(values, per_cent):

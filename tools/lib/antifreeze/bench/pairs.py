@@ -131,12 +131,18 @@ def summary(row, offloads, samples):
         report[name] = figures.spread(values) | {"values": values, "cost": cost(samples[name])}
     if row.missing:
         return report | {"missing": row.missing}
-    by_pair = figures.ratios(report[OURS]["values"], report[THEIRS]["values"])
-    report["ratio"] = figures.spread(by_pair) | {"pairs": by_pair}
+    report |= _ratio("ratio", *(report[name]["values"] for name in GUESTS))
     if row.more_is_better and row.per_cpu:
-        report["ratio_per_cpu"] = figures.spread(figures.ratios(*(_per_cpu(samples[name]) for name in GUESTS)))
+        report |= _ratio("ratio_per_cpu", *(_per_cpu(samples[name]) for name in GUESTS))
     gaps = [sample.gap_max_us for sample in samples[OURS] if sample.gap_max_us is not None]
     return report | ({"gap_max_us": max(gaps)} if gaps else {})
+
+
+def _ratio(name, ours, theirs):
+    """{name: the spread of the pairs that have a ratio, and all the pairs}; nothing where none has."""
+    by_pair = figures.ratios(ours, theirs)
+    compared = [ratio for ratio in by_pair if ratio is not None]
+    return {name: figures.spread(compared) | {"pairs": by_pair}} if compared else {}
 
 
 def _per_cpu(samples):

@@ -30,11 +30,13 @@ plot $rows using 2:(-$0):(1):2:(-$0-0.32):(-$0+0.32):ytic(1) with boxxyerror lc 
 """
 
 
+_LEAST = 0.01  # a ratio of 0 has no place on a logarithmic scale
+
+
 def better(row):
     """(median, worst, best) of how many times as good our guest was: where less is better, the ratio upside down."""
-    ratio = row["ratio"]
-    figures = ratio["median"], ratio["min"], ratio["max"]
-    return figures if row["more_is_better"] else (1 / figures[0], 1 / figures[2], 1 / figures[1])
+    figures = [max(row["ratio"][name], _LEAST) for name in ("median", "min", "max")]
+    return tuple(figures) if row["more_is_better"] else (1 / figures[0], 1 / figures[2], 1 / figures[1])
 
 
 def script(rows, title, path):

@@ -12,9 +12,11 @@ import subprocess
 from .. import own_folder, qemu
 from . import linux, packages, pairs, plot
 
-_LEGEND = """Medians (min–max); the ratio is that of the pairs. CPU: vCPU thread / main loop of QEMU / the host's peer,
-in per cent of one CPU. Per CPU: the ratio of what each moved per second of CPU that these three had, which other work
-on the host disturbs less."""
+PAIRS_MIN = 3  # that must have a ratio for a bar to be judged; all of them where there are not so many
+
+_LEGEND = """Medians (min–max); the ratio is that of the pairs in which Linux had a figure. CPU: vCPU thread / main loop of
+QEMU / the host's peer, in per cent of one CPU. Per CPU: the ratio of what each moved per second of CPU that these three had,
+which other work on the host disturbs less."""
 
 
 def about(count, seconds, command):
@@ -103,8 +105,8 @@ def _cells(row):
         return [*head, "–", _figure(theirs), "–", "–", "–", "–", _shares(theirs), _remark(row)]
     ours = row[pairs.OURS]
     return [
-        *head, _figure(ours), _figure(theirs), _figure(row["ratio"]), _per_cpu(row), _bar(row), _shares(ours),
-        _shares(theirs), _remark(row),
+        *head, _figure(ours), _figure(theirs), _figure(row["ratio"]) if "ratio" in row else "–", _per_cpu(row), _bar(row),
+        _shares(ours), _shares(theirs), _remark(row),
     ]  # fmt: skip
 
 
@@ -125,11 +127,13 @@ def _bar(row):
     if row["bar"] is None:
         return "–"
     sign = "≥" if row["more_is_better"] else "≤"
-    return f"{sign} {row['bar']:g}: {'met' if met(row) else 'missed'}"
+    return f"{sign} {row['bar']:g}: " + {True: "met", False: "missed", None: "not judged"}[met(row)]
 
 
 def met(row):
-    """True if the median ratio keeps the bar."""
+    """True if the median ratio keeps the bar; None if there is no bar, or too few pairs have a ratio to say so."""
+    if row["bar"] is None or "ratio" not in row or row["ratio"]["n"] < min(PAIRS_MIN, len(row["ratio"]["pairs"])):
+        return None
     ratio = row["ratio"]["median"]
     return ratio >= row["bar"] if row["more_is_better"] else ratio <= row["bar"]
 
@@ -139,7 +143,18 @@ def _shares(side):
     return " / ".join(f"{100 * cost[field]:.0f}" for field in ("vcpu", "main_loop", "peer"))
 
 
+def _without_figure(row):
+    """Where a search found no rate at all, for one."""
+    for name in (name for name in pairs.GUESTS if name in row):
+        nothing = row[name]["values"].count(0)
+        if nothing:
+            yield f"{name}: {nothing} of {row[name]['n']} found no rate"
+
+
 def _remark(row):
     bounded = [name for name in (pairs.OURS, pairs.THEIRS) if name in row and row[name]["cost"]["bounded_by_qemu"]]
-    said = [row.get("missing", ""), row["note"], f"{' and '.join(bounded)}: bounded by QEMU" if bounded else ""]
+    said = [
+        row.get("missing", ""), row["note"], *_without_figure(row),
+        f"{' and '.join(bounded)}: bounded by QEMU" if bounded else "",
+    ]  # fmt: skip
     return "; ".join(text for text in said if text)
