@@ -163,50 +163,55 @@ static struct pbuf *rx_copy(const struct rx *f, uint32_t skip)
     return p;
 }
 
-/* The packet for the stack; NULL if there is no memory. *held: nb went with it. */
-static struct pbuf *rx_packet(struct ethif *e, const struct rx *f, uint32_t skip, bool *held)
+/* True if the checksum of TCP or UDP need not be looked at. One that nobody has finished cannot be
+ * wrong, but it has to be that of TCP or UDP, where lwIP looks for it. */
+static bool csum_vouched(const struct netbuf *nb, const uint8_t *frame)
 {
+    const struct offload_csum c = {nb->csum_start, nb->csum_offset};
+
+    if (nb->offload & NETBUF_CSUM_PARTIAL)
+        return offload_csum_is_l4(frame, nb->len, &c);
+    return nb->offload & NETBUF_CSUM_VALID;
+}
+
+/* Finishes the checksum in a copy, where the device says: of another protocol, or behind further
+ * headers, lwIP looks at it. */
+static void complete_csum(struct pbuf *p, const struct netbuf *nb, uint32_t skip)
+{
+    u16_t at, sum;
+    struct pbuf *q;
+
+    if (nb->csum_start < skip)
+        return;
+    q = pbuf_skip(p, (u16_t)(nb->csum_start - skip), &at);
+    if (q == NULL || pbuf_remove_header(q, at) != 0)
+        return;
+    sum = inet_chksum_pbuf(q);
+    pbuf_add_header_force(q, at); /* what was there a moment ago */
+    pbuf_take_at(p, &sum, sizeof(sum), (u16_t)(nb->csum_start - skip + nb->csum_offset));
+}
+
+/* The packet for the stack; NULL if there is no memory. *held: nb went with it. */
+static struct pbuf *rx_packet(struct ethif *e, const struct rx *f, uint32_t skip, bool vouched,
+                              bool *held)
+{
+    const bool unfinished = f->nb->offload & NETBUF_CSUM_PARTIAL && !vouched;
     uint32_t headers = 0;
     struct pbuf *p = NULL;
 
     if (starved(e))
         return NULL;
-    if (f->len > COPY_BREAK)
+    if (f->len > COPY_BREAK && !unfinished)
         headers = offload_rx_headers(f->head, f->head_bytes);
     if (headers > 0)
         p = ethif_hold(e->vn, f->nb, headers, skip);
     *held = p != NULL;
-    return *held ? p : rx_copy(f, skip);
-}
-
-/* Completes a checksum that begins at `start` of what the stack gets. */
-static void complete_csum(struct pbuf *p, uint16_t start, uint16_t offset)
-{
-    u16_t at, sum;
-    struct pbuf *q = pbuf_skip(p, start, &at);
-
-    if (q == NULL || pbuf_remove_header(q, at) != 0)
-        return;
-    sum = inet_chksum_pbuf(q);
-    pbuf_add_header(q, at);
-    pbuf_take_at(p, &sum, sizeof(sum), (u16_t)(start + offset));
-}
-
-/* True if the checksum of TCP or UDP need not be looked at. One that nobody has finished cannot be
- * wrong; of any other protocol, or behind further headers, lwIP looks at it all the same, so there
- * it is finished, where the device says. */
-static bool csum_vouched(const struct rx *f, struct pbuf *p, uint32_t skip)
-{
-    const struct netbuf *nb = f->nb;
-    const struct offload_csum c = {nb->csum_start, nb->csum_offset};
-
-    if (!(nb->offload & NETBUF_CSUM_PARTIAL))
-        return nb->offload & NETBUF_CSUM_VALID;
-    if (offload_csum_is_l4(f->head, nb->len, &c))
-        return true;
-    if (c.start >= skip)
-        complete_csum(p, (uint16_t)(c.start - skip), c.offset);
-    return false;
+    if (*held)
+        return p;
+    p = rx_copy(f, skip);
+    if (p != NULL && unfinished)
+        complete_csum(p, f->nb, skip);
+    return p;
 }
 
 /* Merged segments are unicast TCP, so that there is nothing left for ethernet_input() to do. */
@@ -232,10 +237,8 @@ void ethif_rx_first(ethif_rx_fn *fn)
 
 static bool is_taken_first(struct ethif *e, const struct netbuf *nb)
 {
-    const bool vouched = nb->offload & (NETBUF_CSUM_VALID | NETBUF_CSUM_PARTIAL);
-
     return rx_first != NULL && nb->next == NULL &&
-           rx_first(&e->netif, netbuf_frame(nb), nb->len, vouched);
+           rx_first(&e->netif, netbuf_frame(nb), nb->len, csum_vouched(nb, netbuf_frame(nb)));
 }
 
 /* Takes the frame. */
@@ -251,12 +254,13 @@ static void rx_frame(struct ethif *e, struct netbuf *nb)
     const uint32_t skip = nb->offload & NETBUF_MERGED ? SIZEOF_ETH_HDR : 0;
     uint64_t *reason;
     struct pbuf *p = NULL;
-    bool held = false;
+    bool held = false, vouched = false;
 
     rx_begin(&f, nb);
     reason = rx_reject(e, &f);
     if (reason == NULL) {
-        p = rx_packet(e, &f, skip, &held);
+        vouched = csum_vouched(nb, f.head);
+        p = rx_packet(e, &f, skip, vouched, &held);
         if (p == NULL)
             reason = &e->rx_no_pbuf;
     }
@@ -270,7 +274,7 @@ static void rx_frame(struct ethif *e, struct netbuf *nb)
     if (eth_of(&f)->type == PP_HTONS(ETHTYPE_ARP) &&
         f.head_bytes >= SIZEOF_ETH_HDR + SIZEOF_ETHARP_HDR)
         address_saw_arp(e, f.head);
-    set_verify(e, !csum_vouched(&f, p, skip));
+    set_verify(e, !vouched);
     if (!held)
         vnet_rx_release(e->vn, nb);
     rx_input(e, p, eth_of(&f)->type, f.merged);

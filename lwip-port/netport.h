@@ -57,8 +57,8 @@ const char *netport_ip6(unsigned k);
 
 /* Looks at each received frame that lies in one buffer before the stack does, where the device put
  * it, which may change it meanwhile; nothing was checked yet. `vouched`: what checksum UDP has need
- * not be looked at. True: it is done with, the stack does
- * not get it. There is one; it is called within netport_poll(). */
+ * not be looked at. True: it is done with, the stack does not get it. There is one; it is called
+ * within netport_poll(). */
 typedef bool netport_rx_fn(struct netif *netif, const uint8_t *frame, uint32_t len, bool vouched);
 void netport_rx_first(netport_rx_fn *fn);
 

@@ -10,10 +10,14 @@
 #include "lwip/stats.h"
 #include "lwip/udp.h"
 #include "netbuf.h"
+#include "netport.h"
 #include "netrig.h"
+#include "netrig_priv.h"
 #include "offload.h"
+#include "rig_stack.h"
 
 #define ETH 14u
+#define TCP 6
 #define UDP 17
 
 static uint8_t data[2000], frame[2100];
@@ -43,24 +47,14 @@ static int teardown(void **state)
     return rig_teardown(state);
 }
 
-static uint16_t get16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static void put16(uint8_t *p, unsigned v)
-{
-    p[0] = (uint8_t)(v >> 8), p[1] = (uint8_t)v;
-}
-
 static unsigned add(unsigned a, unsigned b)
 {
     return (a + b) % 0x10000 + (a + b) / 0x10000;
 }
 
-static void inject(uint32_t len, uint16_t start, uint16_t offset)
+static void inject_as(uint8_t offload, uint32_t len, uint16_t start, uint16_t offset)
 {
-    rig.rx_offload = NETBUF_CSUM_PARTIAL;
+    rig.rx_offload = offload;
     rig.rx_csum_start = start;
     rig.rx_csum_offset = offset;
     rig_inject(frame, len);
@@ -68,15 +62,20 @@ static void inject(uint32_t len, uint16_t start, uint16_t offset)
     rig_pump();
 }
 
+static void inject(uint32_t len, uint16_t start, uint16_t offset)
+{
+    inject_as(NETBUF_CSUM_PARTIAL, len, start, offset);
+}
+
 /* Takes what lies from start on out of a finished checksum again, and lets the frame come in. */
 static void inject_unfinished(uint32_t len, uint16_t start, uint16_t offset)
 {
     uint8_t *field = frame + start + offset;
-    unsigned pseudo = (uint16_t)~get16(field);
+    unsigned pseudo = (uint16_t)~rig_get16(field);
 
-    put16(field, 0);
+    rig_put16(field, 0);
     pseudo = add(pseudo, (uint16_t)~rig_sum(frame + start, len - start, 0));
-    put16(field, pseudo);
+    rig_put16(field, pseudo);
     inject(len, start, offset);
 }
 
@@ -125,7 +124,7 @@ static void datagram_behind_an_extension_header_is_finished(void **state)
         memmove(frame + at + sizeof(options), frame + at, len - at);
         memcpy(frame + at, options, sizeof(options));
         frame[ETH + 6] = 0;
-        put16(frame + ETH + 4, (unsigned)(len - at + sizeof(options)));
+        rig_put16(frame + ETH + 4, (unsigned)(len - at + sizeof(options)));
         inject_unfinished(len + sizeof(options), (uint16_t)(at + sizeof(options)), 6);
         assert_int_equal(rig_udp_recv(5000, buf, sizeof(buf)), n);
         assert_memory_equal(buf, data, n);
@@ -171,6 +170,89 @@ static void place_that_makes_no_sense_vouches_for_nothing(void **state)
         }
 }
 
+/* ---- TCP, whose payload stays where the device put it -------------------------------------------
+ */
+
+#define PAYLOAD 300u /* more than is copied to save a buffer */
+
+static err_t accept(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+    (void)arg;
+    (void)err;
+    tcp_recv(pcb, rig_sink_recv);
+    return ERR_OK;
+}
+
+/* The connection's next segment, with its right checksum and `trailer` bytes behind the packet. */
+static uint32_t build_segment(const struct rig_tcp *t, uint32_t trailer)
+{
+    uint8_t tcp[20 + PAYLOAD] = {0};
+    uint32_t len;
+
+    rig_put16(tcp, t->lport);
+    rig_put16(tcp + 2, t->rport);
+    rig_put32(tcp + 4, t->snd_nxt);
+    rig_put32(tcp + 8, t->rcv_nxt);
+    rig_put16(tcp + 12, 0x5000 | RIG_ACK);
+    rig_put16(tcp + 14, 0x4000);
+    memcpy(tcp + 20, data, PAYLOAD);
+    len = rig_build_ip(frame, t->v6, TCP, tcp, sizeof(tcp));
+    memset(frame + len, 0x5a, trailer);
+    return len + trailer;
+}
+
+/* The segment arrives or is dropped, whole; nothing else happens. */
+static bool segment_arrives(struct rig_tcp *t, uint8_t offload, uint32_t len, uint16_t start,
+                            uint16_t offset)
+{
+    const uint64_t before = rig_sunk;
+    const uint32_t seq = t->snd_nxt;
+
+    inject_as(offload, len, start, offset);
+    assert_true(rig_sunk == before || rig_sunk == before + PAYLOAD);
+    assert_int_equal(rig_nic_held(), 0);
+    t->snd_nxt = seq + (uint32_t)(rig_sunk - before);
+    return rig_sunk != before;
+}
+
+/* Where there are bytes behind the packet, too, which the stack cuts off: a checksum that is wanted
+ * there or anywhere else is no reason to lose count of what a segment consists of. */
+static void segment_with_a_place_that_makes_no_sense_is_whole(void **state)
+{
+    static const uint32_t trailers[] = {0, 2, 8, 200};
+    static const uint16_t offsets[] = {0, 1, 2, 6, 16, 60, 299};
+    const uint8_t offloads[] = {NETBUF_CSUM_PARTIAL, NETBUF_CSUM_PARTIAL | NETBUF_MERGED};
+    struct rig_tcp t;
+
+    (void)state;
+    rig.impersonated = true; /* segments by hand */
+    rig_listen(9, accept);
+    for (unsigned v6 = 0; v6 < 2; v6++)
+        for (unsigned i = 0; i < 4; i++)
+            for (unsigned merged = 0; merged < 2; merged++) {
+                const uint16_t start = (uint16_t)rig_ip_payload(v6);
+                const uint32_t len = start + 20 + PAYLOAD + trailers[i];
+
+                assert_true(v6 ? rig_tcp_connect6(&t, 9) : rig_tcp_connect(&t, 9));
+                for (uint16_t at = 0; at < len; at = (uint16_t)(at + (at < 90 ? 1 : 13)))
+                    for (unsigned k = 0; k < sizeof(offsets) / sizeof(offsets[0]); k++)
+                        if (at + offsets[k] + 2u <= len)
+                            segment_arrives(&t, offloads[merged], build_segment(&t, trailers[i]),
+                                            at, offsets[k]);
+                for (uint16_t at = 14; trailers[i] > 0 && at < len - 2; at++) /* behind it */
+                    assert_true(segment_arrives(&t, offloads[merged],
+                                                build_segment(&t, trailers[i]), at,
+                                                (uint16_t)(len - 2 - at)));
+                rig.rx_kept = 0;
+                build_segment(&t, trailers[i]);
+                frame[start + 16] ^= 0x55; /* not verified, and not copied */
+                assert_true(segment_arrives(&t, offloads[merged], len, start, 16));
+                assert_int_equal(rig.rx_kept, 1);
+                rig_tcp_abort(&t);
+            }
+    assert_int_equal(netport_alloc_failures(), 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -179,6 +261,7 @@ int main(void)
         T(datagram_behind_an_extension_header_is_finished),
         T(that_of_tcp_and_udp_costs_nothing),
         T(place_that_makes_no_sense_vouches_for_nothing),
+        T(segment_with_a_place_that_makes_no_sense_is_whole),
     };
     return cmocka_run_group_tests_name("csum_partial", tests, NULL, NULL);
 }

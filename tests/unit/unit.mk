@@ -102,10 +102,7 @@ UNIT_TESTS += test_offload
 UNIT_SRC_test_offload   := tests/unit/test_offload.c $(UNIT_NETRIG)
 UNIT_LIBS_test_offload  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_offload := $(UNIT_NETRIG_NEEDS)
-UNIT_TESTS += test_csum_partial
-UNIT_SRC_test_csum_partial   := tests/unit/test_csum_partial.c $(UNIT_NETRIG)
-UNIT_LIBS_test_csum_partial  := $(UNIT_NETRIG_LIBS)
-UNIT_NEEDS_test_csum_partial := $(UNIT_NETRIG_NEEDS)
+$(eval $(call unit_on_rig,test_csum_partial,tests/unit/rig_stack.c $(UNIT_NETRIG)))
 $(foreach t,hostile_bounds hostile_frames hostile_segments lwip_patches,\
     $(eval $(call unit_on_rig,test_$(t),tests/unit/hostile_guest.c tests/unit/rig_stack.c $(UNIT_NETRIG)))\
     $(eval $(call unit_lean,test_$(t))))
