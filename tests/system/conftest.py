@@ -7,6 +7,7 @@
     net       the network of the test's own guests: a tap where possible, else QEMU's user network
     tap       the same, but the test is skipped where there are no taps
     log_dir   build/test/<test>/, kept: console.log, qemu.log, command of each guest
+    link      the relay of a shared guest whose NETWORK is relay.Relayed, for rules
     served_afterwards   each test of the file ends with good iperf3 clients that are served
     figures   a dictionary for what a test has measured: columns of the long run's table
 
@@ -29,6 +30,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tools/lib"))
 
 from antifreeze import BUILD, Error, net as networks, qemu, world  # noqa: E402
+from books import check_books  # noqa: E402
 from iperf3_client import good_client, wait_idle  # noqa: E402
 from summary import Summary  # noqa: E402
 
@@ -235,6 +237,19 @@ def guest(request, _shared):
         raise
     if getattr(request.node, "failed", False):
         _shared.drop()  # the next test is not to suffer for this one
+
+
+@pytest.fixture
+def link(guest):
+    """The relay, without rules; afterwards nothing was lost but by rules, and the guest is well."""
+    link = guest.net.relay
+    link.rule("seed 1")
+    try:
+        yield link
+        link.counts()
+    finally:
+        link.clear()
+    check_books(guest)
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import time
 import pytest
 
 import testframe
-from books import check_books
 from relay import Relayed
 
 NETWORK = Relayed
@@ -30,19 +29,6 @@ RULES = {
     "duplicate": "every 89 dup 1",
     "corrupt": "every 113 corrupt 2",
 }
-
-
-@pytest.fixture
-def link(guest):
-    link = guest.net.relay
-
-    link.rule("seed 1")
-    try:
-        yield link
-        link.counts()
-    finally:
-        link.clear()
-    check_books(guest)
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ import pytest
 
 import relay
 import transfers
-from books import check_books
 from relay import Relayed
 
 SEED = 4711
@@ -25,19 +24,6 @@ LONG = pytest.mark.long
 # The longest wait that one lost segment explains: the guest's time-out is up to a second, this host has to get
 # its turn, too.
 ONE_TIMEOUT = 2.5
-
-
-@pytest.fixture
-def link(guest):
-    """The relay, without rules; afterwards nothing was lost but by rules, and the guest is well."""
-    link = guest.net.relay
-    link.rule("seed 1")
-    try:
-        yield link
-        link.counts()
-    finally:
-        link.clear()
-    check_books(guest)
 
 
 def addresses(guest):
