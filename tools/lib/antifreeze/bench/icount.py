@@ -50,8 +50,8 @@ def _flooding(guest, seconds):
 _FLOOD = f"run=flood target=10.99.99.99 dst_mac={raw.FOREIGN_MAC} time=0 interval=0"
 
 PATHS = (
-    # Frames of many sizes, more or fewer acknowledgements: a MiB is what compares. Not checked: one packet at a time, since going to sleep in between
-    # costs more or less, as the host's answers come sooner or later.
+    # Frames of many sizes, more or fewer acknowledgements: a MiB is what compares. Not checked: one packet at a time,
+    # since going to sleep in between costs more or less, as the host's answers come sooner or later.
     Path("tcp-in", _iperf3(), "per_mib"),
     Path("tcp-out", _iperf3("-R"), "per_mib"),
     Path("udp-in-18", _iperf3("-u", "-b", "0", "-l", "18")),
