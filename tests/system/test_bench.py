@@ -264,7 +264,64 @@ def test_registry_out_of_reach_is_said_with_the_remedy(tmp_path, monkeypatch):
 def test_readme_shows_the_run_that_is_kept():
     shown = readme.README.read_text()
     kept = json.loads(readme.KEPT.read_text())
-    assert readme.with_section(shown, kept) == shown, "run `tools/bench readme`"
+    notes = readme.NOTES.read_text()
+    assert readme.with_section(shown, kept, notes) == shown, "run `tools/bench readme`"
+
+
+def _run_of(*rows, guest=None):
+    about = json.loads(readme.KEPT.read_text())["about"] | ({"guest": guest} if guest else {})
+    return {"about": about, "alloc_failures": 0, "rows": [_row_of([6], [theirs]) | more for theirs, more in rows]}
+
+
+def test_readme_explains_the_rows_that_missed_their_bar_alone():
+    run = _run_of((3, {"row": "tcp-in-1"}), (3, {"row": "tcp-in-1", "offloads": "off"}), (2, {"row": "tcp-out-1"}))
+    notes = "# Head\n\n## tcp-in-1, offloads off\n\nCopies\ncost.\n\n## tcp-out-1\n\nWas met.\n"
+    shown = readme.section(run, notes)
+    assert shown.endswith("\n**Title, offloads off**: Copies cost.\n") and "Was met" not in shown
+    for wrong in ("# Head\n\n## tcp-sideways\n\nText.\n", "# Head\n\n## tcp-in-1\n\n## tcp-out-1\n\nText.\n"):
+        with pytest.raises(Error, match="bench-notes.md"):
+            readme.section(run, wrong)
+
+
+def test_readme_names_what_was_not_measured():
+    run = _run_of(*((2, {"row": row.name}) for row in ROWS if row.name != "raw-in"))
+    run["ceiling"] = []
+    absent = readme.missing(run)
+    assert "60-byte frames received" in absent and "boot to first ping" in absent
+    assert "TCP both ways, sum, offloads off" in absent and "TCP both ways, sum" not in absent
+    assert "64 KiB segments sent by a guest that does only ring work" in absent
+    run["ceiling"] = [{"mode": "tso"}]
+    assert len(readme.missing(run)) == len(absent) - 1
+
+
+def test_readme_says_which_guest_was_measured():
+    assert "Antifreeze 1a2b3c; " in readme.section(_run_of((2, {"row": "ping"}), guest={"commit": "1a2b3c", "dirty": False}), "")
+    assert "Antifreeze 1a2b3c, with changes; " in readme.section(
+        _run_of((2, {"row": "ping"}), guest={"commit": "1a2b3c", "dirty": True}), ""
+    )
+
+
+def test_report_knows_the_guests_commit(tmp_path):
+    def git(*words):
+        who = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        subprocess.run(["git", "-C", str(tmp_path), *who, *words], check=True, capture_output=True)
+
+    assert report.guest_version(tmp_path / "none") == {"commit": None, "dirty": None}
+    git("init")
+    (tmp_path / "file").write_text("1")
+    git("add", "file")
+    git("commit", "-m", "one")
+    git("tag", "v7")
+    assert report.guest_version(tmp_path) == {"commit": "v7", "dirty": False}
+    (tmp_path / "file").write_text("2")
+    assert report.guest_version(tmp_path) == {"commit": "v7", "dirty": True}
+
+
+@pytest.mark.parametrize("words", [["--pairs", "0"], ["--seconds", "0"]])
+def test_none_at_all_is_refused(words, tmp_path):
+    words = [sys.executable, TOP / "tools" / "bench", "readme", "--out", tmp_path, *words]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "at least 1" in done.stderr
 
 
 # ---- with guests --------------------------------------------------------------------------------

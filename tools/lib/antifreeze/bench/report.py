@@ -9,7 +9,7 @@ import platform
 import statistics
 import subprocess
 
-from .. import own_folder, qemu
+from .. import TOP, own_folder, qemu
 from . import linux, packages, pairs, plot
 
 PAIRS_MIN = 3  # that must have a ratio for a bar to be judged; all of them where there are not so many
@@ -24,6 +24,7 @@ def about(count, seconds, command):
     version = subprocess.run([*qemu.program(), "--version"], capture_output=True, text=True, check=True)
     return {
         "command": command,
+        "guest": guest_version(),
         "pairs": count,
         "date": datetime.date.today().isoformat(),
         "seconds": seconds,
@@ -41,6 +42,21 @@ def about(count, seconds, command):
         "linux": packages.versions(),
         "linux_settings": linux.SETTINGS,
     }
+
+
+def guest_version(tree=TOP):
+    """{"commit", "dirty"} of the tree that our guest was built from: None where git does not know."""
+
+    def said(*words):
+        git = ["git", "-c", "safe.directory=*", "-C", str(tree), *words]
+        try:
+            return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+        except (OSError, subprocess.CalledProcessError):
+            return None
+
+    commit = said("describe", "--always", "--tags")
+    changes = said("status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit or None, "dirty": None if changes is None else bool(changes)}
 
 
 def _cpu_name():
