@@ -192,7 +192,7 @@ static void syn_again(struct rig_tcp *t, uint32_t seq)
     rig_pump();
 }
 
-/* 0025: TIME_WAIT is the guest's. Three connections from one port, while no time passes. */
+/* 0026: TIME_WAIT is the guest's. Three connections from one port, while no time passes. */
 static void port_is_used_again_in_time_wait(void **state)
 {
     static uint8_t text[30000];
@@ -220,7 +220,7 @@ static void port_is_used_again_in_time_wait(void **state)
     assert_int_equal(rig_pool_used("TCP_PCB"), 0);
 }
 
-/* 0025: what may be an old duplicate, or has nobody to talk to, ends no TIME_WAIT. */
+/* 0026: what may be an old duplicate, or has nobody to talk to, ends no TIME_WAIT. */
 static void time_wait_stands_against_other_segments(void **state)
 {
     static uint8_t text[30000];
