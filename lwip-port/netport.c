@@ -144,6 +144,10 @@ uint32_t netport_working(void)
 
 static_assert(CONFIG_TCP_CUT + PBUF_TRANSPORT <= UINT16_MAX, "lwIP counts bytes in 16 bits");
 
+/* Of a peer that asks for smaller segments than any link has nothing is cut: a device would make
+ * tens of thousands of frames of one segment. This many bytes make a thousand of the longest. */
+#define CUT_MSS_MIN 64u
+
 static uint32_t least(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;
@@ -180,7 +184,7 @@ uint16_t netport_cut(const struct tcp_pcb *pcb, const void *bytes, uint32_t n)
     const uint32_t mss = pcb->mss;
     uint32_t cut = least(pcb->cwnd, pcb->snd_wnd_max) / 2;
 
-    if (cut < 2 * mss || !ethif_tx_is_constant(bytes, n))
+    if (cut < 2 * mss || mss < CUT_MSS_MIN || !ethif_tx_is_constant(bytes, n))
         return (uint16_t)mss;
     cut = least(cut, most_at_once(pcb));
     return (uint16_t)(cut < 2 * mss ? mss : cut - cut % mss);
