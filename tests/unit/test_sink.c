@@ -210,6 +210,21 @@ static void udps_checksum_is_looked_at_unless_somebody_vouches(void **state)
     rig_pump();
     assert_int_equal(counted(), 3);
     assert_int_equal(sink_of(SINK_RUN)->corrupt, 2);
+    rig.rx_offload = NETBUF_CSUM_PARTIAL; /* nobody has finished this one: it cannot be wrong */
+    rig.rx_csum_start = 34;
+    rig.rx_csum_offset = 6;
+    len = a_frame(false, 3, 37);
+    frame[40] ^= 1;
+    rig_inject(frame, len);
+    rig_pump();
+    assert_int_equal(counted(), 4);
+    rig.rx_csum_start = 20; /* it is another that nobody has finished */
+    len = a_frame(false, 4, 37);
+    frame[40] ^= 1;
+    rig_inject(frame, len);
+    rig_pump();
+    assert_int_equal(sink_of(SINK_RUN)->corrupt, 3);
+    rig.rx_offload = 0;
 }
 
 static void damage_before_any_run_is_stray(void **state)
