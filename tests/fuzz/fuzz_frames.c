@@ -9,6 +9,7 @@
  */
 #include <string.h>
 #include "fuzz_rig.h"
+#include "netbuf.h"
 
 enum deed {
     RAW,      /* n bytes: a frame as it is */
@@ -23,6 +24,7 @@ enum deed {
     DHCP,    /* n bytes: an answer to the guest's last DHCP message, with these options */
     TIME,    /* n milliseconds */
     STATE,   /* bits: link, transmission stuck, peer deaf to ARP */
+    CSUM,    /* frames from now on have a checksum that is yet to be finished, see inject() */
     DEEDS,
 };
 
@@ -31,11 +33,18 @@ static const uint16_t ports[] = {5201, 7, 9, 19, 80, 68, 546, 1};
 static struct rig_tcp conn;
 static bool conn_used;
 static uint8_t dhcp_xid[4];
+static uint16_t csum; /* from the lowest: 8 bits of a place to begin, 6 of an offset, merged, on */
 
 static void inject(const uint8_t *frame, uint32_t len)
 {
-    if (len >= 14) /* the driver drops what has no Ethernet header */
+    rig.rx_csum_start = csum & 0xff;
+    rig.rx_csum_offset = csum >> 8 & 0x3f;
+    /* the driver drops what has no Ethernet header, and looks for such a place in the frame */
+    if (csum & 0x8000 && rig.rx_csum_start + rig.rx_csum_offset + 2u <= len)
+        rig.rx_offload = (uint8_t)(NETBUF_CSUM_PARTIAL | (csum & 0x4000 ? NETBUF_MERGED : 0));
+    if (len >= 14)
         rig_inject(frame, len);
+    rig.rx_offload = 0;
     rig_pump();
 }
 
@@ -178,6 +187,9 @@ static void act(struct input *in)
         rig.tx_stuck = n & 2;
         rig.arp_silent = n & 4;
         break;
+    case CSUM:
+        csum = n;
+        break;
     }
     rig_drop_frames();
 }
@@ -188,6 +200,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     memset(dhcp_xid, 0, sizeof(dhcp_xid));
     conn_used = false;
+    csum = 0;
     fuzz_rig_begin(in_u8(&in) & 1);
     rig.filter = look;
     if (rig.conf.net[0].ip_mode == CONF_IP_AUTO)
