@@ -51,7 +51,7 @@ def test_stats_have_the_documented_members(guest):
         assert sum(n for state, n in pool.items() if state != "size") == pool["size"]
     assert stats["alloc_failures"] == 0
     assert {"tcp", "udp", "ip"} <= set(stats["lwip"])
-    assert set(stats["services"]) == {"iperf3", "echo", "discard", "chargen", "http"}
+    assert set(stats["services"]) == {"iperf3", "echo", "discard", "chargen", "http", "sink", "stamp"}
 
 
 def test_head_of_stats_has_no_body(guest):
