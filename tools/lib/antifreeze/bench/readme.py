@@ -67,7 +67,7 @@ def _why_missed(run, notes):
     known = explanations(notes)
     for row in run["rows"]:
         name = _name(row["row"], row["offloads"])
-        if "missing" not in row and report.met(row) is False and name in known:
+        if report.met(row) is False and name in known:
             yield f"\n**{_name(row['title'], row['offloads'])}**: {known[name]}\n"
 
 

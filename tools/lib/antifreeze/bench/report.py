@@ -100,7 +100,7 @@ def _promises(report):
 
 def _busy(report):
     """How far other work on the host is to blame."""
-    sides = [row[name] for row in report["rows"] for name in pairs.GUESTS if name in row] + report.get("ceiling", [])
+    sides = [row[name] for row in report["rows"] for name in pairs.GUESTS] + report.get("ceiling", [])
     waited = statistics.median(side["cost"]["waited"] for side in sides)
     return f"Either of QEMU's two threads had work and no CPU for it for {100 * waited:.0f} % of the time (median)."
 
@@ -115,14 +115,10 @@ def _ceiling(entries):
 
 
 def _cells(row):
-    theirs = row[pairs.THEIRS]
-    head = [f"{row['title']}, {row['unit']}", row["offloads"]]
-    if "missing" in row:
-        return [*head, "–", _figure(theirs), "–", "–", "–", "–", _shares(theirs), _remark(row)]
-    ours = row[pairs.OURS]
+    ours, theirs = row[pairs.OURS], row[pairs.THEIRS]
     return [
-        *head, _figure(ours), _figure(theirs), _figure(row["ratio"]) if "ratio" in row else "–", _per_cpu(row), _bar(row),
-        _shares(ours), _shares(theirs), _remark(row),
+        f"{row['title']}, {row['unit']}", row["offloads"], _figure(ours), _figure(theirs),
+        _figure(row["ratio"]) if "ratio" in row else "–", _per_cpu(row), _bar(row), _shares(ours), _shares(theirs), _remark(row),
     ]  # fmt: skip
 
 
@@ -161,16 +157,25 @@ def _shares(side):
 
 def _without_figure(row):
     """Where a search found no rate at all, for one."""
-    for name in (name for name in pairs.GUESTS if name in row):
+    for name in pairs.GUESTS:
         nothing = row[name]["values"].count(0)
         if nothing:
             yield f"{name}: {nothing} of {row[name]['n']} found no rate"
 
 
+def _of_ceiling(row):
+    """How near ours came to the guest that does only ring work, measured in the same turns."""
+    if "of_ceiling" not in row:
+        return ""
+    share, bar = row["of_ceiling"]["median"], row["bar_ceiling"]
+    verdict = "met" if share >= bar else "missed"
+    return f"{share:.0%} of the ceiling's {_figure(row[pairs.CEILING])}, ≥ {bar:.0%}: {verdict}"
+
+
 def _remark(row):
-    bounded = [name for name in (pairs.OURS, pairs.THEIRS) if name in row and row[name]["cost"]["bounded_by_qemu"]]
+    bounded = [name for name in pairs.GUESTS if row[name]["cost"]["bounded_by_qemu"]]
     said = [
-        row.get("missing", ""), row["note"], *_without_figure(row),
+        _of_ceiling(row), row["note"], *_without_figure(row),
         f"{' and '.join(bounded)}: bounded by QEMU" if bounded else "",
     ]  # fmt: skip
     return "; ".join(text for text in said if text)
