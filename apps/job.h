@@ -136,7 +136,7 @@ struct job *job_at(unsigned k);
 void jobs_ready(void);
 
 /* One turn of all; when the next one has to be. */
-unsigned jobs_poll(uint64_t now);
+unsigned jobs_poll(uint64_t turn_ns);
 uint64_t jobs_deadline(void);
 
 /* Some wait or run; there have been some, and none does. */

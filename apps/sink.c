@@ -103,8 +103,7 @@ static bool same_station(const uint8_t *a, const uint8_t *b)
     return a4 == b4 && a2 == b2;
 }
 
-static __attribute__((noinline)) bool take(struct netif *netif, const uint8_t *frame, uint32_t len,
-                                           bool vouched)
+static bool take(struct netif *netif, const uint8_t *frame, uint32_t len, bool vouched)
 {
     struct sink_frame f;
     struct sink_arrival a;
@@ -133,9 +132,9 @@ static __attribute__((noinline)) bool take(struct netif *netif, const uint8_t *f
     return true;
 }
 
-static bool on_frame(struct netif *netif, const uint8_t *frame, uint32_t len, bool vouched)
+static bool wants(const uint8_t *frame, uint32_t len)
 {
-    return sink_frame_may_be(frame, len) && take(netif, frame, len, vouched);
+    return sink_frame_may_be(frame, len);
 }
 
 /* ---- records out ------------------------------------------------------------------------------
@@ -270,7 +269,7 @@ static bool start(void)
 {
     counters = (struct counters){0};
     sink_run_start(apps_conf->job.interval_ns);
-    netport_rx_first(on_frame);
+    netport_rx_first(wants, take);
     return true;
 }
 

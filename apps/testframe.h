@@ -76,7 +76,7 @@ static inline uint64_t testframe_fold(uint64_t a, uint64_t b)
  * frames of it, and what changes with every frame. */
 static inline uint64_t testframe_a(const struct testframe *f)
 {
-    return (uint64_t)f->kind << 56 | (uint64_t)f->run << 40 | (uint64_t)f->flow << 24 |
+    return (uint64_t)f->kind << 56 | (uint64_t)f->run << 40 | ((uint64_t)f->flow & 0xffff) << 24 |
            (f->seq & TESTFRAME_MASK) >> 16;
 }
 

@@ -39,7 +39,6 @@ static_assert(CONFIG_BUF_BYTES_MAX == CONFIG_BUF_BYTES_STD ||
 static_assert(PART_ROOM(CONFIG_NICS) >= 5 * (CONFIG_BUF_BYTES_BIG + 32 * STRIDE(64)),
               "four quarters of mergeable buffers and one of spares, for every NIC and any ring: a "
               "quarter of 32 buffers or more is of the smallest");
-static_assert(CONFIG_RX_HELD == CONFIG_RX_BATCH / 2, "half of the most spares that there are");
 static_assert(CONFIG_RX_BIG == 0 || PART_ROOM(CONFIG_NICS) / STRIDE(CONFIG_BUF_BYTES_BIG) >=
                                         CONFIG_RX_BIG_MIN * 5 / 4,
               "a ring of big buffers and its spares, for every NIC");

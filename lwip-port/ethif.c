@@ -228,17 +228,23 @@ static void rx_input(struct ethif *e, struct pbuf *p, u16_t type, bool merged)
         ip6_input(p, &e->netif);
 }
 
-static ethif_rx_fn *rx_first;
+static struct {
+    ethif_rx_wants_fn *wants;
+    ethif_rx_take_fn *take;
+} rx_first;
 
-void ethif_rx_first(ethif_rx_fn *fn)
+void ethif_rx_first(ethif_rx_wants_fn *wants, ethif_rx_take_fn *take)
 {
-    rx_first = fn;
+    rx_first.wants = wants;
+    rx_first.take = take;
 }
 
 static bool is_taken_first(struct ethif *e, const struct netbuf *nb)
 {
-    return rx_first != NULL && nb->next == NULL &&
-           rx_first(&e->netif, netbuf_frame(nb), nb->len, csum_vouched(nb, netbuf_frame(nb)));
+    const uint8_t *frame = netbuf_frame(nb);
+
+    return rx_first.wants != NULL && nb->next == NULL && rx_first.wants(frame, nb->len) &&
+           rx_first.take(&e->netif, frame, nb->len, csum_vouched(nb, frame));
 }
 
 /* Takes the frame. */

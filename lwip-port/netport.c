@@ -404,9 +404,9 @@ const char *netport_ip6(unsigned k)
 /* ---- for applications --------------------------------------------------------------------------
  */
 
-void netport_rx_first(netport_rx_fn *fn)
+void netport_rx_first(netport_rx_wants_fn *wants, netport_rx_take_fn *take)
 {
-    ethif_rx_first(fn);
+    ethif_rx_first(wants, take);
 }
 
 unsigned netport_tx_room(const struct netif *netif)

@@ -56,11 +56,14 @@ const char *netport_ip(unsigned k);
 const char *netport_ip6(unsigned k);
 
 /* Looks at each received frame that lies in one buffer before the stack does, where the device put
- * it, which may change it meanwhile; nothing was checked yet. `vouched`: what checksum UDP has need
- * not be looked at. True: it is done with, the stack does not get it. There is one; it is called
- * within netport_poll(). */
-typedef bool netport_rx_fn(struct netif *netif, const uint8_t *frame, uint32_t len, bool vouched);
-void netport_rx_first(netport_rx_fn *fn);
+ * it, which may change it meanwhile; nothing was checked yet. `wants` sees all of them and says in
+ * few instructions whether `take` is worth a call. `vouched`: what checksum UDP has need not be
+ * looked at. True of `take`: the frame is done with, the stack does not get it. There is one pair;
+ * it is called within netport_poll(). */
+typedef bool netport_rx_wants_fn(const uint8_t *frame, uint32_t len);
+typedef bool netport_rx_take_fn(struct netif *netif, const uint8_t *frame, uint32_t len,
+                                bool vouched);
+void netport_rx_first(netport_rx_wants_fn *wants, netport_rx_take_fn *take);
 
 /* Frames that bulk senders may still queue towards this interface. UDP senders ask before each
  * batch. */

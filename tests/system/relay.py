@@ -15,11 +15,13 @@ them carried as they are.
 import json
 import os
 import subprocess
+import time
 
 from antifreeze import BUILD, Error, qemu
 from antifreeze import net as networks
 
 QUEUE = 20000  # frames that wait in a tap's queue
+CARRIER_SECONDS = 10  # the kernel needs up to one
 DIRECTIONS = ("a>b", "b>a")
 
 
@@ -34,6 +36,8 @@ class Relay:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
         )  # fmt: skip
         self._expect_ok(self._process.stdout.readline())
+        for name in (a, b):
+            _wait_for_carrier(name)
         self._missed = self._missed_elsewhere()
 
     def _say(self, line):
@@ -78,6 +82,18 @@ class Relay:
         self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait()
+
+
+def _wait_for_carrier(name):
+    """A tap that somebody has opened carries frames only once the kernel has noticed: until then it drops them."""
+    end = time.monotonic() + CARRIER_SECONDS
+    while True:
+        done = subprocess.run(["ip", "-j", "link", "show", name], capture_output=True, text=True, check=True)
+        if json.loads(done.stdout)[0]["operstate"] != "DOWN":
+            return
+        if time.monotonic() > end:
+            raise Error(f"{name} has no carrier after {CARRIER_SECONDS} s")
+        time.sleep(0.005)
 
 
 class _GuestEnd:

@@ -24,10 +24,12 @@ def _changed(factor):
     return {name: {unit: cost * factor for unit, cost in costs.items()} for name, costs in known.items()}, known
 
 
-def test_six_per_cent_more_are_found_on_every_checked_path():
-    worse, better = icount.judge(*_changed(1.06))
-    assert len(worse) == len(icount.CHECKED) > 0
+def test_more_than_the_tolerance_is_found_on_every_checked_path():
+    tight = [path for path in icount.CHECKED if path.tolerance == icount.TOLERANCE]
+    worse, better = icount.judge(*_changed(1 + icount.TOLERANCE + 0.01))
+    assert len(worse) == len(tight) > 0
     assert not better
+    assert len(icount.judge(*_changed(1 + icount.FED + 0.01))[0]) == len(icount.CHECKED) > len(tight)
 
 
 def test_four_per_cent_more_or_less_are_noise():

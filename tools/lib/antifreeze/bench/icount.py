@@ -2,7 +2,7 @@
 """Instructions of our guest for each packet and each MiB, by the path that the traffic takes.
 
 A plugin (tests/bench/insn_plugin.c) counts them inside QEMU's emulator, packets and bytes are those of the tap. Neither
-asks anything of the guest, and how busy the host is hardly matters: the CPU's instructions are the same. So a figure
+asks anything of the guest, and the CPU's instructions are the same however busy the host is. So a figure
 can be held against a committed one, tests/bench/icount.json, and a change that costs more is seen at once.
 """
 
@@ -21,6 +21,9 @@ from . import iperf, load, pairs, raw
 PLUGIN = BUILD / "bench" / "insn_plugin.so"
 BASELINE = TOP / "tests" / "bench" / "icount.json"
 TOLERANCE = 0.05
+# Where the guest is faster than what feeds it, the host decides how many frames each turn of its loop finds, and so how
+# many share what a turn costs.
+FED = 0.2
 MIB = 1 << 20
 
 
@@ -33,6 +36,7 @@ class Path:
     checked: str = "per_packet"
     offloads: bool = True
     words: str = ""  # for the command line of a guest of its own
+    tolerance: float = TOLERANCE
 
 
 def _iperf3(*words):
@@ -52,13 +56,13 @@ _FLOOD = f"run=flood target=10.99.99.99 dst_mac={raw.FOREIGN_MAC} time=0 interva
 PATHS = (
     # Frames of many sizes, more or fewer acknowledgements: a MiB is what compares. Not checked: one packet at a time,
     # since going to sleep in between costs more or less, as the host's answers come sooner or later.
-    Path("tcp-in", _iperf3(), "per_mib"),
+    Path("tcp-in", _iperf3(), "per_mib", tolerance=FED),
     Path("tcp-out", _iperf3("-R"), "per_mib"),
-    Path("udp-in-18", _iperf3("-u", "-b", "0", "-l", "18")),
-    Path("udp-out-18", _iperf3("-u", "-b", "0", "-l", "18", "-R")),
-    Path("raw-in", load.raw_frames),
+    Path("udp-in-18", _iperf3("-u", "-b", "0", "-l", "18"), tolerance=FED),
+    Path("udp-out-18", _iperf3("-u", "-b", "0", "-l", "18", "-R"), tolerance=FED),
+    Path("raw-in", load.raw_frames, tolerance=FED),
     Path("raw-out", _flooding, words=_FLOOD),
-    Path("sink-60", load.test_frames),
+    Path("sink-60", load.test_frames, tolerance=FED),
     Path("ping", _trips("ping"), ""),
     Path("tcp-rr", _trips("tcp"), ""),
     Path("udp-rr", _trips("udp"), ""),
@@ -128,7 +132,7 @@ def record(found, path=BASELINE):
     path.write_text(json.dumps({"compiler": compiler(), "paths": found}, indent=1) + "\n")
 
 
-def judge(found, paths_known, tolerance=TOLERANCE):
+def judge(found, paths_known):
     """(what costs more than the baseline allows, what costs so much less that the baseline should be lowered):
     lists of sentences."""
     worse, better = [], []
@@ -140,8 +144,8 @@ def judge(found, paths_known, tolerance=TOLERANCE):
         now, then = found[name][path.checked], paths_known[name][path.checked]
         unit = path.checked.replace("_", " ")
         said = f"{name}: {now} instructions {unit}, the baseline has {then} ({now / then - 1:+.1%})"
-        if now > then * (1 + tolerance):
+        if now > then * (1 + path.tolerance):
             worse.append(said)
-        elif now < then * (1 - tolerance):
+        elif now < then * (1 - path.tolerance):
             better.append(said)
     return worse, better
