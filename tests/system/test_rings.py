@@ -38,13 +38,13 @@ def check_queues(guest, nic, frames):
             assert queue["posted_min"] >= frames - min(64, max(frames // 2, 1))
 
 
-def check_traffic(guest, frames=None):
+def check_traffic(guest, frames=None, amount="-n 100M"):  # several times round the longest ring
     nic = guest.find("nic")[0]
     if guest.net.kind == "tap":
         # One at a time: who sends more than the ring holds has to expect that some are not answered.
         assert not ping_sizes(guest.net.guest4, range(0, 1473, 13), window=1)
-    iperf3(guest, "-t 1")
-    iperf3(guest, "-t 1 -R")
+    iperf3(guest, amount)
+    iperf3(guest, f"{amount} -R")
     iperf3(guest, "-u -t 1 -l 64 -b 5M --bidir")
     wait_idle(guest)
     check_queues(guest, nic, frames or nic["rx_ring"])
@@ -76,17 +76,17 @@ def test_ring_of_the_device(boot, options):
 @pytest.mark.parametrize("options", [{}, PACKED], ids=["split", "packed"])
 @pytest.mark.parametrize("size", [2, 4, *(pytest.param(size, marks=pytest.mark.long) for size in (8, 16))])
 def test_short_rings(boot, size, options):
-    nic = check_traffic(boot(f"rx_ring={size} tx_ring={size}", options=options))
+    nic = check_traffic(boot(f"rx_ring={size} tx_ring={size}", options=options), amount="-t 1")
     assert (nic["rx_ring"], nic["tx_ring"]) == (size, size)
 
 
 def test_rings_of_no_power_of_two(boot):
-    nic = check_traffic(boot("rx_ring=100 tx_ring=3", options=PACKED))
+    nic = check_traffic(boot("rx_ring=100 tx_ring=3", options=PACKED), amount="-t 1")
     assert (nic["rx_ring"], nic["tx_ring"]) == (100, 3)
 
 
 def test_legacy_ring_is_used_in_part(boot):
-    nic = check_traffic(boot("rx_ring=4 tx_ring=2", options=LEGACY), frames=4)
+    nic = check_traffic(boot("rx_ring=4 tx_ring=2", options=LEGACY), frames=4, amount="-t 1")
     assert (nic["rx_ring"], nic["tx_ring"]) == (256, 256)
 
 
