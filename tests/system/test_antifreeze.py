@@ -200,6 +200,16 @@ def test_client_job_drives_a_server_beside_it(run, tmp_path, words):
     assert transfer["end"] == "done" and transfer["tx_bytes"] > 0 and transfer["rx_bytes"] > 0
 
 
+def test_flood_job_sends_at_its_rate_and_counts(run, tmp_path):
+    result = tmp_path / "result.json"
+    words = ["--target", "{host}", "--rate", "1kpps", "--time", "500ms", "--len", "60,590", "--json", result]
+    status, out, err = run("flood", *words)
+    assert status == 0, out + err
+    [done] = json.loads(result.read_text())["results"]
+    assert done["intended"] == done["tx_packets"] + done["slipped"] == 500
+    assert "flood-1" in out
+
+
 def test_criterion_that_is_missed_is_status_1(run):
     status, out, err = run("client", "--beside", "iperf3 -s", "--target", "{host}", "--time", "500ms", "--min-bps", "100T")
     assert status == 1, out + err

@@ -42,10 +42,30 @@ JOB = {
     "max_lost": ("N", "fails if more packets are lost"),
 }
 
+FLOOD = {
+    "target": JOB["target"],
+    "port": ("N", "its UDP port"),
+    "dst_mac": ("MAC", "the next station, which is asked for otherwise"),
+    "rate": ("BITS|Npps|0", "each second: 100M, 50kpps; 0: as fast as possible"),
+    "gap": ("cbr|poisson|burst:N", "how frames follow each other"),
+    "ramp": ("TIME", "in which the rate rises to its value"),
+    "len": ("LIST|imix", "bytes of a frame without FCS, in turn: 60,590,1514"),
+    "flows": ("N", "distinct by their ports, 1 to 65536"),
+    "vlan": ("N", "an 802.1Q tag"),
+    "dscp": ("N", "in the IP header"),
+    "time": JOB["time"],
+    "bytes": JOB["bytes"],
+    "first_seq": ("N", "sequence of each flow's first frame"),
+    "min_bps": JOB["min_bps"],
+    "min_pps": JOB["min_pps"],
+    "max_gap": JOB["max_gap"],
+}
+
 # What the guest is to do: (in one line, its keys).
 RUNS = {
     "serve": ("answer iperf3, HTTP, echo, discard and chargen clients until Ctrl-C", GUEST),
     "client": ("be an iperf3 client: send to a server, receive from it, or both", GUEST | JOB),
+    "flood": ("send UDP frames that a receiver can count, at a rate or as fast as they go", GUEST | FLOOD),
 }
 
 
