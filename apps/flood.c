@@ -191,46 +191,64 @@ static void give_up_slots(uint64_t now)
     }
 }
 
-/* Fills buffers. One flow of one size, the usual case, is compiled by itself. What is the same for
- * all frames is in variables here: what is written to a frame could be any of the generator's
- * state, as far as the compiler knows. */
-static inline __attribute__((always_inline)) void write_frames(struct netbuf *const *nb, unsigned n,
-                                                               bool alike)
+/* Fills buffers. What is the same for all frames is in variables here: what is written to a frame
+ * could be any of the generator's state, as far as the compiler knows. */
+static void write_mixed(struct netbuf *const *nb, unsigned n)
 {
-    const uint32_t last_flow = alike ? 0 : params.flows - 1;
-    struct flood_size *size = frames.turn[0];
-    struct flood_kind kind = flood_kind(&frames, size);
+    const uint32_t last_flow = params.flows - 1;
     struct flood_cursor at = cursor;
 
     flood_cursor_set(&at, &frames);
     for (unsigned i = 0; i < n; i++) {
-        if (!alike) {
-            size = frames.turn[turn];
-            kind = flood_kind(&frames, size);
-            size->offered++;
-            turn = after(turn);
-        }
+        struct flood_size *size = frames.turn[turn];
+        const struct flood_kind kind = flood_kind(&frames, size);
+
+        if (nb[i]->stamp != kind.stamp)
+            flood_frame_prepare(&frames, size, nb[i]);
+        flood_frame_write_ports(&kind, nb[i], &at);
+        flood_frame_write(&kind, nb[i], &at);
+        flood_cursor_next(&at, &frames, last_flow);
+        size->offered++;
+        turn = after(turn);
+    }
+    cursor = at;
+}
+
+/* One flow of one size, the usual case, as long as a frame differs from the one before in little.
+ */
+static void write_alike(struct netbuf *const *nb, unsigned n)
+{
+    struct flood_size *size = frames.turn[0];
+    const struct flood_kind kind = flood_kind(&frames, size);
+    struct flood_cursor at = cursor;
+
+    flood_cursor_set(&at, &frames);
+    for (unsigned i = 0; i < n; i++) {
         if (nb[i]->stamp != kind.stamp)
             flood_frame_prepare(&frames, size, nb[i]);
         flood_frame_write(&kind, nb[i], &at);
-        flood_cursor_next(&at, &frames, last_flow);
+        flood_cursor_step(&at);
     }
-    if (alike)
-        size->offered += n;
-    cursor = at;
+    size->offered += n;
+    cursor.test.seq += n;
 }
 
 static void write_many(unsigned n)
 {
     struct netbuf *nb[NETRAW_BATCH];
+    const unsigned left = FLOOD_SEQ_SPAN - (unsigned)(cursor.test.seq % FLOOD_SEQ_SPAN);
 
     netraw_get(path.nic, nb, n);
     cursor.test.time_ns = time_ns();
-    cursor.time = testframe_b(&cursor.test) & (TESTFRAME_MASK << 8);
-    if (params.flows == 1 && frames.turns == 1)
-        write_frames(nb, n, true);
-    else
-        write_frames(nb, n, false);
+    if (params.flows > 1 || frames.turns > 1) {
+        write_mixed(nb, n);
+    } else {
+        const unsigned first = n < left ? n : left;
+
+        write_alike(nb, first);
+        if (first < n)
+            write_alike(nb + first, n - first);
+    }
     netraw_send(path.nic, nb, n);
     offered += n;
 }

@@ -163,7 +163,9 @@ void flood_frames_headers(struct flood_frames *f, const struct flood_params *p,
         uint8_t *ip = put_link(size->headers, p, path), *udp = size->headers + udp_at;
 
         (ip6 ? put_ip6 : put_ip4)(ip, p, path, udp_bytes);
-        memset(udp, 0, UDP_BYTES);
+        put16(udp, FLOOD_PORT_FIRST);
+        put16(udp + 2, f->port);
+        put16(udp + 6, 0);
         put16(udp + 4, udp_bytes);
         size->sum = sum_of_all(ip6 ? ip + 8 : ip + 12, ip6 ? 32 : 8, udp_bytes);
         size->stamp = serial * NETRAW_GROUPS + 1 + k;
@@ -178,6 +180,7 @@ void flood_frame_prepare(const struct flood_frames *f, const struct flood_size *
 
     if (nb->stamp / NETRAW_GROUPS != size->stamp / NETRAW_GROUPS)
         memcpy(frame + f->header_bytes, payload, f->largest - f->header_bytes);
+    netbuf_plain(nb);
     memcpy(frame, size->headers, f->header_bytes);
     nb->len = size->bytes;
     nb->stamp = size->stamp;

@@ -52,23 +52,25 @@ void flood_frames_headers(struct flood_frames *f, const struct flood_params *p,
 void flood_frame_prepare(const struct flood_frames *f, const struct flood_size *size,
                          struct netbuf *nb);
 
-/* What the frames of a batch have in common as long as it is of use. */
+/* Where the generator is. */
 struct flood_cursor {
-    struct testframe test; /* of the next frame */
-    uint64_t a;            /* its first word */
-    uint64_t time;         /* its second without the sequence */
+    struct testframe test; /* the next frame */
+    uint64_t a, b;         /* its two words */
     uint32_t ports;        /* source << 16 | destination */
     uint32_t sum;          /* of the three, for UDP's checksum */
+    uint32_t end;          /* see testframe_end(): without the check */
 };
 
-/* After a change of flow, of the sequence by 65,536, or of time. */
+/* Of the frame that cursor.test says. */
 static inline void flood_cursor_set(struct flood_cursor *c, const struct flood_frames *f)
 {
     const uint32_t flow = c->test.flow, wraps = flow >= FLOOD_PORTS;
 
     c->ports = (FLOOD_PORT_FIRST + flow - wraps * FLOOD_PORTS) << 16 | (uint16_t)(f->port + wraps);
     c->a = testframe_a(&c->test);
-    c->sum = testframe_sum(c->a) + testframe_sum(c->time) + (c->ports >> 16) + (uint16_t)c->ports;
+    c->b = testframe_b(&c->test);
+    c->sum = testframe_sum(c->a) + testframe_sum(c->b) + (c->ports >> 16) + (uint16_t)c->ports;
+    c->end = testframe_end(c->b, 0);
 }
 
 /* The next flow's frame. */
@@ -80,19 +82,27 @@ static inline void flood_cursor_next(struct flood_cursor *c, const struct flood_
     } else {
         c->test.flow = 0;
         c->test.seq++;
-        if (last_flow == 0 && (c->test.seq & 0xffff) != 0)
-            return;
     }
     flood_cursor_set(c, f);
 }
 
+/* The same flow's next frame, unless its sequence is a multiple of this: all that differs is the
+ * sequence at the top of b. test.seq is left to the caller. */
+#define FLOOD_SEQ_SPAN 65536u
+static inline void flood_cursor_step(struct flood_cursor *c)
+{
+    c->b += 1ull << 48;
+    c->sum++;
+}
+
 /* The checksum field for a sum below 2^25, big-endian. Never 0, which would say that there is none
- * [RFC 768]: of the two zeros of the one's complement it is the other. */
+ * [RFC 768]: of the two zeros of the one's complement it is the other. The two halves are added in
+ * both halves of a word, so that the lower ones' carry is the end-around one of the upper; the 1
+ * makes it come for 0xffff already, which is 0. */
 static inline uint16_t flood_frame_checksum(uint32_t sum)
 {
-    sum = (sum >> 16) + (sum & 0xffff); /* at most 0x101fe */
-    sum += (sum + 1) >> 16;
-    return __builtin_bswap16((uint16_t)~sum);
+    sum += (sum << 16 | sum >> 16) + 1;
+    return __builtin_bswap16((uint16_t)(~sum >> 16));
 }
 
 /* What of a size a frame is made with. */
@@ -107,19 +117,26 @@ static inline struct flood_kind flood_kind(const struct flood_frames *f,
     return (struct flood_kind){size->fill, size->stamp, size->sum, f->payload_at};
 }
 
-/* Writes the frame that the cursor is at to a buffer that has this kind's stamp. */
+/* Writes the frame that the cursor is at to a buffer that has this kind's stamp, and the ports of
+ * flow 0 or of the frame before. */
 static inline void flood_frame_write(const struct flood_kind *k, struct netbuf *nb,
                                      const struct flood_cursor *c)
 {
-    const uint64_t b = c->test.seq << 48 | c->time;
-    const uint32_t check = testframe_check(c->a, b, k->fill);
-    const uint32_t ports = __builtin_bswap32(c->ports);
-    const uint16_t sum = flood_frame_checksum(k->sum + c->sum + (uint16_t)c->test.seq + check);
+    const uint32_t check = testframe_check(c->a, c->b, k->fill);
+    const uint16_t sum = flood_frame_checksum(k->sum + c->sum + check);
     uint8_t *payload = nb->base + k->payload_at;
 
-    __builtin_memcpy(payload - 8, &ports, sizeof(ports));
     __builtin_memcpy(payload - 2, &sum, sizeof(sum));
-    testframe_put(payload, c->a, b, check);
+    testframe_put(payload, c->a, c->b, c->end | check);
+}
+
+/* The ports, where there are several flows. */
+static inline void flood_frame_write_ports(const struct flood_kind *k, struct netbuf *nb,
+                                           const struct flood_cursor *c)
+{
+    const uint32_t ports = __builtin_bswap32(c->ports);
+
+    __builtin_memcpy(nb->base + k->payload_at - 8, &ports, sizeof(ports));
 }
 
 #endif

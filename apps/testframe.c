@@ -61,8 +61,9 @@ uint64_t testframe_fill_behind(const uint8_t *payload, uint32_t bytes)
 void testframe_write(uint8_t *payload, uint32_t bytes, const struct testframe *f)
 {
     const uint64_t a = testframe_a(f), b = testframe_b(f);
+    const uint32_t check = testframe_check(a, b, testframe_fill(payload, bytes));
 
-    testframe_put(payload, a, b, testframe_check(a, b, testframe_fill(payload, bytes)));
+    testframe_put(payload, a, b, testframe_end(b, check));
 }
 
 bool testframe_read(const uint8_t *payload, uint32_t bytes, struct testframe *f)

@@ -91,11 +91,17 @@ static inline uint32_t testframe_check(uint64_t a, uint64_t b, uint64_t fill)
     return (uint32_t)(testframe_fold(a ^ TESTFRAME_K2, b ^ fill) >> 40);
 }
 
-/* Writes the first 18 bytes. The check is in three bytes of its own, the first of them b's last. */
-static inline void testframe_put(uint8_t *payload, uint64_t a, uint64_t b, uint32_t check)
+/* The last four bytes: the check is in three of its own, the first of them b's last. */
+static inline uint32_t testframe_end(uint64_t b, uint32_t check)
+{
+    return (uint32_t)(b << 16) | check;
+}
+
+/* Writes the first 18 bytes. */
+static inline void testframe_put(uint8_t *payload, uint64_t a, uint64_t b, uint32_t end)
 {
     const uint64_t a_be = __builtin_bswap64(a), b_be = __builtin_bswap64(b);
-    const uint32_t end_be = __builtin_bswap32((uint32_t)(b << 16) | check);
+    const uint32_t end_be = __builtin_bswap32(end);
 
     __builtin_memcpy(payload, &a_be, sizeof(a_be));
     __builtin_memcpy(payload + 8, &b_be, sizeof(b_be));

@@ -59,11 +59,12 @@ void netbuf_pool_renew(struct netbuf_pool *p)
 void netbuf_get_many(struct netbuf_pool *p, struct netbuf **nb, unsigned n)
 {
     const uint16_t *ids = p->free + p->free_n;
+    struct netbuf *bufs = p->bufs;
     uint16_t used;
 
     ASSERT(n <= p->free_n);
     for (unsigned i = 0; i < n; i++) {
-        nb[i] = &p->bufs[*--ids];
+        nb[i] = &bufs[*--ids];
         netbuf_change(nb[i], NETBUF_FREE, NETBUF_STACK);
     }
     p->free_n = (uint16_t)(p->free_n - n);

@@ -59,6 +59,13 @@ static inline uint8_t *netbuf_frame(const struct netbuf *nb)
     return nb->base + nb->offset;
 }
 
+/* Nothing is asked of the device: its header is all zeros [virtio 5.1.6.2]. */
+static inline void netbuf_plain(struct netbuf *nb)
+{
+    nb->offload = 0;
+    __builtin_memset(nb->base, 0, NETBUF_HEADROOM);
+}
+
 /* Bytes of a received frame in all its buffers. */
 static inline uint32_t netbuf_frame_bytes(const struct netbuf *nb)
 {
@@ -120,15 +127,18 @@ static inline void netbuf_count(struct netbuf_pool *p, enum netbuf_state from, e
 /* FREE -> STACK: n buffers, of which there must be so many. */
 void netbuf_get_many(struct netbuf_pool *p, struct netbuf **nb, unsigned n);
 
-/* DEVICE -> FREE: one that the device has done with; then how many they were. */
-static inline void netbuf_done(struct netbuf_pool *p, struct netbuf *nb)
+/* DEVICE -> FREE: one that the device has done with, to the place behind the stack of free ones
+ * that the one before left, p->free + p->free_n for the first; then how many they were. */
+static inline uint16_t *netbuf_done(struct netbuf *nb, uint16_t *free)
 {
     netbuf_change(nb, NETBUF_DEVICE, NETBUF_FREE);
-    p->free[p->free_n++] = nb->id;
+    *free = nb->id;
+    return free + 1;
 }
 
 static inline void netbuf_done_count(struct netbuf_pool *p, unsigned n)
 {
+    p->free_n = (uint16_t)(p->free_n + n);
     netbuf_count(p, NETBUF_DEVICE, NETBUF_FREE, n);
 }
 

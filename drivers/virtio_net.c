@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The data path: post, poll, send, reclaim, and the heartbeat that keeps them going.
+ * The data path: post, poll, send, and the heartbeat that keeps them going; what was sent comes
+ * back in virtio_net_many.c.
  *
  * One descriptor per frame: the device's header and the frame lie in one buffer, one behind the
  * other. Of a large TCP segment only the headers do: its payload is constant, and the device reads
@@ -24,7 +25,6 @@
 /* What a device wrote beyond its place is known within a second, heartbeats apart. */
 #define GUARD_NS (NS_PER_S - CONFIG_HEARTBEAT_MS * NS_PER_MS)
 
-static_assert(VNET_BATCH <= VQ_TAKE, "taken at once");
 static_assert(NETBUF_HEADROOM >= sizeof(struct virtio_net_hdr), "room for the device's header");
 static_assert(2 + VNET_TSO_PIECES <= VQ_SEGS, "a header apart, headers, payload");
 static_assert(CONFIG_BUF_BYTES_STD >= 1526, "[virtio 5.1.6.3.1]");
@@ -223,41 +223,6 @@ void vnet_rx_let_go(struct vnet *vn, struct netbuf *nb)
 
 /* ---- transmit ---------------------------------------------------------------------------------
  */
-
-/* Frames that the device has sent. */
-static void take_back(struct vnet *vn, void *const *token, unsigned n)
-{
-    uint64_t bytes = 0;
-
-    for (unsigned i = 0; i < n; i++) {
-        struct netbuf *nb = token[i];
-
-        bytes += nb->len;
-        vn->tx_groups[nb->stamp % VNET_TX_GROUPS]++;
-        netbuf_done(&vn->tx_pool, nb);
-    }
-    netbuf_done_count(&vn->tx_pool, n);
-    vn->tx.bytes += bytes;
-}
-
-unsigned vnet_tx_reclaim(struct vnet *vn)
-{
-    void *token[VNET_BATCH];
-    unsigned n, total = 0;
-
-    if (vn->up != VNET_UP || (fault_any() && fault_strike(FAULT_NO_REAP, vn->index)))
-        return 0;
-    do {
-        n = vq_take_outs(&vn->tx.vq, token, VNET_BATCH);
-        take_back(vn, token, n);
-        total += n;
-    } while (n == VNET_BATCH && total < CONFIG_TX_BUFS);
-    vn->tx.packets += total;
-    vn->tx.completions += total;
-    if (vn->tx.vq.broken != NULL)
-        vnet_break(vn, vn->tx.vq.broken, vn->tx.vq.evidence);
-    return total;
-}
 
 /* Buffers that are free and have a place in the ring, which after a reset may be smaller than the
  * pool; frames that are being filled have a claim to theirs. */

@@ -139,8 +139,9 @@ struct netbuf *vnet_tx_get(struct vnet *vn, bool bulk);
 /* For a generator of frames: n buffers at once, at most CONFIG_RX_BATCH and what vnet_tx_room(vn,
  * true) has. The caller owns them, and gives all of them to vnet_tx_many() before anything else is
  * done with this NIC. What is written to a buffer, and a stamp put on it, stays there as long as
- * generators use it: the stamp is 0 once others did, or if nobody has yet. The low bits of a stamp,
- * `% VNET_TX_GROUPS`, are the group that its frame is counted in. */
+ * generators use it: the stamp is 0 once others did, or if nobody has yet. Before its first stamp
+ * it has to be netbuf_plain(). The low bits of a stamp, `% VNET_TX_GROUPS`, are the group that its
+ * frame is counted in. */
 #define VNET_TX_GROUPS 32u
 void vnet_tx_get_many(struct vnet *vn, struct netbuf **out, unsigned n);
 

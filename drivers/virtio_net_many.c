@@ -1,49 +1,126 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Transmit for generators of frames: the same ring, buffers and accounts as everybody's, in
- * batches.
+ * Transmit, many frames at once: those that generators send, and everybody's that the device gives
+ * back.
  *
  * A frame that goes out again and again with few bytes changed should cost those few bytes. So a
  * buffer keeps what was written to it, the device's header included, and the stamp says what that
- * is; and what is done for each frame elsewhere (looking for room, a call into the ring, the
- * header) is done once for a batch here.
+ * is. What is done for each frame elsewhere (looking for room, a call into the ring, the header) is
+ * done once for a batch here; and in a split ring, which the fast devices have, what remains to be
+ * done for each of them is one loop.
  */
+#include "fault.h"
 #include "panic.h"
-#include "string.h"
 #include "virtio_net_state.h"
+#include "virtqueue_split.h"
+
+/* ---- there ------------------------------------------------------------------------------------
+ */
 
 void vnet_tx_get_many(struct vnet *vn, struct netbuf **out, unsigned n)
 {
     ASSERT(n <= vnet_tx_room(vn, true) && n <= VNET_BATCH);
     netbuf_get_many(&vn->tx_pool, out, n);
-    for (unsigned i = 0; i < n; i++)
-        if (out[i]->stamp == 0) {
-            out[i]->offload = 0;
-            memset(out[i]->base, 0, NETBUF_HEADROOM);
-        }
 }
 
-/* Nothing is asked of the device: its header is all zeros [virtio 5.1.6.2], and nobody changes it
- * in a buffer that has a stamp. It lies in front of the frame, whose place is the same in all of
- * them. */
+struct giving {
+    struct netbuf *const *nb;
+    uint32_t header, most; /* bytes: of the device's header; of a frame, above an Ethernet header */
+};
+
+/* The device's header lies in front of the frame, whose place is the same in all buffers. */
+VQ_SPLIT_INLINE struct vq_out give(void *of)
+{
+    struct giving *g = of;
+    struct netbuf *nb = *g->nb++;
+
+    ASSERT(nb->len - VNET_ETH_HEADER <= g->most);
+    netbuf_change(nb, NETBUF_STACK, NETBUF_DEVICE);
+    return (struct vq_out){nb->dma + NETBUF_HEADROOM - g->header, g->header + nb->len, nb};
+}
+
 void vnet_tx_many(struct vnet *vn, struct netbuf *const *nb, unsigned n)
 {
-    const uint32_t header = vn->hdr_bytes, most = vn->mtu + VNET_ETH_HEADER + VLAN_TAG;
-    struct vq_out out[VNET_BATCH];
+    struct giving giving = {nb, vn->hdr_bytes, vn->mtu + VLAN_TAG};
 
     ASSERT(n <= VNET_BATCH);
-    if (vn->segs > 1) { /* the header apart: an old device, which is nobody's fast one */
+    if (vn->segs > 1 || vn->tx.vq.ops != &vq_split) {
         for (unsigned i = 0; i < n; i++)
             vnet_tx(vn, nb[i]);
         return;
     }
-    for (unsigned i = 0; i < n; i++) {
-        ASSERT(nb[i]->len - VNET_ETH_HEADER <= most - VNET_ETH_HEADER);
-        netbuf_change(nb[i], NETBUF_STACK, NETBUF_DEVICE);
-        out[i] = (struct vq_out){nb[i]->dma + NETBUF_HEADROOM - header, header + nb[i]->len, nb[i]};
-    }
+    vq_split_add_outs(&vn->tx.vq, n, give, &giving);
     netbuf_count(&vn->tx_pool, NETBUF_STACK, NETBUF_DEVICE, n);
-    vq_add_outs(&vn->tx.vq, out, n);
+}
+
+/* ---- and back ---------------------------------------------------------------------------------
+ */
+
+struct back {
+    uint16_t *free; /* see netbuf_done() */
+    uint64_t bytes;
+    uint64_t *groups;
+};
+
+VQ_SPLIT_INLINE void take_back(void *of, void *token)
+{
+    struct back *b = of;
+    struct netbuf *nb = token;
+
+    b->bytes += nb->len;
+    b->groups[nb->stamp % VNET_TX_GROUPS]++;
+    b->free = netbuf_done(nb, b->free);
+}
+
+static struct back back_to(struct vnet *vn)
+{
+    return (struct back){.free = vn->tx_pool.free + vn->tx_pool.free_n, .groups = vn->tx_groups};
+}
+
+static unsigned account(struct vnet *vn, const struct back *b, unsigned n)
+{
+    netbuf_done_count(&vn->tx_pool, n);
+    vn->tx.bytes += b->bytes;
+    vn->tx.packets += n;
+    vn->tx.completions += n;
+    return n;
+}
+
+static unsigned reclaim_split(struct vnet *vn)
+{
+    struct back b = back_to(vn);
+
+    return account(vn, &b, vq_split_take_outs(&vn->tx.vq, CONFIG_TX_BUFS, take_back, &b));
+}
+
+static unsigned reclaim_batch(struct vnet *vn)
+{
+    struct vq_done done[VNET_BATCH];
+    struct back b = back_to(vn);
+    const unsigned n = vq_take(&vn->tx.vq, done, VNET_BATCH);
+
+    for (unsigned i = 0; i < n; i++)
+        take_back(&b, done[i].token);
+    return account(vn, &b, n);
+}
+
+unsigned vnet_tx_reclaim(struct vnet *vn)
+{
+    const struct vq *vq = &vn->tx.vq;
+    unsigned n, total = 0;
+
+    if (vn->up != VNET_UP || (fault_any() && fault_strike(FAULT_NO_REAP, vn->index)))
+        return 0;
+    if (vq->ops == &vq_split) {
+        total = reclaim_split(vn);
+    } else {
+        do
+            total += n = reclaim_batch(vn);
+        while (n == VNET_BATCH && total < CONFIG_TX_BUFS);
+    }
+    if (vq->broken != NULL)
+        vnet_break(vn, vq->broken, vq->evidence);
+    return total;
 }
 
 uint64_t vnet_tx_group(const struct vnet *vn, unsigned group)

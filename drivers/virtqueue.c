@@ -30,27 +30,6 @@ void vq_start(struct vq *vq, const struct vq_ops *ops, uint16_t size, uint64_t f
     vq->ops->start(vq);
 }
 
-void vq_add_outs_singly(struct vq *vq, const struct vq_out *out, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++) {
-        const struct vq_buf buf = {
-            .seg = {{out[i].addr, out[i].len}}, .out_n = 1, .token = out[i].token};
-        const bool added = vq_add(vq, &buf);
-
-        ASSERT(added);
-    }
-}
-
-unsigned vq_take_outs_singly(struct vq *vq, void **token, unsigned max)
-{
-    struct vq_done done[VQ_TAKE];
-    const unsigned n = vq_take(vq, done, max);
-
-    for (unsigned i = 0; i < n; i++)
-        token[i] = done[i].token;
-    return n;
-}
-
 static uint32_t writable_bytes(const struct vq_buf *buf)
 {
     uint32_t bytes = 0;

@@ -51,13 +51,6 @@ struct vq_done {
     uint32_t len;
 };
 
-/* A buffer of one segment, which the device may read. */
-struct vq_out {
-    dma_addr_t addr;
-    uint32_t len;
-    void *token;
-};
-
 /* What we know of one descriptor. A buffer's descriptors are linked in their order, and known by
  * the first one's number, its head. */
 struct vq_slot {
@@ -87,8 +80,6 @@ struct vq_ops {
     void (*start)(struct vq *vq);
 
     bool (*add)(struct vq *vq, const struct vq_buf *buf);
-    void (*add_outs)(struct vq *vq, const struct vq_out *out, unsigned n);
-    unsigned (*take_outs)(struct vq *vq, void **token, unsigned max);
     bool (*publish)(struct vq *vq);
     unsigned (*take)(struct vq *vq, struct vq_done *done, unsigned max);
     bool (*pending)(const struct vq *vq);
@@ -188,12 +179,6 @@ static inline bool vq_add(struct vq *vq, const struct vq_buf *buf)
     return vq->ops->add(vq, buf);
 }
 
-/* The same for many of the simplest kind, for each of which there must be room. */
-static inline void vq_add_outs(struct vq *vq, const struct vq_out *out, unsigned n)
-{
-    vq->ops->add_outs(vq, out, n);
-}
-
 /* Shows the device all that was added. True: it must be notified. At least once per ring size of
  * additions. */
 static inline bool vq_publish(struct vq *vq)
@@ -206,13 +191,6 @@ static inline bool vq_publish(struct vq *vq)
 static inline unsigned vq_take(struct vq *vq, struct vq_done *done, unsigned max)
 {
     return vq->ops->take(vq, done, max);
-}
-
-/* vq_take() for a queue of which the device only reads: the tokens, at most VQ_TAKE of them. */
-#define VQ_TAKE 64u
-static inline unsigned vq_take_outs(struct vq *vq, void **token, unsigned max)
-{
-    return vq->ops->take_outs(vq, token, max);
 }
 
 /* True if completions wait, as far as the device says. */
@@ -276,10 +254,6 @@ void vq_break(struct vq *vq, const char *why, uint32_t evidence);
  * which is returned; VQ_NO_HEAD if there are not enough. */
 #define VQ_NO_HEAD 0xffffu
 uint16_t vq_claim(struct vq *vq, const struct vq_buf *buf);
-
-/* For a format that has no shorter way than one buffer after the other. */
-void vq_add_outs_singly(struct vq *vq, const struct vq_out *out, unsigned n);
-unsigned vq_take_outs_singly(struct vq *vq, void **token, unsigned max);
 
 /* A completion as fetched from the ring. True: `done` is it, and its descriptors are free again.
  * False: it cannot be, and the queue is broken. */

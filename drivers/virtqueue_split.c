@@ -13,31 +13,16 @@
 #include "panic.h"
 #include "string.h"
 
-static volatile uint64_t *desc_of(const struct vq *vq, uint16_t id)
-{
-    return (volatile uint64_t *)(vq->mem + VIRTQ_DESC_BYTES * id);
-}
-
-static volatile struct virtq_avail *avail_of(const struct vq *vq)
-{
-    return vq->area_driver;
-}
-
-static volatile struct virtq_used *used_of(const struct vq *vq)
-{
-    return vq->area_device;
-}
-
 /* Behind the available ring: the completion after which the device interrupts [virtio 2.7.7]. */
 static volatile uint16_t *used_event(const struct vq *vq)
 {
-    return &avail_of(vq)->ring[vq->size];
+    return &vq_split_avail(vq)->ring[vq->size];
 }
 
 /* Behind the used ring: the entry after which the device wants a doorbell [virtio 2.7.10]. */
 static const volatile uint16_t *avail_event(const struct vq *vq)
 {
-    return (const volatile uint16_t *)&used_of(vq)->ring[vq->size];
+    return (const volatile uint16_t *)&vq_split_used(vq)->ring[vq->size];
 }
 
 static void split_start(struct vq *vq)
@@ -80,7 +65,7 @@ static void write_chain(struct vq *vq, uint16_t head, const struct vq_buf *buf, 
 
     for (unsigned i = 0; i < segs; i++) {
         uint16_t next = vq->slots[id].next;
-        write_seg(desc_of(vq, id), buf, i, segs, next);
+        write_seg(vq_split_desc(vq, id), buf, i, segs, next);
         id = next;
     }
 }
@@ -94,7 +79,7 @@ static void write_table(struct vq *vq, uint16_t head, const struct vq_buf *buf, 
 
     for (unsigned i = 0; i < segs; i++)
         write_seg(table->entry[i], buf, i, segs, i + 1);
-    write_desc(desc_of(vq, head), &whole, VIRTQ_DESC_F_INDIRECT, 0);
+    write_desc(vq_split_desc(vq, head), &whole, VIRTQ_DESC_F_INDIRECT, 0);
 }
 
 static bool split_add(struct vq *vq, const struct vq_buf *buf)
@@ -105,41 +90,14 @@ static bool split_add(struct vq *vq, const struct vq_buf *buf)
     if (head == VQ_NO_HEAD)
         return false;
     if (segs == 1)
-        write_seg(desc_of(vq, head), buf, 0, 1, 0);
+        write_seg(vq_split_desc(vq, head), buf, 0, 1, 0);
     else if (vq->indirect)
         write_table(vq, head, buf, segs);
     else
         write_chain(vq, head, buf, segs);
-    shm_write16(&avail_of(vq)->ring[vq->added_idx & vq->mask], head);
+    shm_write16(&vq_split_avail(vq)->ring[vq->added_idx & vq->mask], head);
     vq->added_idx++;
     return true;
-}
-
-/* split_add() for many, without what only other buffers need. */
-static void split_add_outs(struct vq *vq, const struct vq_out *out, unsigned n)
-{
-    volatile struct virtq_avail *avail = avail_of(vq);
-    struct vq_slot *slots = vq->slots;
-    const uint16_t added = vq->added_idx, mask = vq->mask;
-    uint32_t head = vq->free_head;
-
-    ASSERT(n <= vq->free_n);
-    for (unsigned i = 0; i < n; i++) {
-        struct vq_slot *slot = &slots[head];
-        volatile uint64_t *desc = desc_of(vq, (uint16_t)head);
-
-        slot->token = out[i].token;
-        slot->len = 0;
-        slot->descs = 1;
-        shm_write64(&desc[0], out[i].addr);
-        shm_write64(&desc[1], out[i].len); /* neither flags nor a successor */
-        shm_write16(&avail->ring[(added + i) & mask], (uint16_t)head);
-        head = slot->next;
-    }
-    vq->free_head = (uint16_t)head;
-    vq->free_n = (uint16_t)(vq->free_n - n);
-    vq->outstanding = (uint16_t)(vq->outstanding + n);
-    vq->added_idx = (uint16_t)(added + n);
 }
 
 static void expose(struct vq *vq)
@@ -148,13 +106,13 @@ static void expose(struct vq *vq)
         return;
     /* Descriptors and ring entries before the index that exposes them [virtio 2.7.13.3.1]. */
     cpu_wmb();
-    shm_write16(&avail_of(vq)->idx, vq->added_idx);
+    shm_write16(&vq_split_avail(vq)->idx, vq->added_idx);
     vq->published_idx = vq->added_idx;
 }
 
 static uint32_t split_wish(const struct vq *vq)
 {
-    return vq->event_idx ? shm_read16(avail_event(vq)) : shm_read16(&used_of(vq)->flags);
+    return vq->event_idx ? shm_read16(avail_event(vq)) : shm_read16(&vq_split_used(vq)->flags);
 }
 
 /* True if the device wants a doorbell for what was published since `before`. */
@@ -162,7 +120,7 @@ static bool wants_doorbell(const struct vq *vq, uint16_t before)
 {
     if (vq->event_idx)
         return vq_passed(shm_read16(avail_event(vq)), vq->published_idx, before);
-    return !(shm_read16(&used_of(vq)->flags) & VIRTQ_USED_F_NO_NOTIFY);
+    return !(shm_read16(&vq_split_used(vq)->flags) & VIRTQ_USED_F_NO_NOTIFY);
 }
 
 static bool split_publish(struct vq *vq)
@@ -193,15 +151,14 @@ static bool split_weigh_again(struct vq *vq)
     return before != vq->published_idx && vq_outstanding(vq) > 0 && wants_doorbell(vq, before);
 }
 
-/* Completions that the device says are there. */
-static unsigned completions(struct vq *vq)
+unsigned vq_split_completions(struct vq *vq)
 {
     uint16_t pending;
 
     if (vq->broken != NULL)
         return 0;
     expose(vq);
-    pending = vq_ahead(shm_read16(&used_of(vq)->idx), vq->seen_idx);
+    pending = vq_ahead(shm_read16(&vq_split_used(vq)->idx), vq->seen_idx);
     if (pending > vq_outstanding(vq)) {
         vq_break(vq, "more completions than buffers", pending);
         return 0;
@@ -213,8 +170,8 @@ static unsigned completions(struct vq *vq)
 
 static unsigned split_take(struct vq *vq, struct vq_done *done, unsigned max)
 {
-    volatile struct virtq_used *used = used_of(vq);
-    const unsigned pending = completions(vq);
+    volatile struct virtq_used *used = vq_split_used(vq);
+    const unsigned pending = vq_split_completions(vq);
     unsigned n;
 
     for (n = 0; n < pending && n < max; n++) {
@@ -226,43 +183,9 @@ static unsigned split_take(struct vq *vq, struct vq_done *done, unsigned max)
     return n;
 }
 
-/* Most are buffers of one descriptor, of which little has to be known: that is done here, for many
- * at a time. Whatever else an entry says is looked at by vq_complete(). */
-static unsigned split_take_outs(struct vq *vq, void **token, unsigned max)
-{
-    volatile struct virtq_used *used = used_of(vq);
-    struct vq_slot *slots = vq->slots;
-    const unsigned pending = completions(vq), size = vq->size, mask = vq->mask;
-    const unsigned want = pending < max ? pending : max;
-    const uint16_t seen = vq->seen_idx;
-    unsigned n, plain = 0;
-    struct vq_done done;
-
-    for (n = 0; n < want; n++) {
-        const uint32_t id = shm_read32(&used->ring[(seen + n) & mask].id);
-        struct vq_slot *slot = &slots[id];
-
-        if (id < size && slot->token != NULL && slot->descs == 1) {
-            token[n] = slot->token;
-            slot->token = NULL;
-            slot->next = vq->free_head;
-            vq->free_head = (uint16_t)id;
-            plain++;
-        } else if (vq_complete(vq, id, 0, &done)) {
-            token[n] = done.token;
-        } else {
-            break;
-        }
-    }
-    vq->free_n = (uint16_t)(vq->free_n + plain);
-    vq->outstanding = (uint16_t)(vq->outstanding - plain);
-    vq->seen_idx = (uint16_t)(seen + n);
-    return n;
-}
-
 static uint16_t split_used_idx(const struct vq *vq)
 {
-    return shm_read16(&used_of(vq)->idx);
+    return shm_read16(&vq_split_used(vq)->idx);
 }
 
 static bool split_pending(const struct vq *vq)
@@ -277,7 +200,7 @@ static void split_irq_off(struct vq *vq)
     if (vq->event_idx)
         shm_write16(used_event(vq), (uint16_t)(vq->seen_idx - 1));
     else
-        shm_write16(&avail_of(vq)->flags, VIRTQ_AVAIL_F_NO_INTERRUPT);
+        shm_write16(&vq_split_avail(vq)->flags, VIRTQ_AVAIL_F_NO_INTERRUPT);
 }
 
 static bool split_reached(const struct vq *vq, uint16_t after)
@@ -290,7 +213,7 @@ static bool split_irq_on(struct vq *vq, uint16_t after)
     if (vq->event_idx)
         shm_write16(used_event(vq), (uint16_t)(vq->seen_idx + after - 1));
     else
-        shm_write16(&avail_of(vq)->flags, 0);
+        shm_write16(&vq_split_avail(vq)->flags, 0);
     /* Our wish before the device's index: what it completed before it saw the wish raises no
      * interrupt, so that must be seen here [virtio 2.7.14]. */
     cpu_mb();
@@ -299,7 +222,7 @@ static bool split_irq_on(struct vq *vq, uint16_t after)
 
 static void split_spoil(struct vq *vq)
 {
-    shm_write16(&avail_of(vq)->ring[vq->added_idx & vq->mask], vq->size);
+    shm_write16(&vq_split_avail(vq)->ring[vq->added_idx & vq->mask], vq->size);
     vq->added_idx++;
 }
 
@@ -307,8 +230,6 @@ const struct vq_ops vq_split = {
     .name = "split",
     .start = split_start,
     .add = split_add,
-    .take_outs = split_take_outs,
-    .add_outs = split_add_outs,
     .publish = split_publish,
     .take = split_take,
     .pending = split_pending,

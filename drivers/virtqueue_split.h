@@ -8,6 +8,9 @@
 #ifndef DRIVERS_VIRTQUEUE_SPLIT_H
 #define DRIVERS_VIRTQUEUE_SPLIT_H
 
+#include <stddef.h>
+#include "mmio.h"
+#include "panic.h"
 #include "virtqueue.h"
 
 #define VQ_PAGE         4096u
@@ -19,5 +22,112 @@
 #define VQ_SPLIT_BYTES(size) (VQ_SPLIT_USED(size) + VQ_PAGES(6 + 8u * (size)))
 
 extern const struct vq_ops vq_split;
+
+/* The three parts of the ring. */
+static inline volatile uint64_t *vq_split_desc(const struct vq *vq, uint16_t id)
+{
+    return (volatile uint64_t *)(vq->mem + VIRTQ_DESC_BYTES * id);
+}
+
+static inline volatile struct virtq_avail *vq_split_avail(const struct vq *vq)
+{
+    return vq->area_driver;
+}
+
+static inline volatile struct virtq_used *vq_split_used(const struct vq *vq)
+{
+    return vq->area_device;
+}
+
+/* ---- many at once -----------------------------------------------------------------------------
+ *
+ * For whoever sends a great number of frames, each a buffer of one segment that the device may
+ * read: what vq_add() and vq_take() do, without what only other buffers need, and compiled into one
+ * loop with what is to be done for each buffer. That is a function which is known at compile time
+ * and gets `of`.
+ */
+#define VQ_SPLIT_INLINE static inline __attribute__((always_inline))
+
+struct vq_out {
+    dma_addr_t addr;
+    uint32_t len;
+    void *token;
+};
+
+/* Adds n buffers, for each of which there is room. give() says which the next one is. */
+VQ_SPLIT_INLINE void vq_split_add_outs(struct vq *vq, unsigned n, struct vq_out (*give)(void *of),
+                                       void *of)
+{
+    volatile uint64_t *descs = vq_split_desc(vq, 0);
+    volatile uint16_t *ring = vq_split_avail(vq)->ring;
+    struct vq_slot *slots = vq->slots;
+    const uint16_t added = vq->added_idx, mask = vq->mask;
+    uint32_t head = vq->free_head;
+
+    ASSERT(n <= vq->free_n);
+    for (unsigned at = added; at < added + n; at++) {
+        const struct vq_out out = give(of);
+        struct vq_slot *slot = &slots[head];
+        volatile uint64_t *desc = &descs[2 * head];
+
+        slot->token = out.token;
+        slot->len = 0;
+        slot->descs = 1;
+        shm_write64(&desc[0], out.addr);
+        shm_write64(&desc[1], out.len); /* neither flags nor a successor */
+        shm_write16(&ring[at & mask], (uint16_t)head);
+        head = slot->next;
+    }
+    vq->free_head = (uint16_t)head;
+    vq->free_n = (uint16_t)(vq->free_n - n);
+    vq->outstanding = (uint16_t)(vq->outstanding + n);
+    vq->added_idx = (uint16_t)(added + n);
+}
+
+/* Completions that the device says are there. */
+unsigned vq_split_completions(struct vq *vq);
+
+/* vq_take() for a queue of which the device only reads: back() gets the token of each. Entries that
+ * are not of one descriptor, or not of any, are looked at by vq_complete(). */
+VQ_SPLIT_INLINE unsigned vq_split_take_outs(struct vq *vq, unsigned max,
+                                            void (*back)(void *of, void *token), void *of)
+{
+    const volatile struct virtq_used_elem *ring = vq_split_used(vq)->ring;
+    struct vq_slot *slots = vq->slots;
+    const unsigned pending = vq_split_completions(vq), want = pending < max ? pending : max;
+    const unsigned size = vq->size, mask = vq->mask;
+    unsigned n = 0;
+
+    while (n < want) {
+        const uint16_t seen = vq->seen_idx;
+        const unsigned end = seen + (want - n);
+        uint16_t free_head = vq->free_head;
+        struct vq_done done;
+        unsigned at, plain;
+        uint32_t id = 0;
+
+        for (at = seen; at < end; at++) {
+            id = shm_read32(&ring[at & mask].id);
+            struct vq_slot *slot = &slots[id];
+            if (id >= size || slot->token == NULL || slot->descs != 1)
+                break;
+            back(of, slot->token);
+            slot->token = NULL;
+            slot->next = free_head;
+            free_head = (uint16_t)id;
+        }
+        plain = at - seen;
+        vq->free_head = free_head;
+        vq->free_n = (uint16_t)(vq->free_n + plain);
+        vq->outstanding = (uint16_t)(vq->outstanding - plain);
+        vq->seen_idx = (uint16_t)at;
+        n += plain;
+        if (n == want || !vq_complete(vq, id, 0, &done))
+            break;
+        back(of, done.token);
+        n++;
+    }
+    return n;
+}
 
 #endif

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "flood.h"
+#include "flood_frame.h"
 #include "job.h"
 #include "netrig.h"
 #include "rig_service.h"
@@ -167,6 +168,35 @@ static void flows_beyond_the_ports_go_to_the_next_one(void **state)
     }
     assert_int_equal(n, 65536);
     check_result(65536, 3932160);
+}
+
+/* Wherever in a batch that is. */
+static void sequence_goes_on_beyond_what_its_low_bits_count(void **state)
+{
+    struct testframe f;
+    uint64_t seq = 65536 - 333;
+
+    (void)state;
+    say("first_seq", "65203");
+    say("bytes", "60000");
+    start();
+    rig_advance_ms(3000);
+    while (next_frame(false, &f))
+        assert_int_equal(f.seq, seq++);
+    assert_int_equal(seq, 65203 + 1000);
+    check_result(1000, 60000);
+}
+
+/* Against the definition, for every sum that it has to be right for. */
+static void checksum_is_the_complement_and_never_0(void **state)
+{
+    (void)state;
+    for (uint32_t sum = 0; sum < 1u << 25; sum++) {
+        const uint16_t complement = (uint16_t) ~(sum % 0xffff);
+
+        if (flood_frame_checksum(sum) != __builtin_bswap16(complement))
+            fail_msg("of %u", sum);
+    }
 }
 
 /* Buffers come back with another size's frame in them, and with the stack's own. */
@@ -373,6 +403,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(flows_take_turns_and_count_by_themselves),
         TEST(flows_beyond_the_ports_go_to_the_next_one),
+        TEST(sequence_goes_on_beyond_what_its_low_bits_count),
+        cmocka_unit_test(checksum_is_the_complement_and_never_0),
         TEST(sizes_follow_each_other_as_listed),
         TEST(ipv6_goes_to_its_neighbour),
         TEST(imix_is_seven_four_one),

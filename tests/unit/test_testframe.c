@@ -181,7 +181,7 @@ static void sum_is_that_of_the_bytes(void **state)
         const uint32_t check = testframe_check(a, b, i);
         uint64_t sum = (uint64_t)testframe_sum(a) + testframe_sum(b) + check;
 
-        testframe_put(payload, a, b, check);
+        testframe_put(payload, a, b, testframe_end(b, check));
         while (sum > 0xffff)
             sum = (sum >> 16) + (sum & 0xffff);
         assert_int_equal(sum, sum_of(payload, TESTFRAME_BYTES));

@@ -162,8 +162,10 @@ static void a_batch_is_sent_counted_by_group_and_used_again(void **state)
 
         vnet_tx_get_many(vn, nb, n);
         for (unsigned i = 0; i < n; i++) {
-            if (nb[i]->stamp == 0)
+            if (nb[i]->stamp == 0) {
+                netbuf_plain(nb[i]);
                 memset(netbuf_frame(nb[i]), 7, 60);
+            }
             nb[i]->len = 60;
             nb[i]->stamp = 5 * VNET_TX_GROUPS + i % 2 + 1;
             assert_int_equal(netbuf_frame(nb[i])[59], 7); /* as it was left */
@@ -190,6 +192,7 @@ static void a_batch_and_other_frames_mix_in_any_order(void **state)
         vnet_tx_get_many(vn, nb, 10);
         for (unsigned i = 0; i < 10; i++) {
             assert_true(nb[i]->stamp == 0 || nb[i]->stamp == VNET_TX_GROUPS + 3);
+            netbuf_plain(nb[i]);
             memset(netbuf_frame(nb[i]), 7, 60);
             nb[i]->len = 60;
             nb[i]->stamp = VNET_TX_GROUPS + 3;
@@ -217,6 +220,7 @@ static void frames_of_a_batch_lost_in_a_reset_are_not_sent(void **state)
     for (unsigned i = 0; i < 10; i++) {
         nb[i]->len = 60;
         nb[i]->stamp = VNET_TX_GROUPS + 1;
+        netbuf_plain(nb[i]);
         memset(netbuf_frame(nb[i]), 7, 60);
     }
     vnet_tx_many(vn, nb, 10);
