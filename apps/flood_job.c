@@ -12,6 +12,7 @@
 #include "netport.h"
 #include "rand.h"
 #include "record.h"
+#include "sink.h"
 #include "string.h"
 
 static_assert((int)JOB_CBR == FLOOD_CBR && (int)JOB_POISSON == FLOOD_POISSON &&
@@ -146,6 +147,7 @@ static bool start(struct job *j, uint64_t now, const char **why)
     set_mix(&f, p);
     sent_mark = 0;
     gap = (struct iperf3_gap){0};
+    sink_expect(f.run); /* where its frames come back here, their delay is by one clock */
     flood_start(&f, now);
     return true;
 }

@@ -117,11 +117,11 @@ UNIT_IPERF3  := apps/interval.c apps/iperf3_client.c apps/iperf3_control.c apps/
     apps/iperf3_server.c apps/iperf3_session.c apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c
 # A job's life, its parameters, and what it is measured against; the kinds of jobs.
 UNIT_JOB     := apps/job.c apps/verdict.c kernel/job_params.c
-UNIT_FLOOD   := apps/flood.c apps/flood_frame.c apps/flood_job.c apps/flood_pace.c apps/testframe.c
-UNIT_KINDS   := apps/iperf3_job.c apps/job_kinds.c $(UNIT_FLOOD)
 UNIT_SINK    := apps/hdr.c apps/seqwin.c apps/sink.c apps/sink_frame.c apps/sink_run.c apps/testframe.c
+UNIT_FLOOD   := apps/flood.c apps/flood_frame.c apps/flood_job.c apps/flood_pace.c $(UNIT_SINK)
+UNIT_KINDS   := apps/iperf3_job.c apps/job_kinds.c $(UNIT_FLOOD)
 UNIT_STAMP   := apps/stamp.c apps/stamp_reflector.c
-UNIT_APPS    := $(UNIT_KINDS) $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) $(UNIT_JOB) $(UNIT_SINK) $(UNIT_STAMP) apps/services.c apps/stats.c \
+UNIT_APPS    := $(UNIT_KINDS) $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) $(UNIT_JOB) $(UNIT_STAMP) apps/services.c apps/stats.c \
     $(UNIT_SERVICE)
 
 # Every pool of the stack at its bound, in both profiles.
