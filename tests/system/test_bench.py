@@ -201,6 +201,60 @@ def test_bar_is_judged_by_three_pairs_or_all_of_a_short_run(ours, theirs, bar):
     assert ("found no rate" in line) == (0 in ours + theirs)
 
 
+def _pair_of(**guests):
+    class Guest:
+        records = ()
+
+        def __init__(self, value):
+            self.value, self.restarts, self.qmp = value, 0, self
+
+        def command(self, _word):
+            pass
+
+        def alive(self):
+            return True
+
+        def settle(self):
+            pass
+
+        def mark(self):
+            return 0
+
+        def restart(self, _seconds):
+            self.restarts += 1
+
+    pair = pairs.Pair(True)
+    pair.guests = {name: Guest(value) for name, value in guests.items()}
+    return pair
+
+
+def test_linux_that_hangs_is_started_anew_and_has_no_figure(monkeypatch):
+    def measure(guest, _seconds):
+        if guest.value == 2 and not guest.restarts:
+            raise iperf.Hung("nothing moves")
+        return guest.value
+
+    monkeypatch.setattr(pairs, "Meter", lambda _guest: contextlib.nullcontext())
+    monkeypatch.setattr(contextlib.nullcontext, "cost", Cost(8, 1, 0.1, 0.1), raising=False)
+    pair, row = _pair_of(antifreeze=8, linux=2), Row("name", "Title", "Gbit/s", measure, bar=3.0)
+    samples = {name: [pair.sample(name, row, 1) for _ in range(4)] for name in pair.guests}
+    report_row = pairs.summary(row, True, samples)
+    assert pair.guests["linux"].restarts == 1
+    assert (report_row["linux"]["hung"], report_row["linux"]["median"]) == (1, 2)
+    assert report_row["ratio"]["pairs"] == [None, 4, 4, 4]
+    [line] = _lines_of(report_row)
+    assert "linux: 1 of 4 hung" in line and "no rate" not in line
+
+
+def test_our_guest_may_not_hang(monkeypatch):
+    def measure(_guest, _seconds):
+        raise iperf.Hung("nothing moves")
+
+    monkeypatch.setattr(pairs, "Meter", lambda _guest: contextlib.nullcontext())
+    with pytest.raises(iperf.Hung):
+        _pair_of(antifreeze=8).sample(pairs.OURS, Row("name", "Title", "Gbit/s", measure), 1)
+
+
 def test_table_says_where_qemu_is_the_bound():
     assert "bounded" not in report.table({"alloc_failures": 0, "rows": [_row_of([6], [2])]})
     assert "antifreeze: bounded by QEMU" in report.table({"alloc_failures": 0, "rows": [_row_of([6], [2], main_loop=0.95)]})

@@ -8,6 +8,10 @@ import subprocess
 from .. import Error
 
 
+class Hung(Error):
+    """A test that had not ended long after its time: nothing moved any more."""
+
+
 @dataclasses.dataclass
 class Flow:
     """What one direction carried."""
@@ -27,7 +31,7 @@ def run(guest, seconds, *words):
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds + 60,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise guest.error(f"iperf3 had not ended a minute after its time: {' '.join(command)}") from None
+        raise Hung(str(guest.error(f"iperf3 had not ended a minute after its time: {' '.join(command)}"))) from None
     try:
         said = json.loads(done.stdout)
     except ValueError:

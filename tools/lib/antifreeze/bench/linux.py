@@ -141,6 +141,12 @@ class LinuxGuest(net.NetGuest):
             if time.monotonic() > deadline:
                 raise self.error("iperf3 does not listen")
 
+    def restart(self, seconds):
+        """From its kernel on, in the same QEMU."""
+        start = self.mark()
+        self.qmp.command("system_reset")
+        self.wait("ready", seconds, after=start)
+
     def received(self):
         """Frames that the guest's NIC has received."""
         return int(self.ask("get /sys/class/net/eth0/statistics/rx_packets"))

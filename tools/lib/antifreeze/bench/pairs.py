@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 
 from .. import BUILD, net
-from . import figures, linux
+from . import figures, iperf, linux
 from .meter import Meter
 
 LOGS = BUILD / "bench" / "logs"
@@ -49,6 +49,7 @@ class Sample:
     value: float
     cost: object  # meter.Cost
     gap_max_us: object = None  # the longest in an iperf3 test, as our guest says; None: there was none
+    hung: bool = False  # nothing moved any more: no figure
 
 
 class Pair:
@@ -116,8 +117,15 @@ class Pair:
         with self.only(name) as guest:
             guest.settle()
             start = guest.mark()
-            with Meter(guest) as meter:
-                value = row.measure(guest, seconds)
+            meter = Meter(guest)
+            try:
+                with meter:
+                    value = row.measure(guest, seconds)
+            except iperf.Hung:
+                if name == OURS:
+                    raise
+                guest.restart(BOOT_SECONDS)
+                return Sample(0.0, meter.cost, hung=True)
         return Sample(value, meter.cost, _longest_gap(guest, start))
 
 
@@ -146,8 +154,12 @@ def summary(row, offloads, samples):
         "note": row.note(),
     }  # fmt: skip
     for name in samples:
-        values = [sample.value for sample in samples[name]]
-        report[name] = figures.spread(values) | {"values": values, "cost": cost(samples[name])}
+        ended = [sample for sample in samples[name] if not sample.hung] or samples[name]
+        report[name] = figures.spread(sample.value for sample in ended) | {
+            "values": [sample.value for sample in samples[name]],
+            "hung": sum(sample.hung for sample in samples[name]),
+            "cost": cost(ended),
+        }
     report |= _ratio("ratio", *(report[name]["values"] for name in GUESTS))
     if row.more_is_better and row.per_cpu:
         report |= _ratio("ratio_per_cpu", *(_per_cpu(samples[name]) for name in GUESTS))

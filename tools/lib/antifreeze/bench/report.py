@@ -156,11 +156,14 @@ def _shares(side):
 
 
 def _without_figure(row):
-    """Where a search found no rate at all, for one."""
+    """Where a search found no rate at all, or a test had not ended a minute after its time."""
     for name in pairs.GUESTS:
-        nothing = row[name]["values"].count(0)
+        hung, tried = row[name].get("hung", 0), len(row[name]["values"])
+        nothing = row[name]["values"].count(0) - hung
+        if hung:
+            yield f"{name}: {hung} of {tried} hung"
         if nothing:
-            yield f"{name}: {nothing} of {row[name]['n']} found no rate"
+            yield f"{name}: {nothing} of {tried} found no rate"
 
 
 def _of_ceiling(row):
