@@ -144,6 +144,7 @@ class LinuxGuest(net.NetGuest):
     def restart(self, seconds):
         """From its kernel on, in the same QEMU."""
         start = self.mark()
+        self.qmp.command("set-action", reboot="reset")  # else QEMU ends, as it is told to where a guest resets itself
         self.qmp.command("system_reset")
         self.wait("ready", seconds, after=start)
 
