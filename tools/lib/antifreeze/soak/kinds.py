@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What may go wrong in a soak: a table, of which the plan, the faults and the judge make their own use.
+
+Times are in seconds. A fault lasts `short` in soaks below a block of the plan and `long` in others. Then it
+may go on for `rest`, in which its strength is less and recovery is judged already: half the load after
+an overload. `settle` is what recovery may take: 1, or 2 where the guest has to reset a device. It touches the
+path it is done to, or all of them.
+"""
+
+import dataclasses
+
+TAP, PLAIN, USER, WIRE = "tap", "plain", "user", "wire"
+TAPS = (TAP, PLAIN)  # where frames can be sent that no socket would
+NICS = (TAP, PLAIN, USER)
+ALL = ()  # as the paths of one fault: every path
+
+REPAIR = 1  # the guest goes on, or rings again
+RESET = 2  # a device is reset and brought up anew
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """One kind of fault."""
+
+    name: str
+    help: str  # a line for people
+    paths: tuple = ALL  # it is done to one of these; ALL: to the whole guest
+    short: int = 3
+    long: int = 10
+    rest: tuple = (0, 0)  # of a short and of a long one
+    settle: int = REPAIR
+    causes: tuple = ()  # of stalls that the guest may report meanwhile, and that are then no defect
+    choices: dict = dataclasses.field(default_factory=dict)  # parameter: values, one of which the plan takes
+
+    def length(self, brief):
+        """(how long it lasts, how long it goes on after that)"""
+        return (self.short, self.rest[0]) if brief else (self.long, self.rest[1])
+
+
+_LIST = (
+    Kind("overload", "150 % of what the guest takes, then half of that", TAPS, short=9, long=60, rest=(4, 20),
+         choices={"size": (60, 590, 1514)}),
+    Kind("blocked", "the host stops reading what the guest sends", (WIRE,), causes=("backend_blocked",)),
+    Kind("link", "the link goes and comes back", NICS, causes=("link_down",)),
+    Kind("stop", "the whole machine stops and goes on, its clock behind", causes=("guest_late",)),
+    Kind("peer_killed", "clients are killed with data queued for them", NICS,
+         choices={"count": (1, 16)}),
+    Kind("slow_readers", "every connection that there may be is read slowly", NICS, long=20),
+    Kind("syn_flood", "connections are asked for and never completed", TAPS, long=20,
+         choices={"senders": ("near", "far")}),
+    Kind("half_open", "control connections that begin to say something and never go on", NICS),
+    Kind("fragments", "datagrams of which a piece never comes", TAPS, choices={"family": (4, 6)}),
+    Kind("arp_storm", "questions for hardware addresses", TAPS),
+    Kind("nd_storm", "the same over IPv6", TAPS),
+    Kind("noise", "random, wrong and cut frames", TAPS),
+    Kind("lost_kicks", "doorbells that the device does not hear", causes=("lost_kick",),
+         choices={"every": (1, 3, 7)}),
+    Kind("lost_irqs", "interrupts that the guest does not hear", causes=("lost_irq",),
+         choices={"every": (1, 2, 11)}),
+    Kind("broken_device", "a bad descriptor breaks every device", settle=RESET, causes=("device_broken",)),
+    Kind("snapshot", "the machine is saved, and goes on from what was saved", causes=("guest_late",)),
+    Kind("renegotiate", "every device is reset, with fewer features, and again with all", settle=RESET),
+)  # fmt: skip
+
+KINDS = {kind.name: kind for kind in _LIST}
