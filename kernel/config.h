@@ -143,6 +143,12 @@
 /* The longest the loop sleeps, whatever it waits for. */
 #define CONFIG_SLEEP_MAX_MS 10
 
+/* Out of work the loop looks again for this long before it sleeps, where no more than so many bytes
+ * came and went since the last time, which was no longer ago: a request and its answer, each in a
+ * small frame. */
+#define CONFIG_LINGER_US    100
+#define CONFIG_LINGER_BYTES 1024
+
 /* Console: room for 64 KiB of text not yet drained; one record is at most CONFIG_RECORD_MAX: the
  * statistics of all NICs, with every refusal and with counters of 20 digits. */
 #define CONFIG_CONSOLE_RING 65536

@@ -266,7 +266,7 @@ static void sleep(uint64_t now)
         ns = due - now;
     if (ns < SLEEP_MIN_NS || time_tsc_hz() == 0) /* the timer is calibrated with the counter */
         return;
-    if (!netport_may_sleep(&ns))
+    if (netport_lingers(now) || !netport_may_sleep(&ns))
         return;
     lapic_timer_arm(ns); /* a device register: the fence that netport_still_idle() needs */
     if (!netport_still_idle())

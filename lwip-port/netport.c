@@ -16,6 +16,7 @@
 #include "config.h"
 #include "ethif.h"
 #include "ethif_tx.h"
+#include "linger.h"
 #include "netport_priv.h"
 #include "record.h"
 #include "string.h"
@@ -267,6 +268,21 @@ void netport_flush(void)
 {
     for (unsigned k = 0; k < nics; k++)
         vnet_tx_flush(ethifs[k].vn);
+}
+
+bool netport_lingers(uint64_t now_ns)
+{
+    static struct linger lingering;
+    uint64_t frames = 0, bytes = 0;
+
+    for (unsigned k = 0; k < nics; k++) {
+        struct vnet_totals t;
+
+        vnet_totals(ethifs[k].vn, &t);
+        frames += t.rx_packets;
+        bytes += t.rx_bytes + t.tx_bytes;
+    }
+    return linger(&lingering, now_ns, frames, bytes);
 }
 
 bool netport_may_sleep(uint64_t *sleep_ns)

@@ -27,6 +27,9 @@ unsigned netport_poll(uint64_t now_ns);
 /* Publishes frames that applications queued after netport_poll(). */
 void netport_flush(void);
 
+/* Before sleep: true = look again rather, somebody waits for one answer after the other. */
+bool netport_lingers(uint64_t now_ns);
+
 /* Before sleep: false = there is work. *sleep_ns is lowered to the time until the next timer is
  * due. */
 bool netport_may_sleep(uint64_t *sleep_ns);

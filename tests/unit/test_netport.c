@@ -191,6 +191,29 @@ static void sleep_ends_with_the_next_timer(void **state)
 }
 
 /* Timers work across the points where the 32-bit millisecond clock turns negative or wraps. */
+/* An echo request of so many bytes comes and is answered; does the loop wait for the next? */
+static bool lingers_after(uint64_t ns, uint32_t n)
+{
+    uint8_t frame[RIG_FRAME_MAX], echo[1400] = {8};
+
+    rig.now_ns += ns;
+    rig_inject(frame, rig_build_ip(frame, false, 1, echo, n));
+    rig_pump();
+    return netport_lingers(rig.now_ns);
+}
+
+static void frames_of_the_nics_decide_whether_the_loop_lingers(void **state)
+{
+    (void)state;
+
+    lingers_after(0, 56);
+    assert_true(lingers_after(50 * NS_PER_US, 56));
+    assert_false(lingers_after(50 * NS_PER_US, 1400));
+    assert_false(lingers_after(NS_PER_MS, 56));
+    assert_true(lingers_after(50 * NS_PER_US, 56));
+    assert_false(netport_lingers(rig.now_ns + NS_PER_MS));
+}
+
 static void clock_wrap_is_not_noticed(void **state)
 {
     (void)state;
@@ -264,6 +287,7 @@ int main(void)
         ON_DEFAULT(a_storm_of_requests_loses_no_answer),
         ON_DEFAULT(reception_is_due_as_long_as_somebody_says_so),
         ON_DEFAULT(sleep_ends_with_the_next_timer),
+        ON_DEFAULT(frames_of_the_nics_decide_whether_the_loop_lingers),
         cmocka_unit_test(clock_wrap_is_not_noticed),
         ON_OWN(pools_are_carved_on_demand),
         ON_DEFAULT(statistics_are_whole),

@@ -32,7 +32,7 @@ UNIT_LWIP         := $(addprefix build/lwip/src/,core/def.c core/inet_chksum.c c
                      core/ipv6/ip6_addr.c core/ipv6/mld6.c core/ipv6/nd6.c netif/ethernet.c)
 UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_frame.c netrig_kernel.c netrig_mem.c netrig_peer.c netrig_tcp.c \
                      netrig_vnet.c) \
-                     $(addprefix lwip-port/,acks.c address.c announce.c chksum.c ethif.c ethif_held.c ethif_tx.c netport.c netport_stats.c netraw.c offload.c port.c silence.c udp_template.c) \
+                     $(addprefix lwip-port/,acks.c address.c announce.c chksum.c ethif.c ethif_held.c ethif_tx.c linger.c netport.c netport_stats.c netraw.c offload.c port.c silence.c udp_template.c) \
                      kernel/fault.c kernel/ipaddr.c kernel/json.c kernel/format.c kernel/record.c kernel/text.c $(UNIT_LWIP)
 UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc,--wrap=ethernet_input,--wrap=ip4_input,--wrap=ip6_input
 UNIT_NETRIG_NEEDS := build/lwip/.stamp
@@ -86,6 +86,9 @@ LLHTTP ?= /usr/share/llhttp
 UNIT_TESTS += test_http_parse
 UNIT_SRC_test_http_parse := tests/unit/test_http_parse.c apps/http_parse.c \
     $(LLHTTP)/api.c $(LLHTTP)/http.c $(LLHTTP)/llhttp.c
+
+UNIT_TESTS += test_linger
+UNIT_SRC_test_linger  := tests/unit/test_linger.c lwip-port/linger.c
 
 UNIT_TESTS += test_chksum
 UNIT_SRC_test_chksum    := tests/unit/test_chksum.c lwip-port/chksum.c
