@@ -8,6 +8,7 @@
 #include "format.h"
 #include "panic.h"
 #include "string.h"
+#include "time.h"
 
 #define METHOD(m) (1u << (m))
 
@@ -46,12 +47,16 @@ static const char *reason_of(uint16_t status)
         return "OK";
     case 400:
         return "Bad Request";
+    case 403:
+        return "Forbidden";
     case 404:
         return "Not Found";
     case 405:
         return "Method Not Allowed";
     case 408:
         return "Request Timeout";
+    case 409:
+        return "Conflict";
     case 411:
         return "Length Required";
     case 414:
@@ -148,10 +153,22 @@ static void data(const struct http_request *r, const char *query, struct http_re
         data_absorbed(r, reply);
 }
 
+static void fault(const struct http_request *r, const char *query, struct http_reply *reply)
+{
+    static const uint16_t answers[] = {[CONF_ORDER_TAKEN] = 200,
+                                       [CONF_ORDER_BAD] = 400,
+                                       [CONF_ORDER_FORBIDDEN] = 403,
+                                       [CONF_ORDER_BUSY] = 409};
+
+    (void)r;
+    http_reply_error(reply, answers[conf_order_fault(query, time_ns())]);
+}
+
 static const struct http_route routes[] = {
     {"/stats", METHOD(HTTP_GET) | METHOD(HTTP_HEAD), "GET, HEAD", stats},
     {"/data", METHOD(HTTP_GET) | METHOD(HTTP_HEAD) | METHOD(HTTP_PUT) | METHOD(HTTP_POST),
      "GET, HEAD, PUT, POST", data},
+    {"/fault", METHOD(HTTP_POST), "POST", fault},
 };
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
 

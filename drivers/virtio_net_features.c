@@ -62,7 +62,8 @@ static const struct {
 
 uint64_t vnet_choose(const struct vnet *vn, uint64_t offered)
 {
-    uint64_t masked = vn->opt.features_off & ~(VIRTIO_F_VERSION_1 | PLATFORM), chosen = 0;
+    uint64_t masked = (vn->opt.features_off | vn->features_shed) & ~(VIRTIO_F_VERSION_1 | PLATFORM),
+             chosen = 0;
 
     if (!vn->vpci.ops->legacy)
         masked |= VIRTIO_F_ANY_LAYOUT; /* of no meaning there [virtio 6.3] */

@@ -261,12 +261,34 @@ static void lose_buffer(struct vnet *vn)
         netbuf_get(&vn->tx_pool);
 }
 
+/* The device is reset, and brought up without some of what it has; and when that is over, with
+ * everything again. */
+static void renegotiate(struct vnet *vn)
+{
+    static const uint64_t without[] = {
+        VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM, /* and all that builds on them */
+        VIRTIO_F_EVENT_IDX | VIRTIO_F_RING_PACKED | VIRTIO_F_INDIRECT_DESC,
+        VIRTIO_NET_F_HOST_TSO,
+        VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_STATUS | VIRTIO_F_RING_RESET,
+    };
+
+    if (fault_due(FAULT_RENEGOTIATE, vn->index))
+        vn->features_shed = without[vn->shed_n++ % (sizeof(without) / sizeof(without[0]))];
+    else if (vn->features_shed != 0 && !fault_is(FAULT_RENEGOTIATE))
+        vn->features_shed = 0;
+    else
+        return;
+    vnet_reset(vn);
+}
+
 void vnet_faults(struct vnet *vn)
 {
-    if (!fault_any() || vn->up != VNET_UP)
+    if (vn->up != VNET_UP || (!fault_any() && vn->features_shed == 0))
         return;
     spoil(vn);
     lose_buffer(vn);
     if (fault_due(FAULT_RESET, vn->index))
         vnet_reset(vn);
+    else
+        renegotiate(vn);
 }

@@ -135,6 +135,9 @@ struct vnet {
     const char *away;    /* likewise: why it is not up again yet; NULL: nothing is known */
     uint64_t resets;     /* since boot, the first one not counted */
     uint64_t resets_injected; /* of these: because the device was made to */
+    uint64_t features_told;   /* those of the last `nic` record */
+    uint64_t features_shed;   /* not accepted for now, on demand, */
+    unsigned shed_n;          /* and how often that was something else */
     struct vnet_watch watch;
     const char *first_why; /* the first of their reasons */
     uint32_t first_evidence;

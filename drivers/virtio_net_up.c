@@ -185,6 +185,12 @@ static bool wait_reset(struct vnet *vn)
     return true;
 }
 
+static void tell(struct vnet *vn)
+{
+    vn->features_told = vn->vpci.features;
+    vnet_record(vn);
+}
+
 static bool start(struct vnet *vn, const struct pci_dev *dev)
 {
     bool legacy = vn->opt.features_off & VIRTIO_F_VERSION_1;
@@ -210,7 +216,7 @@ static bool start(struct vnet *vn, const struct pci_dev *dev)
     }
     vn->now_ns = vn->up_ns = vn->beat_ns = time_ns();
     vn->rx.progress_ns = vn->tx.progress_ns = vn->now_ns;
-    vnet_record(vn);
+    tell(vn);
     return true;
 }
 
@@ -320,6 +326,8 @@ void vnet_recover(struct vnet *vn)
         vnet_watch_up(vn);
         kprintf("%s: up again %llu us after the reset", vn->name,
                 (unsigned long long)((vn->now_ns - vn->reset_ns) / NS_PER_US));
+        if (vn->vpci.features != vn->features_told)
+            tell(vn);
         return;
     }
     stays_away(vn, why);

@@ -82,6 +82,7 @@ struct conf {
     enum conf_panic panic_kind;
     uint64_t panic_at_ns; /* since kernel entry */
     struct fault faults[FAULT_KINDS];
+    bool faults_allowed; /* others may be ordered while the guest runs */
 };
 
 /* Sets the defaults. */
@@ -100,6 +101,11 @@ bool conf_check(const struct conf *c);
 /* Checks that NICs of which keys speak are there: bit N of `working` says that netN is. `ip`
  * without a prefix speaks of net0. False as above. */
 bool conf_check_nics(const struct conf *c, uint32_t working);
+
+/* One more fault while the guest runs, where that is allowed: an element of `fault=` with start and
+ * length, of which the start is counted from now. */
+enum conf_order { CONF_ORDER_TAKEN, CONF_ORDER_BAD, CONF_ORDER_FORBIDDEN, CONF_ORDER_BUSY };
+enum conf_order conf_order_fault(const char *words, uint64_t now_ns);
 
 /* Writes that `error` record. */
 void conf_refuse(const char *source, const char *key, const char *value, const char *accepted);

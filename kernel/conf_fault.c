@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * One element of `fault=`: KIND, KIND:N, each with @START or @START+LENGTH behind it.
+ * One element of `fault=`: KIND, KIND:N, each with @START or @START+LENGTH behind it; at boot, or
+ * while the guest runs.
  */
 #include "conf_keys.h"
 
@@ -66,4 +67,30 @@ bool conf_fault(struct text t, struct fault faults[FAULT_KINDS])
         return true;
     }
     return false;
+}
+
+/* It ends by itself, whatever becomes of who ordered it. */
+static bool ends_soon(const struct fault *f)
+{
+    return f->asked && f->to_ns <= CONFIG_FAULT_ORDER_MS * NS_PER_MS;
+}
+
+enum conf_order conf_order_fault(const char *words, uint64_t now_ns)
+{
+    struct fault faults[FAULT_KINDS] = {0};
+
+    if (!fault_allowed())
+        return CONF_ORDER_FORBIDDEN;
+    if (!conf_fault((struct text){words, strlen(words)}, faults))
+        return CONF_ORDER_BAD;
+    for (unsigned k = 0; k < FAULT_KINDS; k++) {
+        struct fault *f = &faults[k];
+
+        if (!ends_soon(f))
+            continue;
+        f->from_ns += now_ns;
+        f->to_ns += now_ns;
+        return fault_order((enum fault_kind)k, f) ? CONF_ORDER_TAKEN : CONF_ORDER_BUSY;
+    }
+    return CONF_ORDER_BAD;
 }

@@ -281,6 +281,7 @@ static bool set_fault(struct conf *c, struct conf_net *net, struct text v)
     const size_t head = sizeof(panic) - 1;
     struct fault faults[FAULT_KINDS] = {0};
     uint64_t kind = CONF_PANIC_NONE, at = 0;
+    bool allowed = false;
     struct text part;
 
     (void)net;
@@ -289,12 +290,15 @@ static bool set_fault(struct conf *c, struct conf_net *net, struct text v)
             if (part.n > head && memcmp(part.s, panic, head) == 0) {
                 if (kind != CONF_PANIC_NONE || !read_panic(text_behind(part, head), &kind, &at))
                     return false;
+            } else if (!allowed && text_is(part, "allow")) {
+                allowed = true;
             } else if (!conf_fault(part, faults)) {
                 return false;
             }
         }
     c->panic_kind = (enum conf_panic)kind;
     c->panic_at_ns = at;
+    c->faults_allowed = allowed;
     memcpy(c->faults, faults, sizeof(faults));
     return true;
 }
@@ -327,9 +331,10 @@ static const struct conf_key keys[] = {
     {"check", false, set_check, "repair, panic"},
     {"fault", false, set_fault,
      "none, or a list, each once, of drop_kick:N drop_kick_rx:N drop_kick_tx:N drop_irq:N "
-     "pool_limit:N no_reap reset:TIME bad_head bad_head:TIME lose_buffer lose_buffer:TIME, each "
-     "also with @TIME or @TIME+TIME behind it (its start and length), panic:KIND or "
-     "panic:KIND@TIME, clock:N; KIND one of assert null write exec stack smash"},
+     "pool_limit:N no_reap reset:TIME renegotiate:TIME bad_head bad_head:TIME lose_buffer "
+     "lose_buffer:TIME, each also with @TIME or @TIME+TIME behind it (its start and length), "
+     "panic:KIND or panic:KIND@TIME, clock:N, allow; KIND one of assert null write exec stack "
+     "smash"},
 };
 
 const char conf_keys_known[] =

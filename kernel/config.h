@@ -140,6 +140,9 @@
  * this, and a stall is noticed within 250 ms even if one heartbeat just missed it. */
 #define CONFIG_HEARTBEAT_MS 100
 
+/* A fault that is ordered while the guest runs is over within this time. */
+#define CONFIG_FAULT_ORDER_MS 600000
+
 /* The longest the loop sleeps, whatever it waits for. */
 #define CONFIG_SLEEP_MAX_MS 10
 

@@ -16,6 +16,7 @@ const struct fault_name fault_names[FAULT_KINDS] = {
     [FAULT_BAD_HEAD] = {"bad_head", FAULT_ONCE},
     [FAULT_LOSE_BUFFER] = {"lose_buffer", FAULT_ONCE},
     [FAULT_RESET] = {"reset", FAULT_PERIOD},
+    [FAULT_RENEGOTIATE] = {"renegotiate", FAULT_PERIOD},
     [FAULT_CLOCK] = {"clock", FAULT_COUNT},
 };
 
@@ -31,6 +32,7 @@ static struct {
     uint32_t done;                 /* bits of those who were struck in it */
 } state[FAULT_KINDS];
 static uint32_t pending; /* bits of those that are asked for and whose window is not over */
+static bool allowed;
 static uint64_t turn_ns;
 
 static bool has_period(unsigned kind)
@@ -61,6 +63,7 @@ static void say(unsigned kind, const char *what)
 void fault_init(const struct fault faults[FAULT_KINDS])
 {
     fault_open = pending = 0;
+    allowed = false;
     turn_ns = 0;
     for (unsigned k = 0; k < FAULT_KINDS; k++) {
         state[k].f = faults[k];
@@ -72,6 +75,32 @@ void fault_init(const struct fault faults[FAULT_KINDS])
         pending |= 1u << k;
         say(k, "asked");
     }
+}
+
+void fault_allow(void)
+{
+    struct json *j = record_begin("fault");
+
+    json_str(j, "fault", "allow");
+    record_end();
+    allowed = true;
+}
+
+bool fault_allowed(void)
+{
+    return allowed;
+}
+
+bool fault_order(enum fault_kind kind, const struct fault *f)
+{
+    if (pending & 1u << kind)
+        return false;
+    state[kind].f = *f;
+    state[kind].window_struck = 0;
+    state[kind].done = 0;
+    pending |= 1u << kind;
+    say(kind, "asked");
+    return true;
 }
 
 void fault_turn(uint64_t now_ns)

@@ -8,7 +8,8 @@
  *         return;
  *
  * A fault has a window, the whole run or the time that was asked for. Each is announced by a
- * `fault` record at boot, when it strikes first in its window, and when the window ends.
+ * `fault` record when it was asked for, when it strikes first in its window, and when the window
+ * ends.
  */
 #ifndef KERNEL_FAULT_H
 #define KERNEL_FAULT_H
@@ -27,6 +28,7 @@ enum fault_kind {
     FAULT_BAD_HEAD, /* once or every n ns: the device is given a descriptor that does not exist */
     FAULT_LOSE_BUFFER, /* once or every n ns: a transmit buffer has no owner any more */
     FAULT_RESET,       /* every n ns each device is reset */
+    FAULT_RENEGOTIATE, /* the same, with other features; when it is over, with all again */
     FAULT_CLOCK,       /* the stack's clock starts at n ms */
     FAULT_KINDS
 };
@@ -67,6 +69,14 @@ static inline bool fault_is(enum fault_kind kind)
 
 /* Takes over what was asked for and announces it. Nothing strikes before fault_turn(). */
 void fault_init(const struct fault faults[FAULT_KINDS]);
+
+/* From now on, until fault_init(), others may be ordered; that is announced as well. */
+void fault_allow(void);
+bool fault_allowed(void);
+
+/* Takes over one more, with a window that ends, and announces it. False: one of its kind was asked
+ * for and is not over. */
+bool fault_order(enum fault_kind kind, const struct fault *f);
 
 /* Once a turn: opens and closes the windows. */
 void fault_turn(uint64_t now_ns);

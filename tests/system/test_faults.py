@@ -3,6 +3,7 @@
 against the device, and traffic is whole afterwards."""
 
 import contextlib
+import http.client
 import socket
 
 import pytest
@@ -211,6 +212,59 @@ def test_periodic_resets_lose_nothing_for_good(boot, times):
         download(guest)
     assert fault(guest, "reset", "over")["count"] == times
     download(guest)
+    power_off(guest)
+
+
+def features(guest):
+    """What was agreed on, one after the other."""
+    return [set(record["features"]) for record in guest.find("nic")]
+
+
+@pytest.mark.parametrize("packed", ["off", pytest.param("on", marks=LONG)])
+@pytest.mark.parametrize("times", [4, pytest.param(100, marks=LONG)])
+@pytest.mark.limit(1200)
+def test_features_are_agreed_on_anew_under_load(boot, times, packed):
+    """Segments for the device to cut are under way when it no longer does."""
+    guest = boot(append=f"fault=renegotiate:700ms@1s+{700 * times - 100}ms", options={"packed": packed})
+    while not any(r["state"] == "over" for r in guest.find("fault")):
+        download(guest)
+    assert fault(guest, "renegotiate", "over")["count"] == times
+    until(guest, lambda s: len(features(guest)) > 1 and features(guest)[-1] == features(guest)[0])
+    for gone in ({"csum"}, {"event_idx"}, {"status"}):
+        assert not gone <= features(guest)[0] or any(not gone & agreed for agreed in features(guest))
+    stats = guest.stats()
+    named_alone(stats, "guest_late")
+    assert stats["alloc_failures"] == 0 and not any(q["resets"] for q in stats["queues"])
+    power_off(guest)
+
+
+def order(guest, words):
+    """Orders a fault; the status of the answer."""
+    client = http.client.HTTPConnection(*guest.address("http"), timeout=20)
+    client.request("POST", "/fault?" + words)
+    try:
+        return client.getresponse().status
+    finally:
+        client.close()
+
+
+def test_faults_may_be_ordered_while_it_runs(boot):
+    guest = boot(append="fault=allow")
+    assert guest.find("fault")[0]["fault"] == "allow"
+    assert order(guest, "bad_head@0s+1s") == 200
+    assert order(guest, "panic:null@0s+1s") == 400
+    assert guest.wait("stall", 30, lambda r: r["cause"] == "device_broken")["injected"]
+    guest.wait("recovered", 30, lambda r: r["cause"] == "device_broken")
+    fault(guest, "bad_head", "over")
+    assert order(guest, "bad_head@0s+1s") == 200
+    until(guest, lambda s: queue(s, "rx")["resets"] == 2)
+    power_off(guest)
+
+
+def test_nobody_orders_faults_unless_it_was_allowed(boot):
+    guest = boot()
+    assert order(guest, "bad_head@0s+1s") == 403
+    assert not guest.stats()["faults"]
     power_off(guest)
 
 

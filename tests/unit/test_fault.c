@@ -236,6 +236,89 @@ static void the_statistics_count_strikes(void **state)
                               "{\"fault\":\"no_reap\",\"open\":false,\"count\":0}]");
 }
 
+static void nothing_is_ordered_unless_it_was_allowed(void **state)
+{
+    (void)state;
+    ask("no_reap@99s");
+    assert_int_equal(conf_order_fault("drop_irq:1@0s+1s", S), CONF_ORDER_FORBIDDEN);
+    assert_int_equal(said_n, 1);
+    fault_turn(S);
+    assert_false(fault_any());
+}
+
+static void an_order_is_a_fault_like_any_other(void **state)
+{
+    (void)state;
+    ask("allow,drop_kick:7");
+    assert_true(c.faults_allowed);
+    fault_allow();
+    assert_string_equal(said[1], "{\"event\":\"fault\",\"t_us\":0,\"fault\":\"allow\"}");
+    assert_int_equal(conf_order_fault("drop_irq:2@1s+3s", 100 * S), CONF_ORDER_TAKEN);
+    assert_non_null(strstr(said[2], "\"state\":\"asked\",\"n\":2,\"at_us\":101000000,"
+                                    "\"for_us\":3000000,\"count\":0"));
+    fault_turn(101 * S - 1);
+    assert_int_equal(strikes(FAULT_DROP_IRQ, 10), 0);
+    fault_turn(101 * S);
+    assert_int_equal(strikes(FAULT_DROP_IRQ, 10), 5);
+    assert_true(fault_excuses());
+    fault_turn(104 * S);
+    assert_int_equal(strikes(FAULT_DROP_IRQ, 10), 0);
+    assert_non_null(strstr(said[4], "\"state\":\"over\""));
+    assert_true(fault_is(FAULT_DROP_KICK)); /* of which nobody spoke */
+}
+
+/* And what strikes once does so once more. */
+static void an_order_may_come_again_when_it_is_over(void **state)
+{
+    (void)state;
+    ask("allow");
+    fault_allow();
+    for (unsigned k = 0; k < 3; k++) {
+        const uint64_t now = (1 + 10 * k) * S;
+
+        assert_int_equal(conf_order_fault("bad_head@0s+5s", now), CONF_ORDER_TAKEN);
+        assert_int_equal(conf_order_fault("bad_head@0s+5s", now), CONF_ORDER_BUSY);
+        fault_turn(now);
+        assert_int_equal(conf_order_fault("bad_head@9s+5s", now), CONF_ORDER_BUSY);
+        assert_int_equal(conf_order_fault("no_reap@0s+1s", now), CONF_ORDER_TAKEN);
+        assert_true(fault_due(FAULT_BAD_HEAD, 2));
+        assert_false(fault_due(FAULT_BAD_HEAD, 2));
+        fault_turn(now + 5 * S);
+        assert_false(fault_any());
+    }
+}
+
+static void what_cannot_be_ordered_is_refused(void **state)
+{
+    static const char *const wrong[] = {
+        "",
+        "drop_irq:1",
+        "drop_irq:1@0s",
+        "drop_irq:0@0s+1s",
+        "drop_irq:1@0s+601s",
+        "drop_irq:1@500s+101s",
+        "clock:7",
+        "panic:null",
+        "panic:null@1s",
+        "none",
+        "allow",
+        "drop_irq:1@0s+1s,no_reap@0s+1s",
+        "nothing@0s+1s",
+        " no_reap@0s+1s",
+        "no_reap@0s+1s&",
+    };
+
+    (void)state;
+    ask("allow");
+    fault_allow();
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        if (conf_order_fault(wrong[i], S) != CONF_ORDER_BAD)
+            fail_msg("%s was taken", wrong[i]);
+    fault_turn(2 * S);
+    assert_false(fault_any());
+    assert_int_equal(conf_order_fault("drop_irq:1@0s+600s", S), CONF_ORDER_TAKEN);
+}
+
 static void what_is_not_a_fault_is_refused(void **state)
 {
     static const char *const wrong[] = {
@@ -281,6 +364,11 @@ static void what_is_not_a_fault_is_refused(void **state)
         "clock:1@5s",
         "clock:1ms",
         "none,drop_kick:7",
+        "allow,allow",
+        "allow:1",
+        "allow@1s",
+        "renegotiate",
+        "renegotiate:1",
         "drop_kick:7,none",
         "panic:null,panic:null",
         "drop_kick:7,panic",
@@ -297,10 +385,11 @@ static void what_is_not_a_fault_is_refused(void **state)
 static void the_last_list_holds(void **state)
 {
     (void)state;
-    assert_true(conf_parse(&c, "fw_cfg", "fault=drop_kick:7,panic:null"));
+    assert_true(conf_parse(&c, "fw_cfg", "fault=drop_kick:7,panic:null,allow"));
     assert_true(conf_parse(&c, "cmdline", "fault=no_reap"));
     assert_false(c.faults[FAULT_DROP_KICK].asked);
     assert_int_equal(c.panic_kind, CONF_PANIC_NONE);
+    assert_false(c.faults_allowed);
     assert_true(c.faults[FAULT_NO_REAP].asked);
 }
 
@@ -316,6 +405,10 @@ int main(void)
         cmocka_unit_test_setup(the_clock_starts_where_it_was_asked_to, fresh),
         cmocka_unit_test_setup(every_fault_is_announced, fresh),
         cmocka_unit_test_setup(the_statistics_count_strikes, fresh),
+        cmocka_unit_test_setup(nothing_is_ordered_unless_it_was_allowed, fresh),
+        cmocka_unit_test_setup(an_order_is_a_fault_like_any_other, fresh),
+        cmocka_unit_test_setup(an_order_may_come_again_when_it_is_over, fresh),
+        cmocka_unit_test_setup(what_cannot_be_ordered_is_refused, fresh),
         cmocka_unit_test_setup(what_is_not_a_fault_is_refused, fresh),
         cmocka_unit_test_setup(the_last_list_holds, fresh),
     };

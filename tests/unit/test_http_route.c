@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "fault.h"
 #include "http_client.h"
 #include "netrig.h"
+#include "time.h"
 
 static void stats_are_json_with_their_length(void **state)
 {
@@ -128,6 +130,39 @@ static void routes_say_what_they_take(void **state)
     rig_tcp_close(&t);
 }
 
+static void faults_are_ordered_where_that_was_allowed(void **state)
+{
+    static const struct fault none[FAULT_KINDS];
+    const struct {
+        const char *request;
+        unsigned before, after; /* it was allowed */
+    } cases[] = {
+        {"GET /fault HTTP/1.1\r\n" HOST "\r\n", 405, 405},
+        {"POST /fault HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n", 403, 400},
+        {"POST /fault?clock:1@0s+1s HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n", 403, 400},
+        {"POST /fault?drop_irq:3@0s+1s HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n", 403, 200},
+        {"POST /fault?drop_irq:5@1s+1s HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n", 403, 409},
+    };
+    struct rig_tcp t;
+
+    (void)state;
+    assert_true(rig_tcp_connect(&t, HTTP));
+    for (unsigned allowed = 0; allowed < 2; allowed++) {
+        fault_init(none);
+        if (allowed)
+            fault_allow();
+        for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+            http_say(&t, cases[i].request);
+            assert_int_equal(http_hear_status(&t), allowed ? cases[i].after : cases[i].before);
+        }
+    }
+    fault_turn(time_ns());
+    assert_true(fault_is(FAULT_DROP_IRQ));
+    assert_int_equal(fault_n(FAULT_DROP_IRQ), 3);
+    fault_init(none);
+    rig_tcp_close(&t);
+}
+
 /* ---- answers that are held ----------------------------------------------------------------- */
 
 static void answers_beyond_their_buffers_are_503(void **state)
@@ -200,6 +235,7 @@ int main(void)
         TEST(head_is_get_without_the_body),
         TEST(put_and_post_are_counted),
         TEST(routes_say_what_they_take),
+        TEST(faults_are_ordered_where_that_was_allowed),
         TEST(answers_beyond_their_buffers_are_503),
         TEST(slow_readers_keep_nobody_from_an_answer_for_long),
     };

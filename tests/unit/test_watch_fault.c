@@ -145,6 +145,42 @@ static void periodic_resets_are_survived(void **state)
     assert_int_equal(totals().resets, 0);
 }
 
+/* Frames on the way are lost, as by any reset. */
+static void features_are_agreed_on_anew_and_come_back(void **state)
+{
+    const uint64_t start = S;
+    uint64_t all, before;
+    unsigned others = 0;
+
+    (void)state;
+    watch_up(SIM_F_CSUM | SIM_F_HOST_TSO4 | SIM_F_RING_PACKED | SIM_F_CTRL_VQ);
+    all = before = nic->accepted;
+    assert_int_equal(vnet_tx_cuts(vn, false), true);
+    ask(FAULT_RENEGOTIATE, S, start + S, start + 5 * S);
+    for (unsigned i = 0; i < 1000; i++) {
+        sim_rx(nic, frame, 60);
+        send_frames(2, 100);
+        run(10 * MS);
+        assert_true(vnet_check(vn));
+        if (nic->status != status_up() || nic->accepted == before)
+            continue;
+        before = nic->accepted;
+        others += before != all;
+        assert_int_equal(before & ~all, 0);
+        assert_true(before & SIM_F_VERSION_1);
+        assert_int_equal(vnet_tx_csum(vn), (before & SIM_F_CSUM) != 0);
+        assert_int_equal(vnet_tx_cuts(vn, false), (before & SIM_F_HOST_TSO4) != 0);
+    }
+    assert_int_equal(others, 4);
+    assert_true(nic->accepted == all);
+    assert_in_range(nic->resets, 1 + 5, 1 + 5);
+    assert_int_equal(sim_records("nic"), 1 + 5);
+    assert_false(fault_any());
+    stalls(VNET_CAUSES, 0, 0);
+    assert_int_equal(totals().resets, 0);
+    traffic_goes_on();
+}
+
 static void lost_buffer_is_found_and_the_bookkeeping_begins_anew(void **state)
 {
     (void)state;
@@ -180,6 +216,8 @@ int main(void)
         W(bad_head_ends_in_one_reset_that_is_not_held_against_the_device),
         W(bad_head_that_no_reset_is_asked_for_is_remembered),
         W(periodic_resets_are_survived),
+        cmocka_unit_test_setup_teardown(features_are_agreed_on_anew_and_come_back, setup,
+                                        teardown_watch),
         W(lost_buffer_is_found_and_the_bookkeeping_begins_anew),
     };
     return cmocka_run_group_tests_name("watch_fault", tests, NULL, NULL);

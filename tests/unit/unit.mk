@@ -113,7 +113,7 @@ $(foreach t,hostile_bounds hostile_frames hostile_segments lwip_patches,\
 # What is linked with each service, what each is linked from, and all of them.
 UNIT_SERVICE := apps/conn.c apps/pattern.c apps/refused.c tests/unit/rig_service.c $(UNIT_NETRIG)
 UNIT_SMALL   := apps/chargen.c apps/discard.c apps/echo.c apps/small.c
-UNIT_HTTP    := apps/http.c apps/http_parse.c apps/http_place.c apps/http_route.c \
+UNIT_HTTP    := apps/http.c apps/http_parse.c apps/http_place.c apps/http_route.c kernel/conf_fault.c kernel/text.c \
     $(LLHTTP)/api.c $(LLHTTP)/http.c $(LLHTTP)/llhttp.c
 UNIT_IPERF3  := apps/interval.c apps/iperf3_client.c apps/iperf3_control.c apps/iperf3_count.c apps/iperf3_door.c \
     apps/iperf3_json.c apps/iperf3_json_write.c apps/iperf3_open.c apps/iperf3_report.c apps/iperf3_results.c \
