@@ -167,6 +167,21 @@ def test_row_has_medians_ratios_and_gap():
     assert row["ratio_per_cpu"]["median"] == pytest.approx(3.5 * 1.2 / 1.4)
 
 
+def test_trial_with_too_much_lost_has_no_gap():
+    class Guest:
+        records = [
+            {"event": "result", "gap_max_us": 1, "rx_packets": 999, "tx_packets": 0, "lost": 1},
+            {"event": "result", "gap_max_us": 2, "rx_packets": 9000, "tx_packets": 0, "lost": 10},
+            {"event": "result", "gap_max_us": 3, "rx_packets": 0, "tx_packets": 500, "peer_lost": 1},
+            {"event": "interval", "gap_max_us": 4, "rx_packets": 1, "tx_packets": 1},
+        ]
+
+    assert pairs.longest_gap(Guest, 0) == 1
+    assert pairs.longest_gap(Guest, 1) is None
+    del Guest.records[2]["peer_lost"]  # TCP
+    assert pairs.longest_gap(Guest, 0) == 3
+
+
 def test_table_tells_met_from_missed():
     rows = [_row_of([6], [2]), _row_of([5], [2]), _row_of([5], [2], more_is_better=False)]
     table = report.table({"alloc_failures": 0, "rows": rows})

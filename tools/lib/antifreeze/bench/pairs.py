@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 
 from .. import BUILD, net
-from . import figures, iperf, linux
+from . import figures, iperf, linux, udp
 from .meter import Meter
 
 LOGS = BUILD / "bench" / "logs"
@@ -126,12 +126,16 @@ class Pair:
                     raise
                 guest.restart(BOOT_SECONDS)
                 return Sample(0.0, meter.cost, hung=True)
-        return Sample(value, meter.cost, _longest_gap(guest, start))
+        return Sample(value, meter.cost, longest_gap(guest, start))
 
 
-def _longest_gap(guest, start):
-    """As our guest's iperf3 server reported it since record number `start`; None: there was no test, or it is Linux."""
-    return max((r["gap_max_us"] for r in guest.records[start:] if r["event"] == "result"), default=None)
+def longest_gap(guest, start):
+    """As our guest's iperf3 server reported it since record number `start`; None: there was no test, or it is Linux.
+
+    A trial that loses more than a rate may is a step of the search and no part of the row. Its gap is one of iperf3's
+    own: among what the host drops is the message that the test ended, which comes again after TCP's 200 ms."""
+    results = [r for r in guest.records[start:] if r["event"] == "result"]
+    return max((r["gap_max_us"] for r in results if not udp.too_much_lost(r)), default=None)
 
 
 def alternate(pair, row, count, seconds, progress):

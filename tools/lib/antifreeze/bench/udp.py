@@ -38,3 +38,9 @@ class Search:
 
 def passes(flow):
     return flow.packets > 0 and flow.lost <= LOSS_MAX * flow.packets
+
+
+def too_much_lost(result):
+    """The same of a test by our guest's `result` record, whoever was the receiver."""
+    lost = max(result.get("lost", 0), result.get("peer_lost", 0))
+    return lost > LOSS_MAX * (result["rx_packets"] + result["tx_packets"] + lost)
