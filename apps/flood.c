@@ -66,7 +66,10 @@ static void fail(const char *because, uint64_t now)
 
 static enum netraw_way find(bool ask, struct netraw_path *to)
 {
-    return netraw_find(&params.target, params.has_mac ? params.mac : NULL, ask, to);
+    if (params.own != NETRAW_ANY_NIC &&
+        !netraw_own(params.own, IP_IS_V6(&params.target), params.from, &params.target))
+        return NETRAW_NO_TARGET;
+    return netraw_find(&params.target, params.from, params.has_mac ? params.mac : NULL, ask, to);
 }
 
 static void make_headers(void)
@@ -95,6 +98,8 @@ static const char *const no_way[] = {
     [NETRAW_UNKNOWN] = "the next station towards the target does not answer for its address",
     [NETRAW_NO_SOURCE] = "no address of our own to send from, or the link is down",
     [NETRAW_NO_ROUTE] = "no route to the target",
+    [NETRAW_SELF] = "the target is this guest; target=net1 sends to it through the network",
+    [NETRAW_NO_TARGET] = "the NIC that is the target has no such address",
 };
 
 static void seek(uint64_t now)

@@ -39,6 +39,8 @@ extern const struct job_kind flood_job;
 
 struct flood_params {
     ip_addr_t target;
+    uint8_t own;   /* the target is whatever address of its type this NIC of ours has, or */
+    uint8_t from;  /* NETRAW_ANY_NIC; the NIC that sends: with `own` it has to be said */
     uint16_t port; /* 0 = TESTFRAME_PORT */
     bool has_mac;  /* the next station is this one, nobody is asked: */
     uint8_t mac[6];

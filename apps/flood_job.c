@@ -5,11 +5,12 @@
 #include "flood.h"
 
 #include "app.h"
-#include "format.h"
+#include "flood_check.h"
 #include "iperf3_count.h"
 #include "job.h"
 #include "lwip/netif.h"
 #include "netport.h"
+#include "netraw.h"
 #include "rand.h"
 #include "record.h"
 #include "sink.h"
@@ -26,70 +27,9 @@ static struct job *current;   /* whose flood it is; NULL: nobody's */
 static struct iperf3_gap gap; /* between frames sent, while some are under way */
 static uint64_t sent_mark;    /* frames sent by the last turn */
 
-/* ---- what is asked ------------------------------------------------------------------------- */
+static enum flood_arrival arrive;
 
-static bool refuse(struct job_refusal *why, const char *key, uint64_t value, const char *accepted)
-{
-    *why = (struct job_refusal){.key = key, .accepted = accepted};
-    format(why->value, sizeof(why->value), "%lu", value);
-    return false;
-}
-
-static bool refuse_word(struct job_refusal *why, const char *key, const char *value,
-                        const char *accepted)
-{
-    *why = (struct job_refusal){.key = key, .accepted = accepted};
-    format(why->value, sizeof(why->value), "%s", value);
-    return false;
-}
-
-static const char least_accepted[2][2][96] = {
-    {"imix, or frames of 60 bytes or more, without FCS",
-     "imix, or frames of 64 bytes or more with a VLAN tag, without FCS"},
-    {"imix, or frames of 80 bytes or more over IPv6, without FCS",
-     "imix, or frames of 84 bytes or more over IPv6 with a VLAN tag, without FCS"}};
-
-static bool check_lens(const struct job_params *p, struct job_refusal *why)
-{
-    const bool ip6 = p->target.version == 6, vlan = p->vlan != JOB_NO_VLAN;
-
-    for (uint32_t i = 0; i < p->n_lens; i++) {
-        if (p->lens[i] < flood_least(ip6, vlan))
-            return refuse(why, "len", p->lens[i], least_accepted[ip6][vlan]);
-        if (p->lens[i] > flood_most(CONFIG_MTU_MAX, vlan))
-            return refuse(why, "len", p->lens[i],
-                          "frames that the largest MTU of this build has room for");
-    }
-    return true;
-}
-
-/* What is for jobs with connections. */
-static bool check_others(const struct job_params *p, struct job_refusal *why)
-{
-    if (p->dir != JOB_TX)
-        return refuse_word(why, "dir", p->dir == JOB_RX ? "rx" : "both", "tx: a flood only sends");
-    if (job_params_said(p, "proto") && !p->udp)
-        return refuse_word(why, "proto", "tcp", "udp");
-    if (job_params_said(p, "streams"))
-        return refuse(why, "streams", p->streams, "nothing: a flood has flows");
-    if (job_params_said(p, "omit"))
-        return refuse(why, "omit", p->omit_ns, "nothing: a flood has no warm-up, but it has ramp");
-    return true;
-}
-
-static bool check(const struct job_params *p, struct job_refusal *why)
-{
-    if (p->target.version == 0)
-        return refuse_word(why, "target", "", "A.B.C.D or [IPv6 address]; a flood needs one");
-    if (p->rate.per_s > FLOOD_RATE_MAX)
-        return refuse(why, "rate", p->rate.per_s, "at most 1T, bits or packets");
-    if (p->rate.per_s == 0 && p->gap != JOB_CBR)
-        return refuse_word(why, "gap", p->gap == JOB_POISSON ? "poisson" : "burst",
-                           "cbr, unless there is a rate");
-    if (p->rate.per_s == 0 && p->ramp_ns != 0)
-        return refuse(why, "ramp", p->ramp_ns, "0, unless there is a rate");
-    return check_others(p, why) && check_lens(p, why);
-}
+static_assert(JOB_NO_NIC == NETRAW_ANY_NIC, "the same");
 
 /* ---- its life ------------------------------------------------------------------------------ */
 
@@ -100,6 +40,8 @@ static void set_target(ip_addr_t *to, const struct job_target *t)
         return;
     }
     *to = (ip_addr_t){.type = IPADDR_TYPE_V6};
+    if (t->nic != JOB_NO_NIC)
+        return; /* its address will be looked up */
     memcpy(ip_2_ip6(to)->addr, t->ip6, sizeof(t->ip6));
     ip6_addr_assign_zone(ip_2_ip6(to), IP6_UNICAST, netif_default);
 }
@@ -118,10 +60,20 @@ static void set_mix(struct flood_params *f, const struct job_params *p)
     f->mix_n = 1;
 }
 
+/* To a NIC of ours: the first other one. */
+static uint8_t sender(const struct job_params *p)
+{
+    if (p->from != JOB_NO_NIC || p->target.nic == JOB_NO_NIC)
+        return p->from;
+    return p->target.nic == 0 ? 1 : 0;
+}
+
 static bool start(struct job *j, uint64_t now, const char **why)
 {
     const struct job_params *p = &j->params;
-    struct flood_params f = {.port = p->port,
+    struct flood_params f = {.own = p->target.nic,
+                             .from = sender(p),
+                             .port = p->port,
                              .has_mac = p->has_mac,
                              .flows = p->flows,
                              .vlan = p->vlan,
@@ -141,13 +93,18 @@ static bool start(struct job *j, uint64_t now, const char **why)
         *why = "there is a flood already";
         return false;
     }
+    arrive = flood_arrival(p);
+    /* where its frames come here, their delay is by one clock */
+    if (!sink_expect(f.run, f.first_seq) && arrive != FLOOD_ELSEWHERE) {
+        *why = "services= leaves out the sink, which is to count what comes";
+        return false;
+    }
     current = j;
     set_target(&f.target, &p->target);
     memcpy(f.mac, p->dst_mac, sizeof(f.mac));
     set_mix(&f, p);
     sent_mark = 0;
     gap = (struct iperf3_gap){0};
-    sink_expect(f.run); /* where its frames come back here, their delay is by one clock */
     flood_start(&f, now);
     return true;
 }
@@ -171,6 +128,21 @@ static void over(struct job *j, const char *end)
     current = NULL;
 }
 
+/* When nothing more is to be waited for, once all is sent. */
+static uint64_t over_ns(void)
+{
+    if (arrive == FLOOD_ELSEWHERE)
+        return flood_end_ns();
+    return sink_over_ns(flood_run(), arrive == FLOOD_BACK, flood_figures().sent, flood_end_ns());
+}
+
+static void finish(struct job *j, uint64_t now)
+{
+    job_rests(j, now);
+    if (now >= over_ns())
+        over(j, flood_figures().unsent == 0 ? "done" : "the device lost frames");
+}
+
 static unsigned turn(struct job *j, uint64_t now)
 {
     const bool moved = flood_start_ns() != 0;
@@ -178,13 +150,13 @@ static unsigned turn(struct job *j, uint64_t now)
 
     if (!moved && flood_start_ns() != 0)
         job_moves(j, now);
-    if (flood_start_ns() != 0)
+    if (flood_start_ns() != 0 && flood_state() != FLOOD_DONE)
         watch(now);
     if (flood_state() == FLOOD_FAILED) {
         record_error("%s: %s", j->name, flood_why());
         over(j, flood_why());
     } else if (flood_state() == FLOOD_DONE) {
-        over(j, flood_figures().unsent == 0 ? "done" : "the device lost frames");
+        finish(j, now);
     }
     return done;
 }
@@ -192,7 +164,7 @@ static unsigned turn(struct job *j, uint64_t now)
 static uint64_t deadline(const struct job *j)
 {
     (void)j;
-    return flood_deadline();
+    return flood_state() == FLOOD_DONE ? over_ns() : flood_deadline();
 }
 
 static void stop(struct job *j)
@@ -228,6 +200,20 @@ static void progress(struct job *j, uint64_t now, struct figures *sum, uint64_t 
     *warm_up = false;
 }
 
+/* A gap counts on whichever side it was longer. */
+static void add_received(struct job_totals *t)
+{
+    struct job_totals came;
+
+    sink_totals(flood_run(), arrive == FLOOD_BACK, flood_figures().sent, &came);
+    t->sum.rx_bytes = came.sum.rx_bytes;
+    t->sum.rx_packets = came.sum.rx_packets;
+    if (came.gap_max_us > t->gap_max_us)
+        t->gap_max_us = came.gap_max_us;
+    t->measured = came.measured;
+    memcpy(t->value, came.value, sizeof(t->value));
+}
+
 static void totals(const struct job *j, struct job_totals *t)
 {
     const uint64_t end_ns = flood_end_ns() != 0 ? flood_end_ns() : time_ns();
@@ -236,6 +222,8 @@ static void totals(const struct job *j, struct job_totals *t)
     *t = (struct job_totals){.sum = figures(), .gap_max_us = gap.total_max_ns / NS_PER_US};
     if (flood_start_ns() != 0)
         t->duration_us = (end_ns - flood_start_ns()) / NS_PER_US;
+    if (arrive != FLOOD_ELSEWHERE)
+        add_received(t);
 }
 
 /* Since the start, in both kinds of records. */
@@ -268,12 +256,16 @@ static void result(const struct job *j, struct json *out)
         json_end_object(out);
     }
     json_end_array(out);
+    if (arrive != FLOOD_ELSEWHERE)
+        sink_put(out, flood_run(), arrive == FLOOD_BACK, flood_figures().sent);
 }
 
 const struct job_kind flood_job = {
     .name = "flood",
     .run = JOB_RUN_FLOOD,
-    .check = check,
+    .measures = FLOOD_RECEIVER_MEASURES,
+    .to_own = true,
+    .check = flood_check,
     .start = start,
     .turn = turn,
     .deadline = deadline,

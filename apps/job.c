@@ -44,6 +44,19 @@ static bool refuse(struct job_refusal *why, const char *key, const char *accepte
 
 #define EVERY_JOB_MEASURES (1u << JOB_MIN_BPS | 1u << JOB_MIN_PPS | 1u << JOB_MAX_GAP)
 
+/* With run=serve, of test frames that come; their delay by one clock is known to who sends them. */
+#define SERVING_MEASURES                                                                           \
+    (EVERY_JOB_MEASURES | 1u << JOB_MAX_LOSS | 1u << JOB_MAX_LOST | 1u << JOB_MAX_LATE |           \
+     1u << JOB_MAX_REORDERED | 1u << JOB_MAX_DUPLICATE | 1u << JOB_MAX_CORRUPT)
+
+static bool check_limits(const struct job_params *p, uint32_t measures, struct job_refusal *why)
+{
+    for (enum job_limit l = JOB_NO_LIMIT + 1; l < JOB_LIMITS; l++)
+        if (job_params_limited(p, l) && !(measures >> l & 1))
+            return refuse(why, job_limit_name(l), "nothing: this job does not measure it");
+    return true;
+}
+
 bool job_check(const struct job_params *p, struct job_refusal *why)
 {
     const struct job_kind *kind = kind_of(p);
@@ -54,11 +67,10 @@ bool job_check(const struct job_params *p, struct job_refusal *why)
                       kind == NULL ? "nothing, unless run= is a job that it is for"
                                    : "nothing: this job does not have it");
     if (kind == NULL)
-        return true;
-    for (enum job_limit l = JOB_NO_LIMIT + 1; l < JOB_LIMITS; l++)
-        if (job_params_limited(p, l) && !((kind->measures | EVERY_JOB_MEASURES) >> l & 1))
-            return refuse(why, job_limit_name(l), "nothing: this job does not measure it");
-    return kind->check(p, why);
+        return check_limits(p, SERVING_MEASURES, why);
+    if (p->target.nic != JOB_NO_NIC && !kind->to_own)
+        return refuse(why, "target", "another host's address, with this job");
+    return check_limits(p, kind->measures | EVERY_JOB_MEASURES, why) && kind->check(p, why);
 }
 
 /* ---- what it is measured against ----------------------------------------------------------- */

@@ -52,6 +52,8 @@ struct job_kind {
     uint32_t measures; /* job_totals.measured as it will be at least: a limit beyond these and
                           what every job has (min_bps, min_pps, max_gap) is refused */
 
+    bool to_own; /* the target may be a NIC of this guest */
+
     /* Can these parameters be carried, as far as one can tell beforehand? False: why not. Asks for
      * nothing and takes nothing; called before the network is up, too. */
     bool (*check)(const struct job_params *p, struct job_refusal *why);

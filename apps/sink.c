@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The analyser as a service: frames in, records out. What is counted is in sink_run.c.
+ * The analyser as a service: frames in, records out. What is counted is in sink_run.c, what it
+ * comes to in sink_report.c.
  *
  * A frame is looked at where the device put it, so it costs no copy and no buffer of the stack;
  * only one that is sent back is copied. The device may change it meanwhile: then some numbers are
@@ -13,6 +14,7 @@
 #include "netport.h"
 #include "record.h"
 #include "sink_frame.h"
+#include "sink_report.h"
 #include "sink_run.h"
 #include "string.h"
 #include "time.h"
@@ -22,6 +24,8 @@
 
 /* A frame that is sent back. */
 static uint8_t reflected[CONFIG_FRAME_BYTES(CONFIG_MTU_MAX)];
+
+static bool on; /* it was started */
 
 static struct counters {
     uint64_t frames, reflected, not_reflected, stray;
@@ -140,53 +144,25 @@ static bool wants(const uint8_t *frame, uint32_t len)
 /* ---- records out ------------------------------------------------------------------------------
  */
 
-static struct figures received(const struct sink_run *r)
-{
-    return (struct figures){.rx_bytes = r->bytes,
-                            .rx_packets = r->n.received + r->n.duplicate + r->n.late};
-}
-
-static void put_run(struct json *j, const struct sink_run *r)
-{
-    const uint64_t us = (r->heard_ns - r->start_ns) / NS_PER_US;
-    const struct figures f = received(r);
-
-    json_str(j, "job", r->name);
-    json_u64(j, "run", r->run);
-    json_bool(j, "reflected", r->kind == TESTFRAME_REFLECTED);
-    json_u64(j, "duration_us", us);
-    figures_put(j, &f, us);
-    json_u64(j, "flows", r->flows);
-    json_u64(j, "expected", r->n.expected);
-    json_u64(j, "received", r->n.received);
-    json_u64(j, "lost", seqwin_lost(&r->n));
-    json_u64(j, "late", r->n.late);
-    json_u64(j, "reordered", r->n.reordered);
-    json_u64(j, "duplicate", r->n.duplicate);
-    json_u64(j, "corrupt", r->corrupt);
-    if (r->wrong_at != SINK_NOWHERE)
-        json_u64(j, "corrupt_at", r->wrong_at);
-    json_u64(j, "reorder_distance_max", r->n.distance_max);
-    json_fixed(j, "jitter_us", (int64_t)seqwin_jitter_ns(&r->n), 3);
-    json_u64(j, "gap_max_us", r->gap.total_max_ns / NS_PER_US);
-    hdr_json(&r->delay, j, r->same_clock ? "delay" : "delay_above_least");
-}
-
 /* The run is over, for as long as no more of it comes. */
 static void result(struct sink_run *r, const char *end)
 {
+    struct verdict v = {.pass = true};
     struct json *j = record_begin("result");
+
+    sink_report_judge(&v, r);
+    r->failed = !v.pass;
 
     json_str(j, "end", end);
     json_str(j, "dir", "rx");
-    put_run(j, r);
+    sink_report_put(j, r);
     record_end();
     r->over = true;
 }
 
 static void interval(struct sink_run *r, uint64_t now)
 {
-    const struct figures f = received(r);
+    const struct figures f = sink_report_figures(r);
     const uint64_t between_frames = r->gap.total_max_ns;
     const uint64_t gap = iperf3_gap_interval_ns(&r->gap, netport_run_ns(now));
 
@@ -249,7 +225,7 @@ static void stats(struct json *j)
             continue;
         json_object(j, NULL);
         json_bool(j, "over", r->over);
-        put_run(j, r);
+        sink_report_put(j, r);
         json_end_object(j);
     }
     json_end_array(j);
@@ -268,8 +244,9 @@ static void finish(void)
 static bool start(void)
 {
     counters = (struct counters){0};
-    sink_run_start(apps_conf->job.interval_ns);
+    sink_run_start(apps_conf->job.interval_ns, apps_conf->job.first_seq);
     netport_rx_first(wants, take);
+    on = true;
     return true;
 }
 
@@ -281,61 +258,9 @@ const struct service sink_service = {.name = "sink",
                                      .stats = stats,
                                      .finish = finish};
 
-/* ---- for jobs and criteria --------------------------------------------------------------------
- */
-
-static void measure(struct job_totals *t, enum job_limit limit, uint64_t value)
+bool sink_expect(uint16_t run, uint64_t first_seq)
 {
-    t->measured |= 1u << limit;
-    t->value[limit] = value;
-}
-
-/* In 10^-9 of all that were expected; not below what it is. */
-static uint64_t loss_ppb(const struct seqwin_counts *n)
-{
-    const uint64_t lost = seqwin_lost(n), most = UINT64_MAX / NS_PER_S;
-
-    if (n->expected == 0)
-        return 0;
-    if (lost > most)
-        return lost / (n->expected / NS_PER_S);
-    return (lost * NS_PER_S + n->expected - 1) / n->expected;
-}
-
-static void measure_delay(struct job_totals *t, const struct hdr *delay)
-{
-    static const struct {
-        enum job_limit limit;
-        uint32_t ppm;
-    } shown[] = {{JOB_MAX_P50, 500000},   {JOB_MAX_P90, 900000},    {JOB_MAX_P99, 990000},
-                 {JOB_MAX_P99_9, 999000}, {JOB_MAX_P99_99, 999900}, {JOB_MAX_DELAY, 1000000}};
-
-    for (unsigned i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
-        measure(t, shown[i].limit, hdr_percentile(delay, shown[i].ppm));
-}
-
-bool sink_totals(uint16_t run, bool back, struct job_totals *t)
-{
-    const struct sink_run *r = sink_run_find(back ? TESTFRAME_REFLECTED : TESTFRAME_SENT, run);
-
-    *t = (struct job_totals){0};
-    if (r == NULL)
-        return false;
-    t->sum = received(r);
-    t->duration_us = (r->heard_ns - r->start_ns) / NS_PER_US;
-    t->gap_max_us = r->gap.total_max_ns / NS_PER_US;
-    measure(t, JOB_MAX_LOSS, loss_ppb(&r->n));
-    measure(t, JOB_MAX_LOST, seqwin_lost(&r->n));
-    measure(t, JOB_MAX_LATE, r->n.late);
-    measure(t, JOB_MAX_REORDERED, r->n.reordered);
-    measure(t, JOB_MAX_DUPLICATE, r->n.duplicate);
-    measure(t, JOB_MAX_CORRUPT, r->corrupt);
-    if (r->same_clock)
-        measure_delay(t, &r->delay);
-    return true;
-}
-
-void sink_expect(uint16_t run)
-{
-    sink_run_is_ours(run);
+    if (on)
+        sink_run_is_ours(run, first_seq);
+    return on;
 }

@@ -19,13 +19,29 @@
  * has no more source ports of its own. */
 #define SINK_REFLECT_PORT (TESTFRAME_PORT + 2)
 
-/* What was counted of a run so far, of the frames that came here or (`back`) that a reflector
- * returned: what was received, the gap, and every limit on loss, order, damage and delay; a delay
- * is one only of a run that sink_expect() knows. False: nothing is known of it. */
-bool sink_totals(uint16_t run, bool back, struct job_totals *t);
+/* ---- for a job of ours that sends the frames ------------------------------------------------ */
 
-/* A job of ours stamps the frames of this run, which is about to begin: their delay is measured by
- * one clock. */
-void sink_expect(uint16_t run);
+/* `back`: not the frames that came here, but those that a reflector returned. `sent`: frames that
+ * were sent, of which those that did not come are lost. */
+
+/* Such a run is about to begin: its delay is measured by one clock, and each flow's first frame has
+ * this number. False: `services` leaves the analyser out. */
+bool sink_expect(uint16_t run, uint64_t first_seq);
+
+/* What was counted of it so far: what was received, the gap, every limit on loss, order and damage,
+ * and if any came those on delay. */
+void sink_totals(uint16_t run, bool back, uint64_t sent, struct job_totals *t);
+
+/* The last frame was sent at sent_ns: when no more of them are to be expected, if none comes until
+ * then. */
+uint64_t sink_over_ns(uint16_t run, bool back, uint64_t sent, uint64_t sent_ns);
+
+/* Members of a record: from `expected` to the delay. */
+void sink_put(struct json *j, uint16_t run, bool back, uint64_t sent);
+
+/* ---- for others ----------------------------------------------------------------------------- */
+
+/* The criteria with which run=serve was asked for, of each run. */
+void sink_judge(struct verdict *v);
 
 #endif

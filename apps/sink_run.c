@@ -23,9 +23,13 @@ struct block {
 
 static struct sink_run runs[CONFIG_SINK_RUNS];
 static struct sink_run *latest;
-static uint16_t ours[OURS];
+static struct {
+    uint16_t run;
+    uint64_t first_seq;
+} ours[OURS];
 static unsigned ours_n;
-static uint64_t period_ns;
+static uint64_t period_ns, first_seq_of_others;
+static uint64_t failed; /* runs whose places were needed */
 
 /* Written before they are read. */
 static uint64_t near_maps[CONFIG_SINK_RUNS][NEAR_WORDS] __attribute__((section(".noinit")));
@@ -66,13 +70,12 @@ static struct place far_place(const struct sink_run *r, uint32_t flow)
     return (struct place){&b->w[k], b->map[k], CONFIG_SINK_BITS_C};
 }
 
-/* Every flow counts its frames from 0. */
 static void init_flows(struct sink_run *r, uint32_t first)
 {
     for (uint32_t flow = first; flow < first + CONFIG_SINK_BLOCK; flow++) {
         const struct place p = flow < CONFIG_SINK_BLOCK ? near_place(r, flow) : far_place(r, flow);
 
-        seqwin_init(p.w, p.map, p.bits, 0);
+        seqwin_init(p.w, p.map, p.bits, r->first_seq);
     }
 }
 
@@ -131,12 +134,16 @@ static struct sink_run *free_place(void)
     return oldest;
 }
 
-static bool is_ours(uint16_t run)
+/* The last that was said of a run is what holds: numbers of runs are drawn, and may come again. */
+static void know(struct sink_run *r)
 {
-    for (unsigned k = 0; k < ours_n && k < OURS; k++)
-        if (ours[k] == run)
-            return true;
-    return false;
+    r->first_seq = first_seq_of_others;
+    for (unsigned k = ours_n < OURS ? 0 : ours_n - OURS; k < ours_n; k++) {
+        if (ours[k % OURS].run != r->run)
+            continue;
+        r->same_clock = true;
+        r->first_seq = ours[k % OURS].first_seq;
+    }
 }
 
 static struct sink_run *begin(uint8_t kind, uint16_t run, uint64_t now_ns)
@@ -146,11 +153,12 @@ static struct sink_run *begin(uint8_t kind, uint16_t run, uint64_t now_ns)
     if (r == NULL)
         return NULL;
     give_blocks_back(r);
+    failed += r->failed;
     memset(r, 0, sizeof(*r));
     r->used = true;
     r->run = run;
     r->kind = kind;
-    r->same_clock = is_ours(run);
+    know(r);
     r->start_ns = r->heard_ns = now_ns;
     r->wrong_at = SINK_NOWHERE;
     init_flows(r, 0);
@@ -171,17 +179,25 @@ struct sink_run *sink_run_at(unsigned k)
     return &runs[k];
 }
 
-void sink_run_is_ours(uint16_t run)
+void sink_run_is_ours(uint16_t run, uint64_t first_seq)
 {
-    ours[ours_n % OURS] = run;
+    ours[ours_n % OURS].run = run;
+    ours[ours_n % OURS].first_seq = first_seq;
     ours_n++;
 }
 
-void sink_run_start(uint64_t interval_ns)
+uint64_t sink_run_failed(void)
+{
+    return failed;
+}
+
+void sink_run_start(uint64_t interval_ns, uint64_t first_seq)
 {
     period_ns = interval_ns;
+    first_seq_of_others = first_seq;
+    failed = 0;
     for (unsigned k = 0; k < CONFIG_SINK_RUNS; k++)
-        runs[k].used = false;
+        runs[k] = (struct sink_run){0};
     memset(store_taken, 0, sizeof(store_taken));
     latest = NULL;
     ours_n = 0;

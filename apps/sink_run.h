@@ -34,9 +34,11 @@ struct sink_run {
     bool used;       /* this place has a run */
     bool over;       /* and nothing came of it for long enough */
     bool same_clock; /* its frames are stamped by this guest's clock */
+    bool failed;     /* a criterion, when it was over last */
     uint16_t run;
-    uint8_t kind;  /* enum testframe_kind: a run and what a reflector returned of it are two */
-    char name[16]; /* in records: sink-4660, sink-4660-back */
+    uint8_t kind;       /* enum testframe_kind: a run and what a reflector returned of it are two */
+    char name[16];      /* in records: sink-4660, sink-4660-back */
+    uint64_t first_seq; /* the number of each flow's first frame */
     uint64_t start_ns, heard_ns; /* the first frame, the last */
     uint64_t bytes;              /* of all its frames, without FCS */
     uint64_t corrupt;
@@ -78,13 +80,18 @@ const char *sink_run_count(const struct sink_arrival *a);
  */
 void sink_run_corrupt(struct sink_run *r, uint32_t wrong_at);
 
-/* Frames of this run carry our own clock: what is measured is their delay itself. */
-void sink_run_is_ours(uint16_t run);
+/* Frames of this run carry our own clock: what is measured is their delay itself. Each flow's first
+ * one has this number. */
+void sink_run_is_ours(uint16_t run, uint64_t first_seq);
+
+/* Runs that had failed when their places were needed. */
+uint64_t sink_run_failed(void);
 
 /* Blocks of the store that are in use. */
 unsigned sink_run_blocks_used(void);
 
-/* No run has been. Those that begin have a record each period; 0: none. */
-void sink_run_start(uint64_t interval_ns);
+/* No run has been. Those that begin have a record each period; 0: none. The first number of those
+ * that are not ours. */
+void sink_run_start(uint64_t interval_ns, uint64_t first_seq);
 
 #endif

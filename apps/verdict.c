@@ -3,8 +3,9 @@
  * The verdict: was every promise that can be measured from inside kept, by the guest and by the
  * devices it was given?
  *
- * Of what others answer for only jobs are judged: whoever asked for one wants to know. A peer that
- * falls silent while the guest serves it, or a test that was refused, is no failure.
+ * Of what others answer for only jobs are judged, and test frames that came where somebody has said
+ * how: whoever asked wants to know. A peer that falls silent while the guest serves it, or a test
+ * that was refused, is no failure.
  */
 #include "verdict.h"
 
@@ -12,6 +13,7 @@
 #include "job.h"
 #include "netport.h"
 #include "record.h"
+#include "sink.h"
 #include "string.h"
 
 /* A frame handed to the device may be late; one that is later than the time within which every
@@ -49,6 +51,7 @@ static void judge(struct verdict *v)
     verdict_criterion(v, NULL, "device_errors", 0, totals.errors);
     verdict_criterion(v, NULL, "stalls", 0, totals.stalls_judged);
     jobs_judge(v);
+    sink_judge(v);
 }
 
 bool verdict_record(void)

@@ -200,6 +200,17 @@ bool conf_check(const struct conf *c)
     return true;
 }
 
+static bool check_job_nic(const char *key, uint8_t nic, uint32_t working, const char *accepted)
+{
+    char value[8];
+
+    if (nic == JOB_NO_NIC || (working >> nic & 1))
+        return true;
+    format(value, sizeof(value), "net%u", nic);
+    conf_refuse("configuration", key, value, accepted);
+    return false;
+}
+
 bool conf_check_nics(const struct conf *c, uint32_t working)
 {
     char accepted[64 + 5 * CONFIG_NICS] = "keys of NICs that are there and work:", key[16];
@@ -217,5 +228,6 @@ bool conf_check_nics(const struct conf *c, uint32_t working)
         conf_refuse(said->source, key, said->value, accepted);
         return false;
     }
-    return true;
+    return check_job_nic("target", c->job.target.nic, working, accepted) &&
+           check_job_nic("from", c->job.from, working, accepted);
 }

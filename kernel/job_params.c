@@ -6,6 +6,7 @@
 #include "job_params.h"
 
 #include <assert.h>
+#include "config.h"
 #include "ipaddr.h"
 #include "string.h"
 #include "time.h"
@@ -120,20 +121,39 @@ static bool is_target6(const uint8_t ip[16])
     return ipaddr_is_host6(ip) || (ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80);
 }
 
+/* "net1" */
+static bool read_nic(struct text v, uint8_t *nic)
+{
+    uint64_t n;
+
+    if (v.n != 4 || memcmp(v.s, "net", 3) != 0 ||
+        !read_number(text_behind(v, 3), 0, CONFIG_NICS - 1, &n))
+        return false;
+    *nic = (uint8_t)n;
+    return true;
+}
+
 static bool set_target(struct job_params *p, struct text v, enum job_limit limit)
 {
-    struct job_target t = {.version = 4};
+    struct job_target t = {.version = 4, .nic = JOB_NO_NIC};
 
     (void)limit;
     if (v.n > 2 && v.s[0] == '[' && v.s[v.n - 1] == ']') {
         t.version = 6;
-        if (!ipaddr_parse6(v.s + 1, v.n - 2, t.ip6) || !is_target6(t.ip6))
-            return false;
-    } else if (!ipaddr_parse4(v.s, v.n, &t.ip) || !ipaddr_is_host4(t.ip, 32)) {
-        return false;
+        v = (struct text){v.s + 1, v.n - 2};
     }
+    if (!read_nic(v, &t.nic) &&
+        (t.version == 6 ? !ipaddr_parse6(v.s, v.n, t.ip6) || !is_target6(t.ip6)
+                        : !ipaddr_parse4(v.s, v.n, &t.ip) || !ipaddr_is_host4(t.ip, 32)))
+        return false;
     p->target = t;
     return true;
+}
+
+static bool set_from(struct job_params *p, struct text v, enum job_limit limit)
+{
+    (void)limit;
+    return read_nic(v, &p->from);
 }
 
 static bool set_port(struct job_params *p, struct text v, enum job_limit limit)
@@ -357,11 +377,15 @@ static bool limit_delay(struct job_params *p, struct text v, enum job_limit limi
 
 #define ACCEPT_TIME   "0, or a time up to " TEXT_OF(TIME_MAX_HOURS) "h, with the unit ms, s, m or h"
 #define ACCEPT_DELAY  "0, or a time with the unit us, ms, s, m or h"
+#define ACCEPT_NIC    "net0, net1 and so on, below net" TEXT_OF(CONFIG_NICS)
 #define ACCEPT_SCALED "a whole number below 2^63, also with k, M, G or T behind it"
 
 static const struct job_key keys[] = {
     {"run", set_run, .of_all = true, .accepted = "serve, client, flood, none"},
-    {"target", set_target, .accepted = "A.B.C.D or [IPv6 address]: of one host"},
+    {"target", set_target,
+     .accepted = "A.B.C.D or [IPv6 address]: of one host; or of a NIC of this guest, also in "
+                 "brackets: " ACCEPT_NIC},
+    {"from", set_from, .only = JOB_RUN_FLOOD, .accepted = ACCEPT_NIC},
     {"port", set_port, .accepted = "a number from 1 to 65535"},
     {"proto", set_proto, .accepted = "tcp, udp"},
     {"dir", set_dir, .accepted = "tx, rx, both"},
@@ -384,7 +408,8 @@ static const struct job_key keys[] = {
     {"gap", set_gap, .only = JOB_RUN_FLOOD,
      .accepted = "cbr, poisson, or burst:N with a number from 1 to " TEXT_OF(BURST_MAX)},
     {"ramp", set_ramp, .only = JOB_RUN_FLOOD, .accepted = ACCEPT_TIME},
-    {"first_seq", set_first_seq, .only = JOB_RUN_FLOOD, .accepted = "a number below 2^64"},
+    {"first_seq", set_first_seq, .of_serving = true, .only = JOB_RUN_FLOOD,
+     .accepted = "a number below 2^64"},
     {"interval", set_interval, .of_all = true,
      .accepted = "0, or a time from 100ms to 1h, with the unit ms, s, m or h"},
     {"min_bps", limit_scaled, JOB_MIN_BPS, .accepted = ACCEPT_SCALED},
@@ -409,7 +434,9 @@ static_assert(COUNT(keys) <= 64, "a bit for each");
 
 void job_params_init(struct job_params *p)
 {
-    *p = (struct job_params){.streams = 1,
+    *p = (struct job_params){.target = {.nic = JOB_NO_NIC},
+                             .from = JOB_NO_NIC,
+                             .streams = 1,
                              .flows = 1,
                              .vlan = JOB_NO_VLAN,
                              .time_ns = 10 * NS_PER_S,
@@ -443,6 +470,8 @@ static bool means(const struct job_key *key, enum job_run run)
 {
     const bool job = run != JOB_RUN_SERVE && run != JOB_RUN_NONE;
 
+    if (run == JOB_RUN_SERVE && (key->of_serving || key->limit != JOB_NO_LIMIT))
+        return true;
     return key->of_all || (job && (key->only == JOB_RUN_SERVE || key->only == run));
 }
 
@@ -465,4 +494,12 @@ const char *job_limit_name(enum job_limit limit)
 bool job_params_limited(const struct job_params *p, enum job_limit limit)
 {
     return job_params_said(p, job_limit_name(limit));
+}
+
+bool job_params_limits(const struct job_params *p)
+{
+    for (unsigned k = 0; k < COUNT(keys); k++)
+        if ((p->said >> k & 1) != 0 && keys[k].limit != JOB_NO_LIMIT)
+            return true;
+    return false;
 }

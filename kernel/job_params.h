@@ -20,8 +20,11 @@ enum job_run {
 
 enum job_dir { JOB_TX, JOB_RX, JOB_BOTH };
 
+#define JOB_NO_NIC 0xff
+
 struct job_target {
     uint8_t version; /* 0 = none, 4, 6 */
+    uint8_t nic;     /* whatever address of that version this NIC of ours has; or JOB_NO_NIC: */
     uint32_t ip;     /* host byte order */
     uint8_t ip6[16]; /* network byte order; link-local ones are on net0's link */
 };
@@ -64,6 +67,7 @@ enum job_limit {
 struct job_params {
     enum job_run run;
     struct job_target target;
+    uint8_t from;  /* the NIC that sends; JOB_NO_NIC: the one on the way to the target */
     uint16_t port; /* 0 = the job's own */
     bool udp;
     enum job_dir dir;        /* as seen from here */
@@ -94,6 +98,7 @@ struct job_key {
     bool (*set)(struct job_params *p, struct text value, enum job_limit limit);
     enum job_limit limit; /* that the key sets; JOB_NO_LIMIT: it is something else */
     bool of_all;          /* means something without a job, too */
+    bool of_serving;      /* means something with run=serve, as limits do */
     enum job_run only;    /* means something to this job only; JOB_RUN_SERVE: to any */
     const char *accepted; /* for the one who has to be told */
 };
@@ -111,6 +116,9 @@ bool job_params_set(struct job_params *p, const struct job_key *key, struct text
 bool job_params_said(const struct job_params *p, const char *key);
 bool job_params_limited(const struct job_params *p, enum job_limit limit);
 
+/* Whether any limit was asked for. */
+bool job_params_limits(const struct job_params *p);
+
 /* The first key that was set and means nothing to this run=; NULL: none. */
 const char *job_params_needless(const struct job_params *p);
 
@@ -119,8 +127,8 @@ const char *job_limit_name(enum job_limit limit);
 
 /* All of them, for messages. */
 #define JOB_KEYS_KNOWN                                                                             \
-    "run target port proto dir streams time omit bytes rate len flows dst_mac vlan dscp gap ramp " \
-    "first_seq interval min_bps min_pps "                                                          \
+    "run target from port proto dir streams time omit bytes rate len flows dst_mac vlan dscp gap " \
+    "ramp first_seq interval min_bps min_pps "                                                     \
     "max_loss max_lost max_late max_reordered max_duplicate max_corrupt max_gap max_p50 max_p90 "  \
     "max_p99 max_p99.9 max_p99.99 max_delay"
 

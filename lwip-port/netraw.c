@@ -49,7 +49,8 @@ static void say_nothing(struct netif *netif, const ip6_addr_t *source, const ip6
     pbuf_free(p);
 }
 
-static const struct nd6_neighbor_cache_entry *neighbour_towards(const ip6_addr_t *target)
+static const struct nd6_neighbor_cache_entry *neighbour_towards(const struct netif *netif,
+                                                                const ip6_addr_t *target)
 {
     for (unsigned i = 0; i < LWIP_ND6_NUM_DESTINATIONS; i++) {
         const struct nd6_destination_cache_entry *d = &destination_cache[i];
@@ -57,7 +58,7 @@ static const struct nd6_neighbor_cache_entry *neighbour_towards(const ip6_addr_t
         if (!ip6_addr_eq(target, &d->destination_addr))
             continue;
         for (unsigned k = 0; k < LWIP_ND6_NUM_NEIGHBORS; k++)
-            if (neighbor_cache[k].state > ND6_INCOMPLETE &&
+            if (neighbor_cache[k].state > ND6_INCOMPLETE && neighbor_cache[k].netif == netif &&
                 ip6_addr_eq(&d->next_hop_addr, &neighbor_cache[k].next_hop_address))
                 return &neighbor_cache[k];
     }
@@ -67,7 +68,7 @@ static const struct nd6_neighbor_cache_entry *neighbour_towards(const ip6_addr_t
 static enum netraw_way hop6(struct netif *netif, const ip6_addr_t *source, const ip6_addr_t *target,
                             bool ask, uint8_t mac[6])
 {
-    const struct nd6_neighbor_cache_entry *known = neighbour_towards(target);
+    const struct nd6_neighbor_cache_entry *known = neighbour_towards(netif, target);
 
     if (known == NULL) {
         if (ask)
@@ -89,15 +90,62 @@ static bool source_of(struct netif *netif, const ip_addr_t *target, ip_addr_t *s
     return true;
 }
 
-enum netraw_way netraw_find(const ip_addr_t *target, const uint8_t *mac, bool ask,
+/* The interface of netN; NULL: it is not there. */
+static struct netif *numbered(unsigned number)
+{
+    for (unsigned k = 0; k < netport_nics(); k++)
+        if (vnet_index(netport_ethif(k)->vn) == number)
+            return &netport_ethif(k)->netif;
+    return NULL;
+}
+
+static bool is_own(const ip_addr_t *target)
+{
+    for (unsigned k = 0; k < netport_nics(); k++) {
+        struct netif *netif = &netport_ethif(k)->netif;
+
+        if (IP_IS_V6(target) ? netif_get_ip6_addr_match(netif, ip_2_ip6(target)) >= 0
+                             : ip4_addr_eq(netif_ip4_addr(netif), ip_2_ip4(target)))
+            return true;
+    }
+    return false;
+}
+
+/* A link-local one is on the link of whoever asks for the way to it. */
+bool netraw_own(unsigned number, bool v6, unsigned from, ip_addr_t *address)
+{
+    struct netif *netif = numbered(number), *by = numbered(from);
+
+    if (netif == NULL || by == NULL)
+        return false;
+    if (!v6) {
+        ip_addr_copy_from_ip4(*address, *netif_ip4_addr(netif));
+        return !ip4_addr_isany(netif_ip4_addr(netif));
+    }
+    for (s8_t k = LWIP_IPV6_NUM_ADDRESSES; k-- > 0;) { /* 0 is the link-local one */
+        if (!ip6_addr_isvalid(netif_ip6_addr_state(netif, k)))
+            continue;
+        ip_addr_copy_from_ip6(*address, *netif_ip6_addr(netif, k));
+        ip6_addr_clear_zone(ip_2_ip6(address));
+        ip6_addr_assign_zone(ip_2_ip6(address), IP6_UNICAST, by);
+        return true;
+    }
+    return false;
+}
+
+enum netraw_way netraw_find(const ip_addr_t *target, unsigned from, const uint8_t *mac, bool ask,
                             struct netraw_path *path)
 {
-    struct netif *netif = ip_route(IP46_ADDR_ANY(IP_GET_TYPE(target)), target);
+    const bool any = from == NETRAW_ANY_NIC;
+    struct netif *netif =
+        any ? ip_route(IP46_ADDR_ANY(IP_GET_TYPE(target)), target) : numbered(from);
 
-    if (netif == NULL && mac != NULL)
+    if (netif == NULL && any && mac != NULL)
         netif = &netport_ethif(0)->netif;
     if (netif == NULL)
         return NETRAW_NO_ROUTE;
+    if (any && is_own(target))
+        return NETRAW_SELF;
     if (!netif_is_link_up(netif) || !source_of(netif, target, &path->source))
         return NETRAW_NO_SOURCE;
     for (path->nic = 0; &netport_ethif(path->nic)->netif != netif;)

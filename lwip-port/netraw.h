@@ -24,17 +24,27 @@ struct netraw_path {
     uint8_t hop_mac[6]; /* the next station's */
 };
 
+/* Instead of the number of a NIC on the bus: whichever a route names, or net0. */
+#define NETRAW_ANY_NIC 0xff
+
 enum netraw_way {
     NETRAW_FOUND,
     NETRAW_UNKNOWN,   /* the next station's hardware address is not known yet */
     NETRAW_NO_SOURCE, /* no interface towards it has an address of its own, or no link */
     NETRAW_NO_ROUTE,
+    NETRAW_SELF,      /* the target is this guest, and nothing says by which NIC to leave */
+    NETRAW_NO_TARGET, /* netraw_own() did not find it */
 };
 
-/* Looks for the way to `target`. With `mac` (6 bytes) that is the next station, whoever it is, and
- * net0 the interface where no route says another; else, where its address is not known, it is asked
- * if `ask`. *path is whole if NETRAW_FOUND, else undefined. */
-enum netraw_way netraw_find(const ip_addr_t *target, const uint8_t *mac, bool ask,
+/* The address of that version by which netN, a NIC of ours, is to be reached from the one numbered
+ * `from`. False: it has none. */
+bool netraw_own(unsigned number, bool v6, unsigned from, ip_addr_t *address);
+
+/* Looks for the way to `target` that leaves by the NIC of that number on the bus, or by any. With
+ * `mac` (6 bytes) that is the next station, whoever it is, and net0 the interface where no route
+ * says another; else, where its address is not known, it is asked if `ask`. *path is whole if
+ * NETRAW_FOUND, else undefined. */
+enum netraw_way netraw_find(const ip_addr_t *target, unsigned from, const uint8_t *mac, bool ask,
                             struct netraw_path *path);
 
 /* Frames that netraw_get() would give now: NETRAW_BATCH at most. */

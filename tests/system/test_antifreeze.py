@@ -210,6 +210,14 @@ def test_flood_job_sends_at_its_rate_and_counts(run, tmp_path):
     assert "flood-1" in out
 
 
+def test_two_nics_on_a_hub_are_measured_without_a_network(run, tmp_path):
+    result = tmp_path / "result.json"
+    status, out, err = run("flood", "--loop", "--target", "net1", "--rate", "1kpps", "--time", "300ms", "--max-lost", "0", "--json", result)
+    assert status == 0, out + err
+    done = next(each for each in json.loads(result.read_text())["results"] if each["job"] == "flood-1")
+    assert done["received"] == done["sent"] > 0 and done["delay"]["count"] == done["received"]
+
+
 def test_criterion_that_is_missed_is_status_1(run):
     status, out, err = run("client", "--beside", "iperf3 -s", "--target", "{host}", "--time", "500ms", "--min-bps", "100T")
     assert status == 1, out + err

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 const struct conf *apps_conf = &rig.conf;
+const struct job_kind *const job_kinds[] = {NULL};
 
 int sink_setup(void **state)
 {

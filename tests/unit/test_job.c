@@ -162,8 +162,18 @@ static void keys_of_jobs_without_a_job_are_refused(void **state)
     params.run = JOB_RUN_SERVE;
     say("interval", "5s");
     assert_true(job_check(&params, &why));
+    say("max_loss", "1%"); /* of test frames that come */
+    say("min_bps", "1");
+    say("first_seq", "1");
+    assert_true(job_check(&params, &why));
+    say("max_p99", "1ms"); /* by another clock */
+    refused("max_p99");
     say("rate", "5k");
     refused("rate");
+    job_params_init(&params);
+    params.run = JOB_RUN_NONE;
+    say("max_loss", "1%");
+    refused("max_loss");
 }
 
 static void limits_that_the_job_does_not_measure_are_refused(void **state)
@@ -184,6 +194,9 @@ static void limits_that_the_job_does_not_measure_are_refused(void **state)
 static void what_its_kind_does_not_like_is_refused(void **state)
 {
     (void)state;
+    say("target", "net0");
+    refused("target");
+    say("target", "10.0.0.1");
     fake.wrong = "target";
     refused("target");
 }

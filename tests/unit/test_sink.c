@@ -496,12 +496,12 @@ static void is_about(uint64_t found, uint64_t right)
 static void delay_is_measured_where_the_clock_is_ours(void **state)
 {
     (void)state;
-    sink_expect(7);
+    assert_true(sink_expect(7, 0));
     rig_advance_ms(5000);
     delayed(7, 0, 2000000, 1000);
     is_about(hdr_percentile(&sink_of(7)->delay, 500000), 2050000);
     is_about(hdr_percentile(&sink_of(7)->delay, 990000), 2099000);
-    sink_expect(8);
+    assert_true(sink_expect(8, 0));
     delayed(8, 0, 2000000 + 30 * MS, 1000);
     is_about(hdr_percentile(&sink_of(8)->delay, 500000), 32050000);
     assert_non_null(strstr(sink_stats(), "\"delay\":{\"count\":100"));
@@ -530,17 +530,19 @@ static void totals_are_what_jobs_are_measured_by(void **state)
     struct job_totals t;
 
     (void)state;
-    assert_false(sink_totals(9, false, &t));
-    sink_expect(9);
+    sink_totals(9, false, 5, &t);
+    assert_int_equal(t.value[JOB_MAX_LOST], 5);
+    assert_false(t.measured >> JOB_MAX_P50 & 1);
+    assert_true(sink_expect(9, 0));
     rig_advance_ms(100);
     sink_send(9, 0, 0);
     rig_advance_ms(5);
     sink_send(9, 0, 2);
     sink_send(9, 0, 2);
     rig_pump();
-    assert_true(sink_totals(9, false, &t));
-    assert_false(sink_totals(9, true, &t));
-    assert_true(sink_totals(9, false, &t));
+    sink_totals(9, true, 3, &t);
+    assert_int_equal(t.value[JOB_MAX_LOST], 3);
+    sink_totals(9, false, 3, &t);
     assert_int_equal(t.sum.rx_packets, 3);
     assert_int_equal(t.sum.rx_bytes, 180);
     assert_in_range(t.duration_us, 4000, 6000);
@@ -549,12 +551,100 @@ static void totals_are_what_jobs_are_measured_by(void **state)
     assert_int_equal(t.value[JOB_MAX_DUPLICATE], 1);
     for (enum job_limit l = JOB_MAX_LOSS; l < JOB_LIMITS; l++)
         assert_true(l == JOB_MAX_GAP || (t.measured >> l & 1) != 0);
+    sink_totals(9, false, 7, &t); /* there were more behind the last that came */
+    assert_int_equal(t.value[JOB_MAX_LOST], 5);
+    assert_int_equal(sink_over_ns(9, false, 7, 0), sink_of(9)->heard_ns + 2000 * MS);
+    assert_int_equal(sink_over_ns(9, false, 2, 0), sink_of(9)->heard_ns + 100 * MS);
+    assert_int_equal(sink_over_ns(9, true, 1, 5), 5 + 2000 * MS);
+}
 
-    sink_send(10, 0, 0); /* by another clock: no delay */
+/* ---- criteria of run=serve ------------------------------------------------------------------- */
+
+static void serve_with(const char *key, const char *value)
+{
+    job_params_init(&rig.conf.job);
+    if (key != NULL)
+        assert_true(job_params_set(&rig.conf.job, job_key_find((struct text){key, strlen(key)}),
+                                   (struct text){value, strlen(value)}));
+    assert_true(sink_service.start());
+}
+
+static bool judged(void)
+{
+    struct verdict v = {.pass = true};
+
+    sink_judge(&v);
+    return v.pass;
+}
+
+static void runs_that_come_are_judged_if_anything_was_asked(void **state)
+{
+    static const struct {
+        const char *key, *value;
+        bool pass;
+    } cases[] = {
+        {NULL, NULL, true},           {"max_lost", "0", false},   {"max_lost", "1", true},
+        {"max_loss", "9%", false},    {"max_loss", "10%", true},  {"max_duplicate", "0", false},
+        {"max_reordered", "0", true}, {"min_pps", "1k", false},   {"min_pps", "90", true},
+        {"min_bps", "1M", false},     {"max_gap", "15ms", false}, {"max_gap", "25ms", true}};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        serve_with(cases[i].key, cases[i].value);
+        assert_int_equal(judged(), cases[i].key == NULL); /* nothing came */
+        for (unsigned k = 0; k < 10; k++) {
+            if (k != 5)
+                sink_send(SINK_RUN, 0, k);
+            rig_advance_ms(10);
+        }
+        sink_send(SINK_RUN, 0, 9);
+        rig_pump();
+        assert_int_equal(judged(), cases[i].pass);
+    }
+}
+
+static void a_run_that_failed_is_remembered_when_its_place_is_needed(void **state)
+{
+    (void)state;
+    serve_with("max_lost", "0");
+    sink_send(100, 0, 1);
     rig_pump();
-    assert_true(sink_totals(10, false, &t));
-    assert_false(t.measured >> JOB_MAX_P50 & 1);
-    assert_true(t.measured >> JOB_MAX_LOSS & 1);
+    rig_advance_ms(CONFIG_SINK_IDLE_MS);
+    assert_false(judged());
+    for (uint16_t run = 0; run < CONFIG_SINK_RUNS; run++)
+        sink_send(run, 0, 0);
+    rig_pump();
+    assert_null(sink_run_find(TESTFRAME_SENT, 100));
+    assert_int_equal(sink_run_failed(), 1);
+    assert_false(judged());
+}
+
+/* ---- where numbers begin --------------------------------------------------------------------- */
+
+static void numbers_before_the_first_that_came_are_lost_unless_the_first_is_known(void **state)
+{
+    (void)state;
+    sink_send(1, 0, 7);
+    rig_pump();
+    assert_int_equal(seqwin_lost(&sink_of(1)->n), 7);
+    serve_with("first_seq", "18446744073709551614"); /* both ends were told */
+    sink_send(1, 0, UINT64_MAX);
+    sink_send(1, 300, UINT64_MAX - 1);
+    sink_send(1, 300, 0);
+    rig_pump();
+    assert_int_equal(sink_of(1)->n.expected, 5);
+    assert_int_equal(seqwin_lost(&sink_of(1)->n), 2);
+    assert_true(
+        sink_expect(1, 5)); /* by one of our own jobs: that counts, and what was said last */
+    assert_true(sink_expect(1, 6));
+    rig_advance_ms(CONFIG_SINK_IDLE_MS);
+    for (uint16_t run = 2; run < 2 + CONFIG_SINK_RUNS; run++)
+        sink_send(run, 0, UINT64_MAX - 1);
+    rig_advance_ms(CONFIG_SINK_IDLE_MS);
+    sink_send(1, 0, 8);
+    rig_pump();
+    assert_int_equal(sink_of(1)->n.expected, 3);
+    assert_int_equal(seqwin_lost(&sink_of(2)->n), 0);
 }
 
 static void intervals_are_reported_while_a_run_lasts(void **state)
@@ -604,6 +694,9 @@ int main(void)
         TEST(delay_is_measured_where_the_clock_is_ours),
         TEST(delay_beyond_the_least_is_measured_where_clocks_are_apart),
         TEST(totals_are_what_jobs_are_measured_by),
+        TEST(runs_that_come_are_judged_if_anything_was_asked),
+        TEST(a_run_that_failed_is_remembered_when_its_place_is_needed),
+        TEST(numbers_before_the_first_that_came_are_lost_unless_the_first_is_known),
         TEST(intervals_are_reported_while_a_run_lasts),
     };
 

@@ -42,8 +42,31 @@ JOB = {
     "max_lost": ("N", "fails if more packets are lost"),
 }
 
+# What is asked of frames that the guest receives and counts.
+RECEIVER = {
+    "max_loss": JOB["max_loss"],
+    "max_lost": JOB["max_lost"],
+    "max_late": ("N", "fails if more come behind the window"),
+    "max_reordered": ("N", "fails if more come behind later ones"),
+    "max_duplicate": ("N", "fails if more come twice"),
+    "max_corrupt": ("N", "fails if more come damaged"),
+}
+
+RATES = {name: JOB[name] for name in ("min_bps", "min_pps", "max_gap")}
+
+# With one clock at both ends.
+DELAY = {
+    "max_p50": ("TIME", "fails if the median of the delay is longer"),
+    "max_p90": ("TIME", "the same of 90 % of the frames"),
+    "max_p99": ("TIME", "of 99 %"),
+    "max_p99.9": ("TIME", "of 99.9 %"),
+    "max_p99.99": ("TIME", "of 99.99 %"),
+    "max_delay": ("TIME", "of all"),
+}
+
 FLOOD = {
-    "target": JOB["target"],
+    "target": ("A.B.C.D|[IPV6]|net1", "the other end; {host} is this host, as the guest sees it; net1: its own second NIC"),
+    "from": ("net0", "the NIC that sends"),
     "port": ("N", "its UDP port"),
     "dst_mac": ("MAC", "the next station, which is asked for otherwise"),
     "rate": ("BITS|Npps|0", "each second: 100M, 50kpps; 0: as fast as possible"),
@@ -56,14 +79,15 @@ FLOOD = {
     "time": JOB["time"],
     "bytes": JOB["bytes"],
     "first_seq": ("N", "sequence of each flow's first frame"),
-    "min_bps": JOB["min_bps"],
-    "min_pps": JOB["min_pps"],
-    "max_gap": JOB["max_gap"],
+    **RATES,
+    **RECEIVER,
+    **DELAY,
 }
 
 # What the guest is to do: (in one line, its keys).
 RUNS = {
-    "serve": ("answer iperf3, HTTP, echo, discard and chargen clients until Ctrl-C", GUEST),
+    "serve": ("answer iperf3, HTTP, echo, discard and chargen clients, and count test frames, until Ctrl-C",
+              GUEST | RATES | RECEIVER | {"first_seq": FLOOD["first_seq"]}),
     "client": ("be an iperf3 client: send to a server, receive from it, or both", GUEST | JOB),
     "flood": ("send UDP frames that a receiver can count, at a rate or as fast as they go", GUEST | FLOOD),
 }

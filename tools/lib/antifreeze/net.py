@@ -198,6 +198,19 @@ class ExistingTap:
         return ""
 
 
+class Loop:
+    """Two NICs of one guest on a hub inside QEMU: what one sends the other receives, and nobody else."""
+
+    kind = "loop"
+    guest4, host4 = "10.0.0.1", None
+
+    def nic(self, **options):
+        return qemu.Nic("hubport,hubid=0", options=options)
+
+    def config(self):
+        return "net0.ip=10.0.0.1/24 net1.ip=10.0.0.2/24"
+
+
 class NetGuest(qemu.Guest):
     """A guest with one NIC on such a network."""
 
