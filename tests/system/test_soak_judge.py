@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The soak's judge: good records pass, and each way to be bad fails by the criterion that is about it, and by that one only."""
+
+import copy
+import math
+
+import pytest
+import soakrecords as records
+
+from antifreeze import Error
+from antifreeze.soak import criteria, judge, rules
+
+GOOD = list(records.good())
+QUIET = 150  # a second without a fault
+DURING = 202  # one with
+
+
+def verdict_of(stream):
+    one = judge.Judge()
+    for record in stream:
+        one.feed(record)
+    return one.verdict()
+
+
+def changed(change):
+    """The good records, each through `change`, which returns nothing, or what comes instead: a record or a list."""
+    for record in GOOD:
+        new = change(record)
+        yield from [record] if new is None else new if isinstance(new, list) else [new]
+
+
+def failed(verdict):
+    return [one["name"] for one in verdict["criteria"] if one["ok"] is False]
+
+
+def one(verdict, name):
+    return next(each for each in verdict["criteria"] if each["name"] == name)
+
+
+def with_fields(src, t, **fields):
+    """Of all records from there in a second, with these fields."""
+    return lambda record: record | fields if record["src"] == src and records.at(record, t) else None
+
+
+def with_stats(where, edit):
+    """The guest's statistics of the seconds that `where` chooses, changed by `edit`."""
+
+    def change(record):
+        if not records.is_stats(record) or not where(record["t"]):
+            return None
+        new = copy.deepcopy(record)
+        edit(new["record"], record["t"])
+        return new
+
+    return change
+
+
+def added(t, *new):
+    """More records, behind those of a second."""
+    return lambda record: [record, *({"t": t + 0.9} | each for each in new)] if records.is_stats(record) and records.at(record, t) else None
+
+
+def of_udp(t, **fields):
+    return lambda record: record | fields if record.get("proto") == "udp" and records.at(record, t) else None
+
+
+def test_good_records_pass_and_every_criterion_is_judged():
+    verdict = verdict_of(GOOD)
+    assert failed(verdict) == []
+    assert verdict["not_judged"] == []
+    assert (verdict["status"], verdict["end"]) == ("PASS", "done")
+    assert {each["name"] for each in verdict["criteria"]} == set(rules.ALL)
+    for each in verdict["criteria"]:
+        assert {"name", "limit", "value", "ok", "why", "unit"} <= set(each)
+
+
+def lose_a_buffer(stats, t):
+    stats["buffers"]["net0.rx"]["free"] -= 1
+
+
+def no_reserve(stats, t):
+    stats["buffers"]["net0.tx"] = {"size": 256, "free": 0, "stack": 100, "held": 0, "device": 156}
+
+
+def leak_slowly(stats, t):
+    if 1 < t < records.SECONDS:
+        stats["pools"][1]["used"] += int(t / 100)
+
+
+def keep_at_the_end(stats, t):
+    stats["pools"][1]["used"] += 1
+
+
+def slower(record):
+    if record.get("proto") == "tcp":
+        return record | {"bytes": int(record["bytes"] * (1 - 0.03 * record["t"] / records.SECONDS))}
+    return None
+
+
+def later(record):
+    if record["src"] == "probe":
+        return record | {"rtt_us": [int(us * (1 + 0.6 * record["t"] / records.SECONDS)) for us in record["rtt_us"]]}
+    return None
+
+
+def slow_behind_faults(record):
+    behind = any(0 <= record["t"] - end < 8 for _, end, _ in records.faults())
+    if record["src"] == "probe" and behind:
+        return record | {"rtt_us": [int(us * 1.4) for us in record["rtt_us"]]}
+    return None
+
+
+def often_lossy(record):
+    """One frame of 1.8e7 in each of two windows."""
+    return record | {"lost": 1} if record.get("proto") == "udp" and int(record["t"]) in (QUIET, 700) else None
+
+
+def long_gaps(proto, gap_ms):
+    def change(record):
+        return record | {"gap_ms": gap_ms} if record.get("proto") == proto and int(record["t"]) % 20 == 0 else None
+
+    return change
+
+
+def silent_after(begin, gap_ms):
+    """The probe of a path is silent from a moment in a fault until so long after its end."""
+
+    def change(record):
+        if record["src"] == "probe" and record["path"] == "tap" and begin + 1 <= record["t"] <= begin + gap_ms / 1000 + 1:
+            so_far = min(gap_ms, int(1000 * (record["t"] - begin)))
+            return record | {"gap_at": begin, "gap_ms": so_far, "lost": 10, "rtt_us": record["rtt_us"][:10]}
+        return None
+
+    return change
+
+
+def paused_mostly(record):
+    return record | {"pause_ms": 600} if record["src"] == "host" and int(record["t"]) % 20 else None
+
+
+BAD = {
+    "alloc_failures": with_stats(lambda t: t > QUIET, lambda stats, t: stats.update(alloc_failures=2)),
+    "panics": added(QUIET, {"src": "guest", "guest": "dut", "record": {"event": "panic", "message": "netbuf.c:1"}}),
+    "guests_gone": added(QUIET, {"src": "soak", "what": "gone", "guest": "dut", "why": "exit status 7"}),
+    "corrupt": of_udp(DURING, corrupt=1),
+    "duplicates": of_udp(DURING, duplicate=1),
+    "ring_accounts": with_stats(lambda t: int(t) == DURING, lose_a_buffer),
+    "stalls": with_stats(lambda t: t > QUIET, lambda stats, t: stats.update(stalls_judged=1, stalls_by_cause={"lost_irq": 1})),
+    "device_resets": with_stats(lambda t: t > QUIET, lambda stats, t: stats["queues"][0].update(resets=1)),
+    "device_errors": with_stats(lambda t: t > QUIET, lambda stats, t: stats.update(device_errors=1)),
+    "pool_reserve": with_stats(lambda t: int(t) == QUIET, no_reserve),
+    "pool_rise": with_stats(lambda t: True, leak_slowly),
+    "pools_left": with_stats(lambda t: t > records.SECONDS, keep_at_the_end),
+    "gap_ms": with_fields("probe", QUIET, gap_ms=251),
+    "tcp_gap_ms": long_gaps("tcp", 150),
+    "udp_send_gap_ms": long_gaps("udp", 20),
+    "zero_seconds": with_fields("traffic", QUIET, bytes=0),
+    "recovery_s": silent_after(203.0, 3200),
+    "recovery_reset_s": silent_after(1003.0, 4200),
+    "latency_after_fault": slow_behind_faults,
+    "loss_ratio": of_udp(QUIET, lost=20),
+    "loss_free_windows": often_lossy,
+    "offered_error": None,  # below
+    "throughput_decline": slower,
+    "latency_rise": later,
+    "quiet_share": paused_mostly,
+}
+
+
+def test_each_criterion_has_its_bad_records():
+    assert set(BAD) == set(rules.ALL)
+
+
+@pytest.mark.parametrize("name", [name for name, change in BAD.items() if change])
+def test_bad_records_fail_by_their_criterion_alone(name):
+    verdict = verdict_of(changed(BAD[name]))
+    assert failed(verdict) == [name], one(verdict, name)
+    assert verdict["status"] == "FAIL"
+    assert one(verdict, name)["why"]
+
+
+def test_what_was_not_offered_is_told_and_lost():
+    verdict = verdict_of(changed(lambda record: record | {"sent": records.PACKETS - 20} if record.get("proto") == "udp" else None))
+    assert failed(verdict) == ["loss_ratio", "loss_free_windows", "offered_error"]
+
+
+# ---- what is excused ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", [
+    with_fields("probe", DURING, gap_ms=900), with_fields("traffic", DURING, bytes=0), of_udp(DURING, lost=500, sent=9000),
+    with_stats(lambda t: t > DURING, lambda stats, t: stats.update(stalls_judged=1, device_errors=1)),
+    with_stats(lambda t: int(t) == DURING, no_reserve),
+])  # fmt: skip
+def test_a_fault_excuses_what_recovery_is_judged_for(change):
+    assert verdict_of(changed(change))["status"] == "PASS"
+
+
+def test_a_fault_excuses_nothing_on_other_paths():
+    def change(record):
+        if record["src"] == "fault":
+            return record | {"path": "tap", "paths": ["tap"]}
+        return of_udp(DURING, bytes=0)(record)
+
+    assert failed(verdict_of(changed(change))) == ["zero_seconds"]
+
+
+def test_a_fault_may_excuse_a_promise_by_name():
+    masked = lambda record: record | {"masks": ["corrupt"]} if record["src"] == "fault" else of_udp(DURING, corrupt=1)(record)
+    assert verdict_of(changed(masked))["status"] == "PASS"
+
+
+def test_a_pause_of_the_host_excuses_what_it_touches():
+    def change(record):
+        if records.at(record, QUIET) and record["src"] == "host":
+            return record | {"t": QUIET + 0.95, "pause_ms": 900}
+        return with_fields("probe", QUIET, gap_ms=900)(record)
+
+    stream = sorted(changed(change), key=lambda record: record["t"])
+    assert verdict_of(stream)["status"] == "PASS"
+
+
+def test_a_host_that_stops_the_guest_in_its_sleep_excuses_too():
+    stall = {"src": "guest", "guest": "dut", "record": {"event": "stall", "cause": "guest_late", "asleep_us": 400000, "stalled_us": 400000}}
+    stream = changed(lambda record: added(QUIET, stall)(record) or with_fields("probe", QUIET, gap_ms=400)(record))
+    assert verdict_of(stream)["status"] == "PASS"
+
+
+def test_a_peer_that_is_not_there_is_not_judged():
+    assert verdict_of(changed(with_fields("traffic", QUIET, bytes=0, gap_ms=999, answering=False)))["status"] == "PASS"
+
+
+def test_tcp_may_take_as_long_again_as_the_outage_lasted():
+    def silent(until):
+        def change(record):
+            if record.get("proto") == "tcp" and 201 <= record["t"] <= until + 1:
+                return record | {"gap_at": 200.2, "gap_ms": 1000 * (min(record["t"], until) - 200.2), "bytes": 0 if record["t"] < until else 9}
+            return None
+
+        return change
+
+    assert failed(verdict_of(changed(silent(205.9)))) == []
+    late = verdict_of(changed(silent(211.5)))
+    assert failed(late) == ["recovery_s"]
+    assert one(late, "recovery_s")["value"] == pytest.approx(1.5)
+
+
+def test_a_silence_without_its_begin_is_measured_in_seconds():
+    silent = lambda record: record | {"lost": 20, "rtt_us": []} if record["src"] == "probe" and 203 <= record["t"] < 208 else None
+    late = verdict_of(changed(silent))
+    assert "recovery_s" in failed(late)
+    assert 2 < one(late, "recovery_s")["value"] < 3
+
+
+# ---- what is not judged -------------------------------------------------------------------------
+
+
+def test_a_short_soak_says_what_it_is_too_short_for():
+    verdict = verdict_of(list(records.good(seconds=30)))
+    assert verdict["status"] == "PASS"
+    assert {"loss_ratio", "loss_free_windows", "latency_after_fault", "recovery_s", "tcp_gap_ms"} <= set(verdict["not_judged"])
+    for each in verdict["criteria"]:
+        assert (each["ok"] is None) == each["why"].startswith("not judged: ")
+        assert (each["ok"] is None) == (each["value"] is None)
+
+
+def test_records_without_an_end_are_incomplete():
+    verdict = verdict_of(GOOD[: len(GOOD) // 2])
+    assert verdict["status"] == "INCOMPLETE"
+    assert "pools_left" in verdict["not_judged"]
+    assert verdict_of([])["status"] == "INCOMPLETE"
+    assert verdict_of(changed(lambda record: [] if record["src"] == "soak" and record["what"] == "end" else None))["status"] == "INCOMPLETE"
+
+
+def test_a_failure_is_one_before_the_end_too():
+    half = list(changed(BAD["alloc_failures"]))[: len(GOOD) // 2]
+    assert verdict_of(half)["status"] == "FAIL"
+
+
+@pytest.mark.parametrize("name", ["alloc_failures", "panics", "guests_gone", "corrupt"])
+def test_a_broken_promise_is_told_at_once(name):
+    early = judge.Judge()
+    for record in changed(BAD[name]):
+        assert record["t"] < DURING + 5, "nobody said so"
+        early.feed(record)
+        if early.broken():
+            assert early.broken().startswith(name)
+            break
+
+
+def test_nothing_else_ends_a_soak_early():
+    early = judge.Judge()
+    for record in changed(BAD["zero_seconds"]):
+        early.feed(record)
+    assert early.broken() is None
+
+
+def test_a_counter_may_fall_when_a_snapshot_is_loaded():
+    back = with_stats(lambda t: QUIET < t < 203, lambda stats, t: stats.update(stalls_judged=1, device_errors=1) if t > 201 else None)
+    assert verdict_of(changed(back))["status"] == "PASS"
+
+
+def test_failed_allocations_of_a_peer_count():
+    peer = {"src": "guest", "guest": "generator", "record": records.stats(alloc_failures=1)}
+    assert failed(verdict_of(changed(added(QUIET, peer)))) == ["alloc_failures"]
+
+
+# ---- the file -----------------------------------------------------------------------------------
+
+
+def test_every_limit_has_a_reason_and_a_rule():
+    limits = criteria.load(names=rules.ALL)
+    assert set(limits) == set(rules.ALL)
+    assert all(len(limit.why) > 20 for limit in limits.values())
+    assert limits["quiet_share"].holds(0.5) and not limits["quiet_share"].holds(0.1)
+    assert limits["gap_ms"].holds(250) and not limits["gap_ms"].holds(250.1)
+
+
+@pytest.mark.parametrize("text,word", [
+    ("[gap_ms]\nmost = 1\nunit = 'ms'\nwhy = 'w'\nlimit = 3", "unknown key 'limit'"),
+    ("[gap]\nmost = 1\nunit = 'ms'\nwhy = 'w'", "no criterion is called 'gap'"),
+    ("[gap_ms]\nunit = 'ms'\nwhy = 'w'", "`most` or `least`"),
+    ("[gap_ms]\nmost = 1\nleast = 1\nunit = 'ms'\nwhy = 'w'", "only one"),
+    ("[gap_ms]\nmost = -1\nunit = 'ms'\nwhy = 'w'", "makes no sense"),
+    ("[gap_ms]\nmost = nan\nunit = 'ms'\nwhy = 'w'", "makes no sense"),
+    ("[gap_ms]\nmost = '1'\nunit = 'ms'\nwhy = 'w'", "wrong type"),
+    ("[gap_ms]\nmost = true\nunit = 'ms'\nwhy = 'w'", "wrong type"),
+    ("[gap_ms]\nmost = 1\nunit = 'ms'", "`why` is missing"),
+    ("[gap_ms]\nmost = 1\nwhy = 'w'\nunit = ' '", "`unit` is missing"),
+    ("gap_ms = 1", "is no table"),
+    ("[gap_ms", "cannot be read"),
+    ("", "there is no limit for gap_ms"),
+])  # fmt: skip
+def test_a_senseless_file_is_refused(tmp_path, text, word):
+    path = tmp_path / "criteria.toml"
+    path.write_text(text)
+    with pytest.raises(Error, match=str(path)) as refused:
+        criteria.load(path, names={"gap_ms"})
+    assert word in str(refused.value)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(Error, match="cannot be read"):
+        criteria.load(tmp_path / "none.toml")
+
+
+def test_ranks_bound_a_median():
+    from antifreeze.soak.rules import gaps
+
+    for count in (8, 9, 30, 101):
+        rank = gaps._rank(count)
+        below = sum(math.comb(count, k) for k in range(rank + 1)) / 2**count
+        assert below <= 0.01 < below + math.comb(count, rank + 1) / 2**count

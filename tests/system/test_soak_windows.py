@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The soak's arithmetic: histograms, buckets, slopes with their intervals, and seconds with what touches them."""
+
+import random
+
+import pytest
+
+from antifreeze.soak import slope
+from antifreeze.soak.buckets import Buckets, Mean
+from antifreeze.soak.histogram import Histogram
+from antifreeze.soak.windows import Windows
+
+
+def test_histogram_is_right_to_half_a_per_cent():
+    chance = random.Random(3)
+    values = sorted(chance.lognormvariate(6, 2) + 1 for _ in range(20000))
+    histogram = Histogram()
+    for value in values:
+        histogram.add(value)
+    for per_cent in (1, 50, 90, 99, 99.9):
+        assert histogram.percentile(per_cent) == pytest.approx(values[int(len(values) * per_cent / 100) - 1], rel=0.0055)
+    assert histogram.percentile(100) == pytest.approx(histogram.max, rel=0.0055)
+    assert histogram.max == values[-1]
+    assert len(histogram.bins) < 2100
+    assert Histogram().percentile(50) is None
+
+
+def test_histogram_takes_what_is_out_of_range():
+    histogram = Histogram()
+    for us in (0, 0.5, 1e15):
+        histogram.add(us)
+    assert histogram.percentile(10) <= 1.01 and histogram.max == 1e15
+
+
+def test_histograms_add_up():
+    one, two, both = Histogram(), Histogram(), Histogram()
+    for value in range(1, 1000):
+        (one if value % 3 else two).add(value)
+        both.add(value)
+    one.merge(two)
+    assert (one.bins, one.count, one.max) == (both.bins, both.count, both.max)
+
+
+def test_buckets_double_their_width_and_lose_nothing():
+    buckets = Buckets(Mean, most=16)
+    for t in range(1000):
+        buckets.at(t).add(t)
+    points = buckets.points()
+    assert buckets.width == 64 and len(points) <= 16
+    assert sum(cell.total for _, cell in points) == sum(range(1000))
+    assert (points[0][1].least, points[0][1].most, points[-1][1].most) == (0, 63, 999)
+    assert points[0][0] == 32
+    assert [cell.count for _, cell in buckets.points(200)] == [256, 256, 256, 232]
+
+
+def test_buckets_are_joined_until_they_are_full_enough():
+    buckets = Buckets(Histogram)
+    for t in range(25):
+        buckets.at(t).add(1 + t, count=3)
+    points = buckets.filled(10)
+    assert [cell.count for _, cell in points] == [12] * 6  # the 25th second is left out
+    assert [t for t, _ in points][:2] == [2, 6]
+
+
+# ---- slopes -------------------------------------------------------------------------------------
+
+
+def line(change, noise, seed=1, points=24, alike=0.0):
+    """A figure of about 1000 that changes by a share over the run; `alike`: of the noise, how much stays."""
+    chance, rest, found = random.Random(seed), 0.0, []
+    for n in range(points):
+        rest = alike * rest + (1 - alike**2) ** 0.5 * chance.gauss(0, noise)
+        found.append((n * 75.0, 1000 * (1 + change * n / (points - 1) + rest)))
+    return found
+
+
+def test_slope_is_found_with_its_interval():
+    found = slope.of(slope.relative(line(-0.05, 0.002)))
+    span = 23 * 75
+    assert found.value * span == pytest.approx(-0.05, abs=0.005)
+    assert found.low < found.value < found.high < -0.02 / span
+
+
+def test_a_few_bad_points_do_not_move_a_slope():
+    points = line(0, 0.002)
+    points[20:23] = [(t, value * 0.3) for t, value in points[20:23]]
+    found = slope.of(slope.relative(points))
+    assert abs(found.value) * 23 * 75 < 0.005 and found.low < 0 < found.high
+
+
+def test_few_points_say_nothing():
+    assert slope.of(line(0.5, 0)[:8]) is None
+    assert slope.of() is None
+    assert slope.of(line(0.5, 0.0001)[:9]).low > 0
+
+
+def test_what_series_have_in_common_is_found_where_each_is_too_short():
+    series = [slope.relative([(t + 600 * n, value * 10**n) for t, value in line(-0.1, 0.003, seed=n, points=6)]) for n in range(5)]
+    assert all(slope.of(one) is None for one in series)
+    assert slope.of(*series).high < 0
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.6])
+def test_noise_is_no_drift(alike):
+    """Also not that of a neighbour whose work lasts for some points."""
+    alarms = sum(slope.of(slope.relative(line(0, 0.05, seed, alike=alike))).high < 0 for seed in range(400))
+    assert alarms <= (1 if not alike else 4)
+
+
+# ---- seconds ------------------------------------------------------------------------------------
+
+
+def feed(*records):
+    windows = Windows()
+    closed = [second for record in records for second in windows.feed(record)]
+    return closed + windows.flush()
+
+
+def test_seconds_are_closed_in_order_and_once():
+    windows = Windows()
+    closed = []
+    for tenth in range(200):
+        closed += windows.feed({"t": tenth / 10, "src": "probe"})
+    assert [second.at for second in closed] == list(range(16))
+    assert [second.at for second in windows.flush()] == [16, 17, 18, 19]
+    assert windows.flush() == []
+
+
+def probe(t, **more):
+    return {"t": t, "src": "probe", "seconds": 1.0} | more
+
+
+def fault(t, what, **more):
+    return {"t": t, "src": "fault", "name": "link", "what": what} | more
+
+
+def quiet(seconds):
+    return [second.at for second in seconds for entry in second.of("probe") if entry.quiet]
+
+
+def test_a_fault_touches_from_its_begin_until_it_is_settled():
+    seconds = feed(*[probe(t + 0.5) for t in range(3)], fault(3.2, "begin"), probe(3.5), probe(4.5), fault(5.1, "end", settle=2),
+                   *[probe(t + 0.5) for t in range(5, 11)])  # fmt: skip
+    # settled at 7.1; the record of 7.5 tells of the second before
+    assert quiet(seconds) == [0, 1, 2, 8, 9, 10]
+
+
+def test_half_load_after_a_fault_is_part_of_it():
+    seconds = feed(fault(1.0, "begin"), fault(2.0, "end", settle=1, rest=4), *[probe(t + 0.5) for t in range(2, 9)])
+    assert quiet(seconds) == [7, 8]
+
+
+def test_a_fault_that_does_not_end_touches_all_that_follows():
+    assert quiet(feed(fault(1.0, "begin"), *[probe(t + 0.5) for t in range(20)])) == [0]
+
+
+def test_a_fault_is_of_its_path():
+    seconds = feed(fault(1.0, "begin", path="tap", paths=["tap"]), probe(1.5, path="tap"), probe(1.6, path="user"))
+    assert [entry.record["path"] for second in seconds for entry in second.of("probe") if entry.quiet] == ["user"]
+
+
+def test_a_pause_that_is_told_later_touches_what_was_before():
+    seconds = feed(probe(10.0), probe(11.0), probe(12.0), {"t": 12.4, "src": "host", "pause_ms": 900}, probe(13.3), probe(14.5))
+    assert quiet(seconds) == [10, 11, 14]
+
+
+def test_a_late_tick_of_a_time_slice_is_no_pause():
+    assert quiet(feed(probe(1.0), {"t": 1.0, "src": "host", "pause_ms": 99})) == [1]
+
+
+def test_statistics_tell_of_the_time_since_the_last_ones():
+    stats = {"src": "guest", "guest": "dut", "record": {"event": "stats"}}
+    seconds = feed({"t": 1.0} | stats, fault(3.0, "begin"), fault(4.0, "end"), {"t": 9.0} | stats)
+    assert [entry.quiet for second in seconds for entry in second.of("guest")] == [True, False]
+
+
+def test_memory_does_not_grow_with_time():
+    windows = Windows()
+    for t in range(20000):
+        windows.feed(fault(t, "begin" if t % 20 else "end", path=str(t // 20 % 3)))
+        windows.feed(fault(t + 0.5, "end", path=str(t // 20 % 3)))
+        windows.feed({"t": t + 0.6, "src": "host", "pause_ms": 200})
+    assert len(windows.marks) < 300 and len(windows._open) < 6 and len(windows._faults) <= 3

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""PASS or FAIL from the records of a soak.
+
+    judge = Judge()
+    for record in records: judge.feed(record)
+    judge.broken()      a sentence as soon as a promise is broken for good: the soak may stop early
+    judge.verdict()     each criterion with its limit, what was seen, and why
+
+A criterion for which there is too little to say anything is `not judged` (`ok` is None), never a silent pass. The
+verdict is INCOMPLETE if nothing failed but the records do not reach the end, or nothing could be judged.
+"""
+
+from . import criteria, rules
+from .windows import Windows
+
+PASS, FAIL, INCOMPLETE = "PASS", "FAIL", "INCOMPLETE"
+
+
+class Judge:
+    def __init__(self, limits=None):
+        limits = limits or criteria.load(names=rules.ALL)
+        self.windows = Windows()
+        self.rules = [rules.ALL[name](limit, self.windows) for name, limit in limits.items()]
+        self.begin = {}  # the record of the soak's begin
+        self.end = None  # why it ended, once it has
+
+    def feed(self, record):
+        if record.get("src") == "soak":
+            if record.get("what") == "begin":
+                self.begin = record
+            elif record.get("what") == "end":
+                self.end = record.get("why", "done")
+        self._count(self.windows.feed(record))
+
+    def _count(self, seconds):
+        for second in seconds:
+            for rule in self.rules:
+                rule.second(second)
+
+    def broken(self):
+        """Why there is no use to go on; None if there is."""
+        for rule in self.rules:
+            if rule.criterion.stop:
+                finding = rule.finding()
+                if finding.value is not None and not _holds(rule.criterion, finding):
+                    return f"{rule.name} {finding.value}: {finding.why}"
+        return None
+
+    def verdict(self):
+        self._count(self.windows.flush())
+        found = [_judged(rule) for rule in self.rules]
+        return {
+            "event": "verdict",
+            "status": self._status(found),
+            "end": self.end or "the records end in the middle",
+            "seconds": round(self.windows.now, 3),
+            "not_judged": [one["name"] for one in found if one["ok"] is None],
+            "criteria": found,
+        }
+
+    def _status(self, found):
+        if any(one["ok"] is False for one in found):
+            return FAIL
+        return PASS if self.end and any(one["ok"] for one in found) else INCOMPLETE
+
+
+def _holds(criterion, finding):
+    return criterion.holds(finding.value if finding.bound is None else finding.bound)
+
+
+def _judged(rule):
+    criterion, finding = rule.criterion, rule.finding()
+    return {
+        "name": rule.name, "limit": criterion.limit, "sign": criterion.sign, "value": finding.value, "unit": criterion.unit,
+        "ok": None if finding.value is None else _holds(criterion, finding), "why": finding.why, "at": finding.at, "reason": criterion.why,
+    }  # fmt: skip

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Criteria that are promises: events that must not happen even once, and the buffers' accounts."""
+
+from .. import windows as records
+from .base import Count, source
+
+_BY_THE_GUEST = ("guest_late", "link_down", "peer_silent")  # stalls that tell of others, whose effect other criteria judge
+
+
+class AllocFailures(Count):
+    name = "alloc_failures"
+    nothing = "no statistics of a guest"
+
+    def __init__(self, criterion, windows):
+        super().__init__(criterion, windows)
+        self.before = {}
+
+    def second(self, second):
+        for entry in second.of("guest"):
+            stats = records.guest_record(entry, "stats")
+            if stats and "alloc_failures" in stats:
+                self.looked = True
+                guest = entry.record.get("guest", records.DUT)
+                more = stats["alloc_failures"] - self.before.get(guest, 0)
+                self.before[guest] = stats["alloc_failures"]
+                if more > 0:  # less after a snapshot was loaded
+                    pools = [pool["name"] for pool in stats.get("pools", ()) if pool.get("failures")]
+                    self.found(entry.end, f"{guest}, {', '.join(pools) or 'which pool is not known'}", more)
+
+
+class Panics(Count):
+    name = "panics"
+    nothing = "no guest said anything"
+
+    def second(self, second):
+        for entry in second.of("guest"):
+            self.looked = True
+            panic = records.guest_record(entry, "panic")
+            if panic:
+                self.found(entry.end, f"{entry.record.get('guest', records.DUT)}: {panic.get('message', '')}")
+
+
+class GuestsGone(Count):
+    name = "guests_gone"
+    nothing = "no guest said anything"
+
+    def second(self, second):
+        self.looked = self.looked or bool(second.of("guest"))
+        for entry in second.of("soak"):
+            if entry.record.get("what") == "gone":
+                self.looked = True
+                self.found(entry.end, f"{entry.record.get('guest', records.DUT)}: {entry.record.get('why', 'ended')}")
+
+
+class _Frames(Count):
+    """Frames of a kind that nobody sent."""
+
+    nothing = "no traffic whose receiver looks for that"
+
+    def second(self, second):
+        for entry in second.of("traffic"):
+            if self.field in entry.record:
+                self.looked = True
+                if entry.record[self.field] and not entry.excused(self.name):
+                    self.found(entry.end, source(entry), entry.record[self.field])
+
+
+class Corrupt(_Frames):
+    name = field = "corrupt"
+
+
+class Duplicates(_Frames):
+    name = "duplicates"
+    field = "duplicate"
+
+
+class _Increments(Count):
+    """A counter of the guest's statistics that must not rise while no fault is there to explain it."""
+
+    nothing = "no statistics of the guest"
+
+    def __init__(self, criterion, windows):
+        super().__init__(criterion, windows)
+        self.before = None
+
+    def second(self, second):
+        for entry in second.of("guest"):
+            stats = records.guest_record(entry, "stats", records.DUT)
+            if stats:
+                self.looked = True
+                now = self.counter(stats)
+                if self.before is not None and now > self.before and entry.quiet:
+                    self.found(entry.end, self.what(stats), now - self.before)
+                self.before = now
+
+
+class Stalls(_Increments):
+    """Those that the guest itself says it or its device answers for."""
+
+    name = "stalls"
+
+    def counter(self, stats):
+        return stats.get("stalls_judged", 0)
+
+    def what(self, stats):
+        causes = {cause: n for cause, n in stats.get("stalls_by_cause", {}).items() if n and cause not in _BY_THE_GUEST}
+        return ", ".join(f"{n} {cause} so far" for cause, n in causes.items()) or "cause not known"
+
+
+class DeviceResets(_Increments):
+    name = "device_resets"
+
+    def counter(self, stats):
+        return sum(queue.get("resets", 0) for queue in stats.get("queues", ()))
+
+    def what(self, stats):
+        reasons = {queue["nic"]: queue.get("first_error", "") for queue in stats.get("queues", ()) if queue.get("resets")}
+        return ", ".join(f"{nic} {error}".strip() for nic, error in reasons.items())
+
+
+class DeviceErrors(_Increments):
+    name = "device_errors"
+
+    def counter(self, stats):
+        return stats.get("device_errors", 0)
+
+    def what(self, stats):
+        return f"{stats['device_errors']} so far"
+
+
+class RingAccounts(Count):
+    """At each check: buffers by owner sum to their pool's size, a queue has no more of them than entries."""
+
+    name = "ring_accounts"
+    nothing = "no statistics of the guest"
+
+    def __init__(self, criterion, windows):
+        super().__init__(criterion, windows)
+        self.violations = 0
+
+    def second(self, second):
+        for entry in second.of("guest"):
+            stats = records.guest_record(entry, "stats", records.DUT)
+            if stats:
+                self.looked = True
+                wrong = list(self._wrong(stats))
+                if wrong:
+                    self.found(entry.end, "; ".join(wrong))
+                self.violations = stats.get("conservation_violations", 0)
+
+    def _wrong(self, stats):
+        for name, owners in stats.get("buffers", {}).items():
+            total = sum(count for owner, count in owners.items() if owner != "size")
+            if total != owners["size"]:
+                yield f"{name} has {owners['size']} buffers, and {total} have an owner"
+        for queue in stats.get("queues", ()):
+            if not 0 <= queue["posted"] <= queue["size"]:
+                yield f"{queue['nic']} {queue['queue']} has {queue['size']} entries and {queue['posted']} in flight"
+        if stats.get("conservation_violations", 0) > self.violations:
+            yield "the guest itself found a buffer with no owner, or two"
+
+
+RULES = (AllocFailures, Panics, GuestsGone, Corrupt, Duplicates, Stalls, DeviceResets, DeviceErrors, RingAccounts)

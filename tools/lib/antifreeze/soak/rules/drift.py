@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Criteria about what changes slowly. Each is a slope over the whole run with its interval (slope.py), and
+fails only if the whole interval is beyond the limit.
+
+Figures of different traffic are not compared with each other: each path with what it carries is a series. Judged is
+each series, and what all of them have in common, which shows a slow decay of everything best.
+"""
+
+import math
+
+from .. import slope, windows as records
+from ..buckets import Buckets, Mean
+from ..histogram import Histogram
+from .base import Finding, Rule, too_short
+
+POINTS = 24  # means of 5 min over two hours; a shorter run has as many shorter ones
+LONGEST = 300  # seconds of a mean
+BUSY = 0.9  # of a second in which the host had no CPU for the guest: its rate says nothing
+SAMPLES = 1000  # round trips for a 99.9th percentile
+
+
+class _Drift(Rule):
+    """Buckets of each series, and the slopes of all."""
+
+    make = Mean
+
+    def __init__(self, criterion, windows):
+        super().__init__(criterion, windows)
+        self.series = {}  # of a path and what it carries: Buckets
+        self.first = self.last = None
+
+    def cell(self, t, *key):
+        self.first = t if self.first is None else self.first
+        self.last = t
+        return self.series.setdefault(key, Buckets(self.make)).at(t)
+
+    def points(self, buckets):
+        """[(t, value)] of a series."""
+        width = min(LONGEST, self.span / POINTS)
+        return [(t, cell.mean) for t, cell in buckets.points(width)]
+
+    def change(self, found):
+        """(value, nearer end of its interval) over the run, in the criterion's unit; more is worse."""
+        return 100 * found.value * self.span, 100 * found.low * self.span
+
+    prepare = staticmethod(slope.relative)
+
+    @staticmethod
+    def together(key):
+        """The name of those series that are also judged as one."""
+        return "all together"
+
+    @property
+    def span(self):
+        return self.last - self.first + 1
+
+    def finding(self):
+        if self.first is None:
+            return too_short("no such figure from a quiet second")
+        series = {key: self.prepare(self.points(buckets)) for key, buckets in self.series.items()}
+        asked = {" ".join(filter(None, key)): [points] for key, points in series.items()}
+        for key, points in series.items():
+            asked.setdefault(self.together(key), []).append(points)
+        found = {name: slope.of(*lists) for name, lists in asked.items()}
+        changes = {name: (*self.change(one), one.points) for name, one in found.items() if one and math.isfinite(one.low) and math.isfinite(one.high)}
+        if not changes:
+            return too_short(f"too few figures for a slope in {self.span} s")
+        name, (value, bound, points) = max(changes.items(), key=lambda item: item[1][1])
+        why = f"{name}: over {self.span} s, from {points} figures; surely {bound:.2f} or more, with {100 * slope.CONFIDENCE:g} %"
+        return Finding(round(value, 3), why, bound=bound)
+
+
+class Throughput(_Drift):
+    """What a path carries in a second, of the time in which the host had a CPU for the guest: a decline."""
+
+    name = "throughput_decline"
+
+    def second(self, second):
+        if second.wait >= BUSY:
+            return
+        sums, touched = {}, set()
+        for entry in second.of("traffic"):
+            record = entry.record
+            key = record.get("path"), record.get("dir"), record.get("proto"), second.mix(record.get("path"))
+            if not entry.quiet or not record.get("answering", True):
+                touched.add(key)
+            sums[key] = sums.get(key, 0) + record.get("bytes", 0) / record.get("seconds", 1)
+        for key, rate in sums.items():
+            if key not in touched and rate:
+                self.cell(second.at, *key).add(rate / (1 - second.wait))
+
+    def change(self, found):
+        return -100 * found.value * self.span, -100 * found.high * self.span
+
+
+class Latency(_Drift):
+    name = "latency_rise"
+    make = Histogram
+
+    def second(self, second):
+        for entry in second.of("probe"):
+            if entry.quiet:
+                path = entry.record.get("path")
+                for us in entry.record.get("rtt_us", ()):
+                    self.cell(second.at, path, second.mix(path)).add(us)
+
+    def points(self, buckets):
+        return [(t, cell.percentile(99.9)) for t, cell in buckets.filled(SAMPLES)]
+
+
+class PoolRise(_Drift):
+    """How many more of a pool are in use at least in each part of the run: a leak lifts the floor."""
+
+    name = "pool_rise"
+
+    prepare = staticmethod(lambda points: points)
+
+    @staticmethod
+    def together(key):
+        return f"{key[0]} with any traffic"
+
+    def second(self, second):
+        for entry in second.of("guest"):
+            stats = records.guest_record(entry, "stats", records.DUT)
+            if stats and entry.quiet:
+                for pool in stats.get("pools", ()):
+                    mixes = ",".join(sorted(filter(None, second.mixes.values())))
+                    self.cell(second.at, pool["name"], mixes).add(pool["used"])
+
+    def points(self, buckets):
+        return [(t, cell.least) for t, cell in buckets.points(min(LONGEST, self.span / POINTS))]
+
+    def change(self, found):
+        return found.value * self.span, found.low * self.span
+
+
+RULES = (Throughput, Latency, PoolRise)

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Criteria about silence: in quiet seconds, and after faults.
+
+A silence counts in the second in which it ends or still lasts, from its true begin. Sources whose peer is not there
+(`answering` false: it is being started, or was killed) are not judged.
+"""
+
+import statistics
+
+from ..histogram import Histogram
+from .base import Count, Finding, Rule, Worst, source, too_short
+
+ENOUGH = 100  # seconds, for the longest gap of 99 in 100 of them
+PROBES = 5  # of one second, all lost: no accident
+NEW_GAP_MS = 250  # a silence that begins after a fault counts as the fault's from this length on
+AFTER = 5  # seconds behind a fault in which latency is compared
+FAULTS = 8  # and paths, for the median of how latency changed
+
+
+def judged(second, *kinds):
+    """The entries of these kinds (traffic, probe) whose peer was there."""
+    return [entry for kind in kinds for entry in second.of(kind) if entry.record.get("answering", True)]
+
+
+class Gap(Worst):
+    name = "gap_ms"
+    nothing = "no traffic in a quiet second"
+
+    def second(self, second):
+        for entry in judged(second, "traffic", "probe"):
+            if entry.quiet and "gap_ms" in entry.record:
+                self.figure(entry.record["gap_ms"], entry.end, source(entry) or "probe")
+
+
+class _UsualGap(Rule):
+    """What 99 of 100 quiet seconds of some sources keep, each with its longest gap."""
+
+    def __init__(self, criterion, windows):
+        super().__init__(criterion, windows)
+        self.gaps = Histogram()
+
+    def mine(self, record):
+        raise NotImplementedError
+
+    def second(self, second):
+        for entry in judged(second, "traffic"):
+            if entry.quiet and "gap_ms" in entry.record and self.mine(entry.record):
+                self.gaps.add(1000 * entry.record["gap_ms"])
+
+    def finding(self):
+        if self.gaps.count < ENOUGH:
+            return too_short(f"{self.gaps.count} quiet seconds of such traffic, {ENOUGH} are needed")
+        value = self.gaps.percentile(99) / 1000
+        return Finding(round(value, 2), f"99 of 100 in {self.gaps.count} seconds; the longest had {self.gaps.max / 1000:.1f}")
+
+
+class TcpGap(_UsualGap):
+    name = "tcp_gap_ms"
+
+    def mine(self, record):
+        return record.get("proto") == "tcp"
+
+
+class UdpSendGap(_UsualGap):
+    name = "udp_send_gap_ms"
+
+    def mine(self, record):
+        return record.get("proto") == "udp" and record.get("dir") == "tx"
+
+
+class ZeroSeconds(Count):
+    name = "zero_seconds"
+    nothing = "no traffic in a quiet second"
+
+    def second(self, second):
+        for entry in judged(second, "traffic"):
+            if entry.quiet and "bytes" in entry.record:
+                self.looked = True
+                if not entry.record["bytes"]:
+                    self.found(entry.end, source(entry))
+        for entry in judged(second, "probe"):
+            if entry.quiet and entry.record.get("sent", 0) >= PROBES and entry.record.get("lost") == entry.record["sent"]:
+                self.looked = True
+                self.found(entry.end, f"probe {source(entry)}".strip())
+
+
+class _Recovery(Worst):
+    """Seconds from a fault's end until what it silenced moves again. A sender of TCP in the peer asks again after as long
+    as nothing came, so that as long as the outage lasted is its own time and not the guest's."""
+
+    nothing = "no fault of this kind is over"
+
+    def __init__(self, criterion, windows):
+        super().__init__(criterion, windows)
+        self.moved = set()  # (when a fault was over, a source that has moved since then)
+
+    def settles(self, mark):
+        raise NotImplementedError
+
+    def second(self, second):
+        for mark in self.windows.watched():
+            if self.settles(mark) and second.at + 1 > mark.over:
+                for entry in judged(second, "traffic", "probe"):
+                    self._look(mark, entry)
+
+    def _look(self, mark, entry):
+        record = entry.record
+        if (mark.paths and record.get("path") not in mark.paths) or any(not other.name for other in entry.marks):
+            return
+        took = self.silent(mark, entry)
+        if took and record.get("proto") == "tcp":
+            took = max(0.0, took - (mark.over - mark.begin))
+        self.figure(took, entry.end, f"{source(entry) or 'probe'} after {mark.name}")
+
+    def silent(self, mark, entry):
+        """Seconds behind the fault's end in which this source was silent because of it."""
+        record = entry.record
+        if "gap_at" in record:
+            begin, end = record["gap_at"], record["gap_at"] + record.get("gap_ms", 0) / 1000
+            of_it = begin <= mark.over or (begin <= mark.over + mark.settle and record.get("gap_ms", 0) > NEW_GAP_MS)
+            return max(0.0, end - mark.over) if of_it else 0.0
+        key = mark.over, entry.record["src"], source(entry)
+        nothing = not record["bytes"] if "bytes" in record else record.get("sent") and record.get("lost") == record["sent"]
+        if not nothing:
+            self.moved.add(key)
+        return max(0.0, entry.end - mark.over) if key not in self.moved else 0.0
+
+
+class Recovery(_Recovery):
+    name = "recovery_s"
+
+    def settles(self, mark):
+        return mark.settle < 2
+
+
+class RecoveryReset(_Recovery):
+    name = "recovery_reset_s"
+
+    def settles(self, mark):
+        return mark.settle >= 2
+
+
+class LatencyAfterFault(Rule):
+    """The median round trip right behind a fault as a multiple of what is usual for that path with that traffic: the median over
+    all faults and paths, with the interval that ranks give."""
+
+    name = "latency_after_fault"
+
+    def __init__(self, criterion, windows):
+        super().__init__(criterion, windows)
+        self.usual = {}  # of a path and what it carries: Histogram
+        self.after = {}  # of a fault, a path and what it carries: Histogram
+
+    def second(self, second):
+        faults = [mark for mark in self.windows.watched() if mark.end <= second.at < mark.end + AFTER]
+        for entry in judged(second, "probe"):
+            if not entry.quiet:
+                continue
+            path = entry.record.get("path")
+            key = path, second.mix(path)
+            for us in entry.record.get("rtt_us", ()):
+                self.usual.setdefault(key, Histogram()).add(us)
+                for mark in faults:
+                    if not mark.paths or path in mark.paths:
+                        self.after.setdefault((mark.name, mark.over, *key), Histogram()).add(us)
+
+    def finding(self):
+        ratios = sorted(after.percentile(50) / self.usual[key[2:]].percentile(50) for key, after in self.after.items())
+        if len(ratios) < FAULTS:
+            return too_short(f"{len(ratios)} faults and paths to compare, {FAULTS} are needed")
+        low = ratios[_rank(len(ratios))]
+        why = f"median of {len(ratios)} faults and paths; surely {low:.3f} or more"
+        return Finding(round(statistics.median(ratios), 3), why, bound=low)
+
+
+def _rank(count):
+    """The greatest rank that is below the median of what these are a sample of with 99 %."""
+    rank, share = -1, 0.0
+    term = 0.5**count
+    while share + term <= 0.01:
+        share += term
+        rank += 1
+        term *= (count - rank) / (rank + 1)
+    return max(rank, 0)
+
+
+RULES = (Gap, TcpGap, UdpSendGap, ZeroSeconds, Recovery, RecoveryReset, LatencyAfterFault)
