@@ -10,19 +10,17 @@ import struct
 import threading
 import time
 
-import frames
-from antifreeze import qemu
+from antifreeze import frames, qemu
 
 
-class RawPeer:
+class RawPeer(frames.Station):
     """Use as a context manager; nic() goes into the machine."""
-
-    guest_mac, mac = "52:54:00:88:00:02", "52:54:00:88:00:01"
-    ip4, guest4 = "10.88.0.1", "10.88.0.2"
-    ip6, guest6 = "fd88::1", "fd88::2"
 
     def __init__(self, from_guest=4 << 20):
         """from_guest: bytes that the guest may have on the wire before its back-end blocks."""
+        super().__init__(
+            "52:54:00:88:00:01", "10.88.0.1", "fd88::1", "52:54:00:88:00:02", "10.88.0.2", "fd88::2"
+        )
         self._ours, self._theirs = socket.socketpair()
         self._ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
         self._theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, from_guest)
@@ -57,17 +55,6 @@ class RawPeer:
     def send(self, frame):
         with self._sending:
             self._ours.sendall(struct.pack("!I", len(frame)) + frame)
-
-    def eth(self, kind, payload, dst=None):
-        return frames.eth(frames.mac(dst or self.guest_mac), frames.mac(self.mac), kind, payload)
-
-    def packet4(self, proto, payload, src=None, dst=None, **fields):
-        packet = frames.ip4(src or self.ip4, dst or self.guest4, proto, payload, **fields)
-        return self.eth(frames.IPV4, packet)
-
-    def packet6(self, proto, payload, src=None, dst=None, **fields):
-        packet = frames.ip6(src or self.ip6, dst or self.guest6, proto, payload, **fields)
-        return self.eth(frames.IPV6, packet)
 
     def send_echo(self, payload=b"", family=4):
         """An echo request; returns its number, by which echo_reply() knows the answer."""

@@ -9,7 +9,7 @@ import socket
 import struct
 import time
 
-import frames
+from antifreeze import frames
 
 _IDENT = 0x5053
 

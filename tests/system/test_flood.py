@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
-import frames
 import testframe
+from antifreeze import frames
 from capture import Capture
 from ping import ping_sizes
 

@@ -9,8 +9,7 @@ import time
 
 import pytest
 
-import hostile
-from antifreeze import net as networks
+from antifreeze import hostile, net as networks
 from conftest import BOOT_SECONDS, STRICT, check_health, log_directory
 from peer import RawPeer
 

@@ -6,9 +6,8 @@ import subprocess
 
 import pytest
 
-import frames
 import relay
-from antifreeze import Error
+from antifreeze import Error, frames
 from antifreeze import net as networks
 from conftest import need_taps
 

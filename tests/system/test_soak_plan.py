@@ -80,16 +80,24 @@ def test_phases_follow_each_other_and_never_begin_in_a_fault(seconds):
         assert min(phase.seconds for phase in whole.phases) >= 5
 
 
+def plain(kind, path):
+    """One of MIXES, whoever sends it."""
+    return next((mix for (mix, at), ours in plan.OURS.items() if (ours, at) == (kind, path)), kind)
+
+
 def test_the_mix_goes_round():
     for seed in SEEDS:
         short, long = plan.make(30, seed).phases, plan.make(1800, seed).phases
         for phase in (*short, *long):
-            assert set(phase.mixes) == set(kinds.NICS)
-            assert len(set(phase.mixes.values())) == len(phase.mixes)
+            assert [path for _, path in phase.sources] == list(kinds.NICS)
+            assert len({plain(*source) for source in phase.sources}) == len(phase.sources)
         if len(short) >= 3:
-            assert {mix for phase in short for mix in phase.mixes.values()} == set(plan.MIXES)
-        for path in kinds.NICS:
-            assert {phase.mixes[path] for phase in long[:7]} == set(plan.MIXES)
+            assert {plain(*source) for phase in short for source in phase.sources} == set(plan.MIXES)
+        for k, path in enumerate(kinds.NICS):
+            carried = [phase.sources[k][0] for phase in long[:8]]
+            assert {plain(kind, path) for kind in carried} == set(plan.MIXES)
+            assert ("flood" in carried) == (path == "tap")
+        assert long[0].name.count("@") == len(kinds.NICS)
 
 
 def test_a_fault_is_done_to_a_path_that_can_have_it():

@@ -10,10 +10,9 @@ import time
 
 import pytest
 
-import frames
 import relay
 import transfers
-from antifreeze import Error
+from antifreeze import Error, frames
 from conftest import need_taps
 
 SEED = 4711

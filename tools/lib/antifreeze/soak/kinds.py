@@ -4,7 +4,8 @@
 Times are in seconds. A fault lasts `short` in soaks below a block of the plan and `long` in others. Then it
 may go on for `rest`, in which its strength is less and recovery is judged already: half the load after
 an overload. `settle` is what recovery may take: 1, or 2 where the guest has to reset a device. It touches the
-path it is done to, or all of them.
+path it is done to, or all of them. What others began with it, `lingers` says, may keep its places in the guest's
+pools for so long after that.
 """
 
 import dataclasses
@@ -29,6 +30,7 @@ class Kind:
     long: int = 10
     rest: tuple = (0, 0)  # of a short and of a long one
     settle: int = REPAIR
+    lingers: int = 3  # what was a connection has 2 s of TIME_WAIT
     causes: tuple = ()  # of stalls that the guest may report meanwhile, and that are then no defect
     choices: dict = dataclasses.field(default_factory=dict)  # parameter: values, one of which the plan takes
 
@@ -46,19 +48,21 @@ _LIST = (
     Kind("peer_killed", "clients are killed with data queued for them", NICS,
          choices={"count": (1, 16)}),
     Kind("slow_readers", "every connection that there may be is read slowly", NICS, long=20),
-    Kind("syn_flood", "connections are asked for and never completed", TAPS, long=20,
+    Kind("syn_flood", "connections are asked for and never completed", TAPS, long=20, lingers=25,
          choices={"senders": ("near", "far")}),
     Kind("half_open", "control connections that begin to say something and never go on", NICS),
-    Kind("fragments", "datagrams of which a piece never comes", TAPS, choices={"family": (4, 6)}),
+    Kind("fragments", "datagrams of which a piece never comes", TAPS, lingers=65, choices={"family": (4, 6)}),
     Kind("arp_storm", "questions for hardware addresses", TAPS),
     Kind("nd_storm", "the same over IPv6", TAPS),
-    Kind("noise", "random, wrong and cut frames", TAPS),
+    Kind("noise", "random, wrong and cut frames", TAPS, lingers=65),
     Kind("lost_kicks", "doorbells that the device does not hear", causes=("lost_kick",),
          choices={"every": (1, 3, 7)}),
     Kind("lost_irqs", "interrupts that the guest does not hear", causes=("lost_irq",),
          choices={"every": (1, 2, 11)}),
-    Kind("broken_device", "a bad descriptor breaks every device", settle=RESET, causes=("device_broken",)),
-    Kind("snapshot", "the machine is saved, and goes on from what was saved", causes=("guest_late",)),
+    Kind("broken_device", "a bad descriptor breaks every device", short=1, long=1, settle=RESET,
+         causes=("device_broken",)),
+    Kind("snapshot", "the machine is saved, and goes on from what was saved", short=2, long=4,
+         causes=("guest_late",)),
     Kind("renegotiate", "every device is reset, with fewer features, and again with all", settle=RESET),
 )  # fmt: skip
 

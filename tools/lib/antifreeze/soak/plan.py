@@ -24,19 +24,28 @@ BLOCK = 30 * 60  # has each kind of fault once
 BRIEF = 20 * 60  # shorter blocks have short faults
 JUDGED = 2  # after a fault's `settle`: in this time it is seen whether things are as before
 
-# What a path carries. The guest's view: `up` is what it sends.
-MIXES = ("tcp_up", "tcp_down", "tcp_both", "udp_64", "udp_imix", "udp_1472", "connections")
+# What a path carries, one after the other. `up` is to the guest, and so is UDP, which comes back.
+MIXES = ("tcp_up", "tcp_down", "tcp_both", "udp_64", "udp_imix", "udp_1472", "udp_down", "connections")
+
+# Where a guest of our own can be the sender it is one.
+OURS = {("udp_imix", kinds.TAP): "flood"}
+
+_APART = 3  # places in that list from one path to the next: in three phases there was everything
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclasses.dataclass(frozen=True)
 class Phase:
-    """From `at` on, for so many seconds, each path carries its mix."""
+    """From `at` on, for so many seconds, each path carries something."""
 
     at: float
     seconds: float
-    mixes: dict  # path: one of MIXES
+    sources: tuple  # of (one of MIXES or OURS, path)
+
+    @property
+    def name(self):
+        return " ".join(f"{kind}@{path}" for kind, path in self.sources)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +145,7 @@ def _fault(kind, brief, chance):
 
 
 def _phases(seconds, faults, chance):
-    """Of about the same length; in seven of them each path has each mix once, and no two paths the same."""
+    """Of about the same length; in eight of them each path has each mix once, and no two paths the same."""
     length = min(max(seconds / 14, 10), 60)
     edges = [0.0]
     for k in range(1, int(seconds // length)):
@@ -150,5 +159,5 @@ def _phases(seconds, faults, chance):
     for k, (edge, end) in enumerate(zip(edges, [*edges[1:], seconds])):
         if k % len(MIXES) == 0:
             mixes = chance.sample(MIXES, len(MIXES))
-        own = {path: mixes[(k + 2 * i) % len(mixes)] for i, path in enumerate(kinds.NICS)}
-        yield Phase(edge, round(end - edge, 1), own)
+        carried = [(mixes[(k + _APART * i) % len(mixes)], path) for i, path in enumerate(kinds.NICS)]
+        yield Phase(edge, round(end - edge, 1), tuple((OURS.get(one, one[0]), one[1]) for one in carried))

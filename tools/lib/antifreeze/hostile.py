@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Frames that no honest host sends, by name: cut short, too long, and headers that lie."""
+"""Frames that no honest host sends, by name: cut short, too long, and headers that lie.
+
+Each family is for a frames.Station: it is said to be the one that sends them.
+"""
 
 import ipaddress
 import itertools
 import struct
 
-import frames as f
+from . import frames as f
 
 OPEN_PORTS = (5201, 7, 9, 19, 80)
 
@@ -44,10 +47,10 @@ def arp(p):
         yield f"ARP operation {op}", p.eth(f.ARP, f.arp(op, us, f.ip(p.ip4), them, f.ip(p.guest4)))
     yield "ARP claims the guest's address", p.eth(f.ARP, f.arp(2, us, f.ip(p.guest4), them, f.ip(p.guest4)))
     yield "ARP from the broadcast hardware address", p.eth(
-        f.ARP, f.arp(2, f.BROADCAST, f.ip("10.88.0.77"), them, f.ip(p.guest4))
+        f.ARP, f.arp(2, f.BROADCAST, f.ip(p.near4(77)), them, f.ip(p.guest4))
     )
     for k in range(300):
-        sender = f.ip(f"10.88.0.{3 + k % 250}")
+        sender = f.ip(p.near4(3 + k % 250))
         question = f.arp(1, us, sender, bytes(6), f.ip(p.guest4))
         yield f"ARP storm {k}", p.eth(f.ARP, question, "ff:ff:ff:ff:ff:ff")
 
@@ -67,10 +70,10 @@ def ipv4(p):
     yield packet("bad checksum", check=0x1234)
     yield packet("time to live 0", ttl=0)
     for source in (
-        "0.0.0.0", "255.255.255.255", "10.88.0.255", "224.0.0.1", "127.0.0.1", p.guest4, "240.0.0.1",
+        "0.0.0.0", "255.255.255.255", p.near4(255), "224.0.0.1", "127.0.0.1", p.guest4, "240.0.0.1",
     ):  # fmt: skip
         yield packet(f"from {source}", src=source)
-    for target in ("0.0.0.0", "127.0.0.1", "10.88.0.99", "192.0.2.1", "224.0.0.251", "255.255.255.255"):
+    for target in ("0.0.0.0", "127.0.0.1", p.near4(99), "192.0.2.1", "224.0.0.251", "255.255.255.255"):
         yield packet(f"to {target}", dst=target)
     for proto in (0, 2, 4, 41, 47, 50, 89, 132, 255):
         yield f"IPv4 protocol {proto}", p.packet4(proto, body)
@@ -98,7 +101,7 @@ def icmp4(p):
     for n in range(0, 8):
         yield packet(f"cut to {n} bytes", whole[:n])
     yield packet("bad checksum", f.icmp(8, 0, f.echo(1, 1), check=1))
-    yield "ICMP echo to a broadcast", p.packet4(f.ICMP, whole, dst="10.88.0.255")
+    yield "ICMP echo to a broadcast", p.packet4(f.ICMP, whole, dst=p.near4(255))
     for kind in (0, 3, 4, 5, 9, 10, 11, 12, 13, 15, 17, 40, 255):
         yield packet(f"type {kind}, empty", f.icmp(kind))
         yield packet(f"type {kind}, cut inner header", f.icmp(kind, 4, b"\0\0\0\0\x45\0\0"))
@@ -164,10 +167,10 @@ def tcp(p):
         yield packet("from port 0", f.tcp(src, dst, 0, 80, f.SYN))
         yield packet("to port 0", f.tcp(src, dst, 40006, 0, f.SYN))
     yield "TCP land attack", p.packet4(f.TCP, f.tcp(p.guest4, p.guest4, 80, 80, f.SYN), src=p.guest4)
-    everybody = "10.88.0.255"
+    everybody = p.near4(255)
     yield "TCP SYN to a broadcast", p.packet4(f.TCP, f.tcp(p.ip4, everybody, 1, 80, f.SYN), dst=everybody)
     for k in range(400):
-        source = f"10.88.0.{3 + k % 250}"
+        source = p.near4(3 + k % 250)
         syn = f.tcp(source, p.guest4, 1024 + k, OPEN_PORTS[k % 5], f.SYN, seq=k)
         yield f"TCP SYN flood {k}", p.packet4(f.TCP, syn, src=source)
 
@@ -182,9 +185,9 @@ def ipv6(p):
     for length in (0, 1, 7, 39, 41, 1500, 65535):
         yield f"IPv6 payload length {length}", p.packet6(f.UDP, body, length=length)
     yield "IPv6 hop limit 0", p.packet6(f.UDP, body, hops=0)
-    for source in ("::", "::1", "ff02::1", p.guest6, "fe80::1", "::ffff:10.88.0.1"):
+    for source in ("::", "::1", "ff02::1", p.guest6, "fe80::1", f"::ffff:{p.ip4}"):
         yield f"IPv6 from {source}", p.packet6(f.UDP, body, src=source)
-    for target in ("::", "::1", "ff01::1", "ff02::1", "ff02::2", "fd88::99", "::ffff:10.88.0.2"):
+    for target in ("::", "::1", "ff01::1", "ff02::1", "ff02::2", p.near6(0x99), f"::ffff:{p.guest4}"):
         yield f"IPv6 to {target}", p.packet6(f.UDP, body, dst=target)
     for head in (0, 43, 44, 50, 51, 59, 60, 135, 139, 253, 255):
         for n in (0, 1, 7, 8):

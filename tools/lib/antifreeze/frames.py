@@ -99,3 +99,27 @@ def tcp(src, dst, sport, dport, flags, *, seq=0, ack=0, window=65535, options=b"
     if check is None:
         check = checksum(_pseudo(src, dst, TCP, len(data)) + data)
     return data[:16] + struct.pack("!H", check) + data[18:]
+
+
+class Station:
+    """A sender on the guest's own network, and the guest: addresses as texts, and frames from the one to the other."""
+
+    def __init__(self, mac, ip4, ip6, guest_mac, guest4, guest6):
+        self.mac, self.ip4, self.ip6 = mac, ip4, ip6
+        self.guest_mac, self.guest4, self.guest6 = guest_mac, guest4, guest6
+
+    def near4(self, host):
+        """Another address of the network, which is a /24; near6() of the /64."""
+        return f"{self.guest4.rpartition('.')[0]}.{host}"
+
+    def near6(self, host):
+        return str(ipaddress.ip_address(ip(self.guest6)[:8] + host.to_bytes(8, "big")))
+
+    def eth(self, kind, payload, dst=None, src=None):
+        return eth(mac(dst or self.guest_mac), mac(src or self.mac), kind, payload)
+
+    def packet4(self, proto, payload, src=None, dst=None, **fields):
+        return self.eth(IPV4, ip4(src or self.ip4, dst or self.guest4, proto, payload, **fields))
+
+    def packet6(self, proto, payload, src=None, dst=None, **fields):
+        return self.eth(IPV6, ip6(src or self.ip6, dst or self.guest6, proto, payload, **fields))
