@@ -9,6 +9,7 @@
  */
 #include "flood.h"
 
+#include "flood_awake.h"
 #include "flood_frame.h"
 #include "netraw.h"
 #include "string.h"
@@ -37,6 +38,7 @@
 static struct flood_params params;
 static struct flood_frames frames;
 static struct flood_pace pace;
+static struct flood_awake awake;
 static struct netraw_path path;
 static enum flood_state state;
 static const char *why;
@@ -91,6 +93,7 @@ static void begin(uint64_t now)
                     params.time_ns != 0 ? now + params.time_ns : UINT64_MAX);
     start_ns = now;
     look_ns = now + LOOK_NS;
+    flood_awake_start(&awake, now);
     enter(FLOOD_RUNNING, now);
 }
 
@@ -269,6 +272,7 @@ static unsigned run(uint64_t now)
 {
     unsigned n, sum = 0;
 
+    flood_awake_turn(&awake, now);
     give_up_slots(now);
     do {
         n = take_slots(netraw_room(path.nic), now);
@@ -345,9 +349,9 @@ uint64_t flood_deadline(void)
     case FLOOD_SEEKING:
         return since_ns + SEEK_NS; /* an answer is a frame, which wakes the loop */
     case FLOOD_RUNNING:
-        if (blocked)
-            return earlier(look_ns, pace.end_ns);
-        return params.shape.rate == 0 ? 0 : earlier(look_ns, flood_pace_when(&pace));
+        if (params.shape.rate == 0 && (!blocked || flood_awake(&awake)))
+            return 0;
+        return earlier(look_ns, blocked ? pace.end_ns : flood_pace_when(&pace));
     case FLOOD_DRAINING:
         return since_ns + DRAIN_NS;
     case FLOOD_IDLE:
