@@ -24,7 +24,7 @@ struct service {
 };
 
 extern const struct service iperf3_service, echo_service, discard_service, chargen_service,
-    http_service, sink_service, stamp_service;
+    http_service, sink_service, stamp_service, relay_service;
 
 /* The configuration in force: what apps_start() was given, set before any service starts. */
 extern const struct conf *apps_conf;

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "netport.h"
 #include "record.h"
+#include "string.h"
 
 /* Our slot of the stack's extension arguments: a listener's window, a connection's place in the
  * order of SYNs. */
@@ -69,6 +70,18 @@ uint32_t conn_accepted(struct tcp_pcb *pcb, uint8_t prio)
     tcp_setprio(pcb, prio);
     tcp_nagle_disable(pcb);
     return pcb->rcv_wnd;
+}
+
+void conn_address(ip_addr_t *to, const struct job_target *t)
+{
+    if (t->version == 4) {
+        ip_addr_set_ip4_u32_val(*to, lwip_htonl(t->ip));
+        return;
+    }
+    *to = (ip_addr_t){.type = IPADDR_TYPE_V6};
+    memcpy(ip_2_ip6(to)->addr, t->ip6, sizeof(t->ip6));
+    if (netif_default != NULL)
+        ip6_addr_assign_zone(ip_2_ip6(to), IP6_UNICAST, netif_default);
 }
 
 struct tcp_pcb *conn_connect(const ip_addr_t *to, uint16_t port, tcp_connected_fn connected,

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "job_params.h"
 #include "lwip/tcp.h"
 
 /* Takes the stack's one slot for per-connection extensions. Once, before the first conn_listen().
@@ -31,6 +32,10 @@ uint32_t conn_order(const struct tcp_pcb *pcb);
 /* First duty of an accept callback: the connection is ours now, and weighs more than half-open
  * ones. Returns its receive window. */
 uint32_t conn_accepted(struct tcp_pcb *pcb, uint8_t prio);
+
+/* The address of a job's target, which is there; a link-local one is on the link of the first NIC.
+ */
+void conn_address(ip_addr_t *to, const struct job_target *t);
 
 /* Opens a connection; `arg` is the first argument of its callbacks. NULL: *err says why, ERR_RTE if
  * there is no way to that address now. Else `connected` or `failed` is called later; the connection

@@ -5,10 +5,10 @@
 #include "flood.h"
 
 #include "app.h"
+#include "conn.h"
 #include "flood_check.h"
 #include "iperf3_count.h"
 #include "job.h"
-#include "lwip/netif.h"
 #include "netport.h"
 #include "netraw.h"
 #include "rand.h"
@@ -35,15 +35,10 @@ static_assert(JOB_NO_NIC == NETRAW_ANY_NIC, "the same");
 
 static void set_target(ip_addr_t *to, const struct job_target *t)
 {
-    if (t->version == 4) {
-        ip_addr_set_ip4_u32_val(*to, PP_HTONL(t->ip));
-        return;
-    }
-    *to = (ip_addr_t){.type = IPADDR_TYPE_V6};
-    if (t->nic != JOB_NO_NIC)
-        return; /* its address will be looked up */
-    memcpy(ip_2_ip6(to)->addr, t->ip6, sizeof(t->ip6));
-    ip6_addr_assign_zone(ip_2_ip6(to), IP6_UNICAST, netif_default);
+    if (t->nic == JOB_NO_NIC)
+        conn_address(to, t);
+    else
+        *to = (ip_addr_t){.type = t->version == 4 ? IPADDR_TYPE_V4 : IPADDR_TYPE_V6}; /* later */
 }
 
 static void set_mix(struct flood_params *f, const struct job_params *p)

@@ -5,9 +5,9 @@
 #include "iperf3_job.h"
 
 #include "app.h"
+#include "conn.h"
 #include "format.h"
 #include "iperf3.h"
-#include "lwip/netif.h"
 #include "rand.h"
 #include "record.h"
 #include "string.h"
@@ -73,25 +73,12 @@ static uint32_t seconds(uint64_t ns)
     return (uint32_t)((ns + NS_PER_S - 1) / NS_PER_S);
 }
 
-static void set_peer(struct iperf3_session *s, const struct job_target *t)
-{
-    if (t->version == 4) {
-        ip_addr_set_ip4_u32_val(s->peer, lwip_htonl(t->ip));
-        return;
-    }
-    IP_SET_TYPE_VAL(s->peer, IPADDR_TYPE_V6);
-    memcpy(ip_2_ip6(&s->peer)->addr, t->ip6, sizeof(t->ip6));
-    ip6_addr_clear_zone(ip_2_ip6(&s->peer));
-    if (netif_default != NULL)
-        ip6_addr_assign_zone(ip_2_ip6(&s->peer), IP6_UNICAST, netif_default);
-}
-
 static void set_params(struct iperf3_session *s, const struct job_params *p)
 {
     uint32_t len = p->n_lens != 0 ? p->lens[0] : 0;
     uint32_t unit = len != 0 && p->udp ? len : IPERF3_UDP_BLOCK_DEFAULT;
 
-    set_peer(s, &p->target);
+    conn_address(&s->peer, &p->target);
     s->port = p->port != 0 ? p->port : IPERF3_PORT;
     s->bytes = p->bytes;
     s->time_ns = p->time_ns;

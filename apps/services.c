@@ -12,7 +12,7 @@ const struct conf *apps_conf;
 
 static const struct service *const services[] = {
     &iperf3_service, &echo_service, &discard_service, &chargen_service,
-    &http_service,   &sink_service, &stamp_service,
+    &http_service,   &sink_service, &stamp_service,   &relay_service,
 };
 #define SERVICES (sizeof(services) / sizeof(services[0]))
 

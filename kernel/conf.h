@@ -35,6 +35,7 @@ enum conf_service { /* bits of struct conf.services */
                     SERVICE_SINK = 1 << 5,
                     SERVICE_STAMP = 1 << 6,
                     SERVICE_ALL = 0x7f,
+                    SERVICE_RELAY = 1 << 7, /* not of `services=`: `relay=` starts it */
 };
 
 /* `fault=panic:KIND@TIME`: bugs of ours on demand, to see that each is caught and reported. */
@@ -61,6 +62,12 @@ struct conf_net {
     bool mergeable; /* receive buffers that share a frame, where the device offers it */
 };
 
+/* Connections to `port` are carried to `target_port` of `target`. */
+struct conf_relay {
+    uint16_t port, target_port;
+    struct job_target target;
+};
+
 /* What was said of a NIC last, for an error that has to name it. */
 struct conf_said {
     const char *source, *key; /* NULL = nothing was; the key without "netN." */
@@ -70,7 +77,9 @@ struct conf_said {
 struct conf {
     struct conf_net net[CONFIG_NICS];
     struct conf_said said[CONFIG_NICS];
-    uint32_t services;     /* SERVICE_* */
+    uint32_t services; /* SERVICE_* */
+    struct conf_relay relays[CONFIG_RELAYS];
+    unsigned n_relays;
     uint64_t features_off; /* virtio feature bits masked by `features=` */
     uint64_t seed;         /* 0 = from the hardware */
     uint64_t exit_ns;      /* power off after this time; 0 = see exit_never */

@@ -187,15 +187,37 @@ static bool set_services(struct conf *c, struct conf_net *net, struct text v)
 
     (void)net;
     if (text_is(v, "all") || text_is(v, "off")) {
-        c->services = text_is(v, "all") ? SERVICE_ALL : 0;
-        return true;
+        all = text_is(v, "all") ? SERVICE_ALL : 0;
+        v.s = NULL;
     }
     while (text_next(&v, ',', &part)) {
         if (!lookup(services, COUNT(services), part, &bit))
             return false;
         all |= bit;
     }
-    c->services = (uint32_t)all;
+    c->services = (c->services & SERVICE_RELAY) | (uint32_t)all;
+    return true;
+}
+
+static bool set_relay(struct conf *c, struct conf_net *net, struct text v)
+{
+    struct conf_relay relays[CONFIG_RELAYS] = {0};
+    struct text part;
+    unsigned n = 0;
+
+    (void)net;
+    if (!text_is(v, "off"))
+        while (text_next(&v, ',', &part)) {
+            if (n == CONFIG_RELAYS || !conf_relay(part, &relays[n]))
+                return false;
+            for (unsigned i = 0; i < n; i++)
+                if (relays[i].port == relays[n].port)
+                    return false;
+            n++;
+        }
+    memcpy(c->relays, relays, sizeof(relays));
+    c->n_relays = n;
+    c->services = n > 0 ? c->services | SERVICE_RELAY : c->services & ~(uint32_t)SERVICE_RELAY;
     return true;
 }
 
@@ -318,6 +340,10 @@ static const struct conf_key keys[] = {
     {"irq", true, set_irq, "auto, msix, intx, poll"},
     {"services", false, set_services,
      "all, off, or a list like http,echo of iperf3 echo discard chargen http sink stamp"},
+    {"relay", false, set_relay,
+     "off, or a list, at most " TEXT_OF(
+         CONFIG_RELAYS) ", of PORT:TARGET:PORT, each first port once, TARGET being A.B.C.D or "
+                        "[IPv6 address]"},
     {"features", false, set_features,
      "all, or a list like -tso,-mac of csum guest_csum guest_tso4 guest_tso6 guest_ecn host_tso4 "
      "host_tso6 tso mtu mac mrg status ctrl_vq ctrl_rx guest_announce mq any_layout indirect_desc "
@@ -340,7 +366,7 @@ static const struct conf_key keys[] = {
 const char conf_keys_known[] =
     "ip gw ip6 mtu rx rx_ring tx_ring irq (for net0; net1.ip and so on for others, below "
     "net" TEXT_OF(
-        CONFIG_NICS) ") services features seed log exit stamp check fault " JOB_KEYS_KNOWN;
+        CONFIG_NICS) ") services relay features seed log exit stamp check fault " JOB_KEYS_KNOWN;
 
 const struct conf_key *conf_key_find(struct text name)
 {

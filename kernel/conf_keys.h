@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * The keys of the configuration, between conf.c, which reads tokens and refuses, conf_keys.c, which
- * knows what each key takes, and conf_fault.c, for the longest of their values.
+ * knows what each key takes, and conf_fault.c and conf_relay.c, for the longest of their values.
  */
 #ifndef KERNEL_CONF_KEYS_H
 #define KERNEL_CONF_KEYS_H
@@ -33,5 +33,8 @@ extern const char conf_keys_known[];
 /* One element of `fault=` that is not panic:…, which sets its place in `faults`. False: it is none,
  * or that place is taken. */
 bool conf_fault(struct text t, struct fault faults[FAULT_KINDS]);
+
+/* One element of `relay=`, likewise. */
+bool conf_relay(struct text t, struct conf_relay *relay);
 
 #endif

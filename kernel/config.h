@@ -29,13 +29,16 @@
 #define CONFIG_IPERF_PENDING 8  /* connections before their cookie; the oldest gives way */
 #define CONFIG_HTTP_CONN     8
 #define CONFIG_ECHO_CONN     8 /* echo, discard and chargen connections together */
-#define CONFIG_BACKLOG       8 /* half-open connections per listener */
+#define CONFIG_RELAYS        1 /* ports whose connections are carried on */
+#define CONFIG_RELAY_CONN    2 /* connections of all of them; each has a second one behind it */
+#define CONFIG_BACKLOG       6 /* half-open connections per listener */
 #define CONFIG_TCP_SND_BUF   65536
-#define CONFIG_TCP_SND_SEGS  48
+#define CONFIG_TCP_SND_SEGS  45
 #define CONFIG_TCP_WND       65536
 #define CONFIG_OOSEQ_SHARED  128
 #define CONFIG_NEIGHBORS     16
 #define CONFIG_ECHO_RING     4096
+#define CONFIG_RELAY_RING    4096
 #define CONFIG_HTTP_INPUT    4096
 #define CONFIG_HTTP_TEXTS    2
 #define CONFIG_SINK_RUNS     2
@@ -54,13 +57,16 @@
 #define CONFIG_IPERF_PENDING 16
 #define CONFIG_HTTP_CONN     32
 #define CONFIG_ECHO_CONN     32
+#define CONFIG_RELAYS        2
+#define CONFIG_RELAY_CONN    8
 #define CONFIG_BACKLOG       16
-#define CONFIG_TCP_SND_BUF   557056  /* bytes a connection may have queued and unacknowledged */
-#define CONFIG_TCP_SND_SEGS  64      /* the same in segments; 93 KB at a 1460-byte MSS */
+#define CONFIG_TCP_SND_BUF   524288  /* bytes a connection may have queued and unacknowledged */
+#define CONFIG_TCP_SND_SEGS  59      /* the same in segments; 86 KB at a 1460-byte MSS */
 #define CONFIG_TCP_WND       1048576 /* receive window, bytes; a sink frees it in the callback */
 #define CONFIG_OOSEQ_SHARED  2048    /* out-of-order frames beyond each connection's own share */
 #define CONFIG_NEIGHBORS     32      /* ARP entries, and as many IPv6 neighbours */
 #define CONFIG_ECHO_RING     16384   /* bytes an echo connection may have on the way; its window */
+#define CONFIG_RELAY_RING    65536   /* the same, each way of a relayed connection */
 #define CONFIG_HTTP_INPUT    16384   /* bytes of further requests kept while one is answered */
 #define CONFIG_HTTP_TEXTS    4       /* answers such as /stats that are on their way at once */
 #define CONFIG_SINK_RUNS     4       /* runs of test frames that are counted apart at once */
@@ -93,6 +99,10 @@
  * peer that vanished does not keep its place. */
 #define CONFIG_HTTP_HEAD_MS 10000
 #define CONFIG_IDLE_MS      120000
+
+/* A relay's target has to have answered within this time: its SYN may be lost twice in a row (lwIP
+ * sends it again after 1 and 2 s), and 7 s are left for the answer. */
+#define CONFIG_RELAY_CONNECT_MS 10000
 
 /* An answer that is written as text has to be acknowledged within this time, whatever trickles out:
  * 16 KiB in 10 s are 13 kbit/s, below any network that the guest is put on, and a segment may be
@@ -157,8 +167,8 @@
 #define CONFIG_CONSOLE_RING 65536
 #define CONFIG_RECORD_MAX   (CONFIG_NICS > 1 ? 24576 : 16384)
 
-/* Listeners: iperf3, echo, discard, chargen, http; one each, for IPv4 and IPv6 together. */
-#define CONFIG_LISTENERS 5
+/* Listeners: iperf3, echo, discard, chargen, http, relays; one each, for IPv4 and IPv6 together. */
+#define CONFIG_LISTENERS (5 + CONFIG_RELAYS)
 
 /* UDP ports: iperf3 (one for all streams), echo, discard, chargen, STAMP. */
 #define CONFIG_UDP_PORTS 5
@@ -212,7 +222,7 @@
  * have the lowest priority and are recycled by the stack when a new one needs their place. */
 #define CONFIG_TCP_CONN                                                                            \
     (CONFIG_IPERF_STREAM + CONFIG_IPERF_SESSION + CONFIG_IPERF_PENDING + CONFIG_HTTP_CONN +        \
-     CONFIG_ECHO_CONN + CONFIG_LISTENERS * CONFIG_BACKLOG)
+     CONFIG_ECHO_CONN + 2 * CONFIG_RELAY_CONN + CONFIG_LISTENERS * CONFIG_BACKLOG)
 
 static_assert((CONFIG_RX_RING & (CONFIG_RX_RING - 1)) == 0, "split rings are powers of two");
 static_assert((CONFIG_TX_RING & (CONFIG_TX_RING - 1)) == 0, "split rings are powers of two");

@@ -133,11 +133,10 @@ static bool read_nic(struct text v, uint8_t *nic)
     return true;
 }
 
-static bool set_target(struct job_params *p, struct text v, enum job_limit limit)
+bool job_target_read(struct text v, struct job_target *target)
 {
     struct job_target t = {.version = 4, .nic = JOB_NO_NIC};
 
-    (void)limit;
     if (v.n > 2 && v.s[0] == '[' && v.s[v.n - 1] == ']') {
         t.version = 6;
         v = (struct text){v.s + 1, v.n - 2};
@@ -146,8 +145,14 @@ static bool set_target(struct job_params *p, struct text v, enum job_limit limit
         (t.version == 6 ? !ipaddr_parse6(v.s, v.n, t.ip6) || !is_target6(t.ip6)
                         : !ipaddr_parse4(v.s, v.n, &t.ip) || !ipaddr_is_host4(t.ip, 32)))
         return false;
-    p->target = t;
+    *target = t;
     return true;
+}
+
+static bool set_target(struct job_params *p, struct text v, enum job_limit limit)
+{
+    (void)limit;
+    return job_target_read(v, &p->target);
 }
 
 static bool set_from(struct job_params *p, struct text v, enum job_limit limit)

@@ -358,6 +358,11 @@ void load_whole_packets(void)
 
 void load_services(void)
 {
+    for (unsigned i = 0; i < CONFIG_RELAYS; i++)
+        rig.conf.relays[i] =
+            (struct conf_relay){(uint16_t)(7000 + i), 1, {.version = 4, .ip = RIG_PEER_IP}};
+    rig.conf.n_relays = CONFIG_RELAYS;
+    rig.conf.services |= SERVICE_RELAY;
     apps_start(&rig.conf);
     for (unsigned i = 0; i < CONFIG_IPERF_STREAM; i++)
         udp_bind(udp_new(), IP_ANY_TYPE, 0); /* as iperf3's clients do */

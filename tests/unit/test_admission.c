@@ -16,15 +16,19 @@
 #include "netrig.h"
 #include "rig_service.h"
 
-/* Ports of the services; every small one has a backlog of its own. */
-static const uint16_t ports[CONFIG_LISTENERS] = {IPERF3_PORT, 7, 9, 19, 80};
+#define RELAY    7000 /* and the ports behind it, */
+#define RELAY_TO 873  /* all to this one of the peer's */
+
+/* Ports of the services; every small one has a backlog of its own, and so has each relay. */
+static uint16_t ports[CONFIG_LISTENERS] = {IPERF3_PORT, 7, 9, 19, 80};
 
 static struct rig_tcp controls[CONFIG_IPERF_SESSION], streams[CONFIG_IPERF_STREAM];
 static struct rig_tcp strangers[CONFIG_IPERF_PENDING], http[CONFIG_HTTP_CONN],
-    small[CONFIG_ECHO_CONN];
+    small[CONFIG_ECHO_CONN], relayed[CONFIG_RELAY_CONN], targets[CONFIG_RELAY_CONN];
 
 static const struct service *const services[] = {
-    &iperf3_service, &echo_service, &discard_service, &chargen_service, &http_service,
+    &iperf3_service,  &echo_service, &discard_service,
+    &chargen_service, &http_service, &relay_service,
 };
 #define SERVICES (sizeof(services) / sizeof(services[0]))
 
@@ -42,6 +46,13 @@ static int setup(void **state)
     const int r = rig_setup(state);
 
     apps_conf = &rig.conf;
+    for (unsigned i = 0; i < CONFIG_RELAYS; i++) {
+        const uint16_t port = ports[CONFIG_LISTENERS - 1 - i] = (uint16_t)(RELAY + i);
+
+        rig.conf.relays[i] = (struct conf_relay){port, RELAY_TO, {.version = 4, .ip = RIG_PEER_IP}};
+    }
+    rig.conf.n_relays = CONFIG_RELAYS;
+    rig_tcp_listen(RELAY_TO, targets, CONFIG_RELAY_CONN);
     for (unsigned i = 0; i < SERVICES; i++)
         assert_true(services[i]->start());
     rig.poll = poll_all;
@@ -60,6 +71,10 @@ static int teardown(void **state)
         rig_tcp_forget(&http[i]);
     for (unsigned i = 0; i < CONFIG_ECHO_CONN; i++)
         rig_tcp_forget(&small[i]);
+    for (unsigned i = 0; i < CONFIG_RELAY_CONN; i++) {
+        rig_tcp_forget(&relayed[i]);
+        rig_tcp_forget(&targets[i]);
+    }
     while (tcp_active_pcbs != NULL) /* what they leave behind ends with its connection */
         tcp_abort(tcp_active_pcbs);
     rig_advance_ms(10);
@@ -167,6 +182,8 @@ static void fill_all(bool with_cookies)
         assert_true(rig_tcp_connect(&small[i], ports[1 + i % 3]));
     }
     rig.peer_wnd = 1 << 20;
+    for (unsigned i = 0; i < CONFIG_RELAY_CONN; i++)
+        assert_true(rig_tcp_connect(&relayed[i], (uint16_t)(RELAY + i % CONFIG_RELAYS)));
     for (unsigned i = 0; i < CONFIG_LISTENERS; i++)
         half_open(ports[i], CONFIG_BACKLOG);
 }
@@ -184,6 +201,8 @@ static void nobody_is_disturbed(void)
         assert_int_equal(rig_tcp_send(&streams[i], data, sizeof(data)), sizeof(data));
     say(&small[0], "hello", 5);
     assert_int_equal(rig_tcp_recv(&small[0], reply, 5, 100), 5);
+    say(&relayed[0], "hello", 5);
+    assert_int_equal(rig_tcp_recv(&targets[0], reply, 5, 100), 5);
     for (unsigned i = 0; i < CONFIG_IPERF_SESSION; i++)
         assert_false(controls[i].got_rst || controls[i].got_fin);
 }

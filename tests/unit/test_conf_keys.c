@@ -47,6 +47,64 @@ static void every_key_sets_its_field(void **state)
     assert_int_equal(conf.panic_at_ns, 3 * S);
 }
 
+static void relays_are_a_list_of_ports_and_targets(void **state)
+{
+    static const uint8_t ip6[16] = {0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+
+    (void)state;
+    conf_accept("relay=7000:10.0.2.1:873,65535:[fd00::1]:1");
+    assert_int_equal(conf.n_relays, 2);
+    assert_int_equal(conf.relays[0].port, 7000);
+    assert_int_equal(conf.relays[0].target.version, 4);
+    assert_int_equal(conf.relays[0].target.ip, 0x0a000201);
+    assert_int_equal(conf.relays[0].target_port, 873);
+    assert_int_equal(conf.relays[1].port, 65535);
+    assert_int_equal(conf.relays[1].target.version, 6);
+    assert_memory_equal(conf.relays[1].target.ip6, ip6, 16);
+    assert_int_equal(conf.relays[1].target_port, 1);
+    /* Whether it serves has nothing to do with the other services. */
+    assert_int_equal(conf.services, SERVICE_ALL | SERVICE_RELAY);
+    conf_accept("relay=7000:10.0.2.1:873 services=off");
+    assert_int_equal(conf.services, SERVICE_RELAY);
+    conf_accept("relay=7000:10.0.2.1:873 services=all relay=off");
+    assert_int_equal(conf.services, SERVICE_ALL);
+    assert_int_equal(conf.n_relays, 0);
+}
+
+static void relays_that_are_none_are_refused(void **state)
+{
+    static const char *const wrong[] = {
+        "relay=",
+        "relay=7000",
+        "relay=7000:",
+        "relay=7000:10.0.2.1",
+        "relay=7000:10.0.2.1:",
+        "relay=7000::873",
+        "relay=:10.0.2.1:873",
+        "relay=0:10.0.2.1:873",
+        "relay=65536:10.0.2.1:873",
+        "relay=7000:10.0.2.1:0",
+        "relay=7000:10.0.2.1:65536",
+        "relay=7000:10.0.2.1:873:1",
+        "relay=7000:10.0.2.255.1:873",
+        "relay=7000:fd00::1:873",
+        "relay=7000:[fd00::1:873",
+        "relay=7000:[fd00::1]",
+        "relay=7000:[ff02::1]:873",
+        "relay=7000:255.255.255.255:873",
+        "relay=7000:net1:873",
+        "relay=7000:10.0.2.1:873,",
+        "relay=7000:10.0.2.1:873,off",
+        "relay=7000:10.0.2.1:873,7000:10.0.2.1:21",     /* two targets of one port */
+        "relay=1:10.0.2.1:1,2:10.0.2.1:1,3:10.0.2.1:1", /* more than there are places for */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        conf_refused(wrong[i], "relay", wrong[i] + strlen("relay="));
+    assert_int_equal(conf.n_relays, 0);
+}
+
 static void every_default_can_be_said_and_undoes_what_was_said(void **state)
 {
     struct conf before;
@@ -55,12 +113,13 @@ static void every_default_can_be_said_and_undoes_what_was_said(void **state)
     memcpy(&before, &conf, sizeof(conf));
     conf_accept(
         "mtu=900 rx=mergeable features=-mac services=off seed=7 log=quiet interval=0 exit=1ms "
-        "fault=panic:null ip=10.0.0.2/8 gw=10.0.0.1");
-    assert_int_equal(conf.services, 0);
+        "fault=panic:null ip=10.0.0.2/8 gw=10.0.0.1 relay=70:10.0.0.1:80");
+    assert_int_equal(conf.services, SERVICE_RELAY);
     assert_int_equal(conf.job.interval_ns, 0);
     assert_int_equal(conf.panic_kind, CONF_PANIC_NULL);
     assert_int_equal(conf.panic_at_ns, 0);
-    conf_accept("mtu=device rx=big features=all services=all seed=0 log=info interval=1s exit=done "
+    conf_accept("mtu=device rx=big features=all services=all relay=off seed=0 log=info interval=1s "
+                "exit=done "
                 "fault=none "
                 "gw=none run=serve ip6=auto");
     conf_accept("ip=dhcp");
@@ -411,6 +470,8 @@ int main(void)
     srand(6);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(every_key_sets_its_field, conf_defaults),
+        cmocka_unit_test_setup(relays_are_a_list_of_ports_and_targets, conf_defaults),
+        cmocka_unit_test_setup(relays_that_are_none_are_refused, conf_defaults),
         cmocka_unit_test_setup(every_default_can_be_said_and_undoes_what_was_said, conf_defaults),
         cmocka_unit_test_setup(the_edges_of_every_range_are_accepted, conf_defaults),
         cmocka_unit_test_setup(keys_the_guest_does_not_have_are_refused_by_name, conf_defaults),

@@ -135,6 +135,8 @@ const struct service sink_service = {.name = "sink", .bit = SERVICE_SINK, .start
 const struct service stamp_service = {
     .name = "stamp", .bit = SERVICE_STAMP, .start = start, .finish = finish};
 
+const struct service relay_service = {.name = "relay", .bit = SERVICE_RELAY, .start = start};
+
 static int setup(void **state)
 {
     (void)state;

@@ -68,7 +68,7 @@ UNIT_SRC_test_json    := tests/unit/test_json.c kernel/json.c kernel/format.c
 UNIT_SRC_test_record  := tests/unit/test_record.c kernel/record.c kernel/json.c kernel/format.c
 UNIT_SRC_test_rand    := tests/unit/test_rand.c
 UNIT_SRC_test_ipaddr  := tests/unit/test_ipaddr.c kernel/ipaddr.c kernel/text.c
-UNIT_CONF             := kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/fault.c kernel/format.c \
+UNIT_CONF             := kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/conf_relay.c kernel/fault.c kernel/format.c \
                          kernel/ipaddr.c kernel/job_params.c kernel/json.c kernel/record.c kernel/text.c
 UNIT_SRC_test_conf    := tests/unit/test_conf.c tests/unit/conf_reader.c $(UNIT_CONF)
 UNIT_SRC_test_conf_keys := tests/unit/test_conf_keys.c tests/unit/conf_reader.c $(UNIT_CONF)
@@ -124,7 +124,7 @@ UNIT_SINK    := apps/hdr.c apps/seqwin.c apps/sink.c apps/sink_frame.c apps/sink
 UNIT_FLOOD   := apps/flood.c apps/flood_awake.c apps/flood_check.c apps/flood_frame.c apps/flood_job.c apps/flood_pace.c $(UNIT_SINK)
 UNIT_KINDS   := apps/iperf3_job.c apps/job_kinds.c $(UNIT_FLOOD)
 UNIT_STAMP   := apps/stamp.c apps/stamp_reflector.c
-UNIT_APPS    := $(UNIT_KINDS) $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) $(UNIT_JOB) $(UNIT_STAMP) apps/services.c apps/stats.c \
+UNIT_APPS    := $(UNIT_KINDS) $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) $(UNIT_JOB) $(UNIT_STAMP) apps/relay.c apps/services.c apps/stats.c \
     $(UNIT_SERVICE)
 
 # Every pool of the stack at its bound, in both profiles.
@@ -135,6 +135,7 @@ $(foreach t,ledger ledger_edge,\
 $(eval $(call unit_on_rig,test_admission,$(UNIT_APPS)))$(eval $(call unit_lean,test_admission))
 
 $(foreach t,echo small,$(eval $(call unit_on_rig,test_$(t),tests/unit/small_client.c $(UNIT_SMALL) $(UNIT_SERVICE))))
+$(eval $(call unit_on_rig,test_relay_service,tests/unit/small_client.c tests/unit/rig_stack.c apps/relay.c $(UNIT_SMALL) $(UNIT_SERVICE)))
 $(eval $(call unit_on_rig,test_refused,$(UNIT_SERVICE)))
 
 DRIVER_SRC  ?= $(wildcard drivers/*.c)
@@ -168,7 +169,7 @@ $(foreach t,$(UNIT_VNET) $(UNIT_WATCH),\
     $(eval UNIT_SRC_$(t) := tests/unit/$(t).c tests/unit/vnet_rig.c $(UNIT_DRIVER) $(UNIT_SIM))\
     $(eval UNIT_LIBS_$(t) := -no-pie))
 $(foreach t,$(UNIT_WATCH),$(eval UNIT_SRC_$(t) += tests/unit/watch_rig.c))
-UNIT_SRC_test_vnet_features += kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/ipaddr.c kernel/job_params.c kernel/text.c
+UNIT_SRC_test_vnet_features += kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/conf_relay.c kernel/ipaddr.c kernel/job_params.c kernel/text.c
 # The driver's pools at their bounds, in both profiles.
 UNIT_TESTS += test_ledger_driver test_ledger_driver_lean
 UNIT_SRC_test_ledger_driver         := tests/unit/test_ledger_driver.c tests/unit/vnet_rig.c $(UNIT_DRIVER) $(UNIT_SIM)
