@@ -19,7 +19,7 @@ BOOT_SRC := boot/entry.S boot/pvh.c
 
 KERNEL_SRC := kernel/acpi.c kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/conf_relay.c kernel/console.c kernel/dma.c kernel/fault.c \
     kernel/format.c kernel/framebuffer.c kernel/ipaddr.c kernel/irq.c kernel/job_params.c kernel/json.c kernel/lapic.c kernel/main.c \
-    kernel/paging.c kernel/panic.c kernel/pic.c kernel/provoke.c kernel/rand.c kernel/record.c kernel/serial.c \
+    kernel/paging.c kernel/panic.c kernel/pic.c kernel/provoke.c kernel/rand.c kernel/record.c kernel/refusal.c kernel/serial.c \
     kernel/stacks.S kernel/string.c kernel/symbols.c kernel/text.c kernel/time.c kernel/trap.S kernel/trap.c
 
 DRIVER_SRC := drivers/fw_cfg.c drivers/netbuf.c drivers/pci.c drivers/virtio_net.c \
@@ -34,10 +34,10 @@ PORT_SRC := lwip-port/acks.c lwip-port/address.c lwip-port/announce.c lwip-port/
     lwip-port/netport_stats.c lwip-port/netraw.c lwip-port/offload.c lwip-port/port.c lwip-port/silence.c lwip-port/udp_template.c
 
 APP_SRC := apps/chargen.c apps/conn.c apps/discard.c apps/echo.c apps/flood.c apps/flood_awake.c apps/flood_check.c apps/flood_frame.c apps/flood_job.c \
-    apps/flood_pace.c apps/hdr.c apps/http.c apps/http_parse.c \
+    apps/flood_pace.c apps/hdr.c apps/http.c apps/http_jobs.c apps/http_parse.c \
     apps/http_place.c apps/http_route.c apps/interval.c apps/iperf3_client.c apps/iperf3_control.c apps/iperf3_count.c apps/iperf3_door.c \
     apps/iperf3_job.c apps/iperf3_json.c apps/iperf3_json_write.c apps/iperf3_open.c apps/iperf3_report.c apps/iperf3_results.c apps/iperf3_server.c apps/iperf3_session.c \
-    apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c apps/job.c apps/job_kinds.c apps/pattern.c apps/refused.c apps/relay.c apps/seqwin.c \
+    apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c apps/job.c apps/job_json.c apps/job_kinds.c apps/json_read.c apps/pattern.c apps/refused.c apps/relay.c apps/seqwin.c \
     apps/services.c apps/sink.c apps/sink_frame.c apps/sink_report.c apps/sink_run.c apps/small.c apps/stamp.c apps/stamp_reflector.c \
     apps/stats.c apps/testframe.c apps/verdict.c
 

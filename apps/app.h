@@ -10,6 +10,7 @@
 #include "config.h"
 #include "conf.h"
 #include "json.h"
+#include "text.h"
 
 struct service {
     const char *name;
@@ -44,6 +45,11 @@ void apps_json_services(struct json *j);
 /* Counts work turned away at the door and writes a `refused` record (at most 10 a second; the count
  * is always exact). `what` and `reason` are string literals; the pair is the counter. */
 void apps_refused(const char *what, const char *reason);
+/* The same because of a key's value, with the members of refusal_put() in the record. */
+#define APPS_VALUE_REFUSED "a value is not accepted"
+void apps_refused_value(const char *what, const char *source, struct text key, struct text value,
+                        const char *accepted);
+
 uint64_t apps_refusals(void);
 
 /* Those counts by reason: writes the elements of an open array. */

@@ -5,23 +5,7 @@
 #include "flood_check.h"
 
 #include "flood.h"
-#include "format.h"
 #include "sink_frame.h"
-
-static bool refuse(struct job_refusal *why, const char *key, uint64_t value, const char *accepted)
-{
-    *why = (struct job_refusal){.key = key, .accepted = accepted};
-    format(why->value, sizeof(why->value), "%lu", value);
-    return false;
-}
-
-static bool refuse_word(struct job_refusal *why, const char *key, const char *value,
-                        const char *accepted)
-{
-    *why = (struct job_refusal){.key = key, .accepted = accepted};
-    format(why->value, sizeof(why->value), "%s", value);
-    return false;
-}
 
 static const char least_accepted[2][2][96] = {
     {"imix, or frames of 60 bytes or more, without FCS",
@@ -35,10 +19,9 @@ static bool check_lens(const struct job_params *p, struct job_refusal *why)
 
     for (uint32_t i = 0; i < p->n_lens; i++) {
         if (p->lens[i] < flood_least(ip6, vlan))
-            return refuse(why, "len", p->lens[i], least_accepted[ip6][vlan]);
+            return job_refuse(why, "len", least_accepted[ip6][vlan]);
         if (p->lens[i] > flood_most(CONFIG_MTU_MAX, vlan))
-            return refuse(why, "len", p->lens[i],
-                          "frames that the largest MTU of this build has room for");
+            return job_refuse(why, "len", "frames that the largest MTU of this build has room for");
     }
     return true;
 }
@@ -56,16 +39,16 @@ static bool check_limits(const struct job_params *p, struct job_refusal *why)
     for (enum job_limit l = JOB_NO_LIMIT + 1; l < JOB_LIMITS; l++)
         if ((FLOOD_RECEIVER_MEASURES >> l & 1) && job_params_limited(p, l) &&
             flood_arrival(p) == FLOOD_ELSEWHERE)
-            return refuse_word(why, job_limit_name(l), "",
-                               "nothing, unless the frames come to this guest: target=net1, or "
-                               "port=8864 of a reflector");
+            return job_refuse(why, job_limit_name(l),
+                              "nothing, unless the frames come to this guest: target=net1, or "
+                              "port=8864 of a reflector");
     return true;
 }
 
 static bool check_nics(const struct job_params *p, struct job_refusal *why)
 {
     if (p->target.nic != JOB_NO_NIC && p->target.nic == p->from)
-        return refuse_word(why, "from", "the target", "another NIC than the target");
+        return job_refuse(why, "from", "another NIC than the target");
     return true;
 }
 
@@ -73,27 +56,26 @@ static bool check_nics(const struct job_params *p, struct job_refusal *why)
 static bool check_others(const struct job_params *p, struct job_refusal *why)
 {
     if (p->dir != JOB_TX)
-        return refuse_word(why, "dir", p->dir == JOB_RX ? "rx" : "both", "tx: a flood only sends");
+        return job_refuse(why, "dir", "tx: a flood only sends");
     if (job_params_said(p, "proto") && !p->udp)
-        return refuse_word(why, "proto", "tcp", "udp");
+        return job_refuse(why, "proto", "udp");
     if (job_params_said(p, "streams"))
-        return refuse(why, "streams", p->streams, "nothing: a flood has flows");
+        return job_refuse(why, "streams", "nothing: a flood has flows");
     if (job_params_said(p, "omit"))
-        return refuse(why, "omit", p->omit_ns, "nothing: a flood has no warm-up, but it has ramp");
+        return job_refuse(why, "omit", "nothing: a flood has no warm-up, but it has ramp");
     return true;
 }
 
 bool flood_check(const struct job_params *p, struct job_refusal *why)
 {
     if (p->target.version == 0)
-        return refuse_word(why, "target", "",
-                           "A.B.C.D, [IPv6 address] or net1, another NIC; a flood needs one");
+        return job_refuse(why, "target",
+                          "A.B.C.D, [IPv6 address] or net1, another NIC; a flood needs one");
     if (p->rate.per_s > FLOOD_RATE_MAX)
-        return refuse(why, "rate", p->rate.per_s, "at most 1T, bits or packets");
+        return job_refuse(why, "rate", "at most 1T, bits or packets");
     if (p->rate.per_s == 0 && p->gap != JOB_CBR)
-        return refuse_word(why, "gap", p->gap == JOB_POISSON ? "poisson" : "burst",
-                           "cbr, unless there is a rate");
+        return job_refuse(why, "gap", "cbr, unless there is a rate");
     if (p->rate.per_s == 0 && p->ramp_ns != 0)
-        return refuse(why, "ramp", p->ramp_ns, "0, unless there is a rate");
+        return job_refuse(why, "ramp", "0, unless there is a rate");
     return check_others(p, why) && check_lens(p, why) && check_nics(p, why) && check_limits(p, why);
 }

@@ -156,6 +156,8 @@ static void begin_request(struct http_conn *c)
         }
         return;
     }
+    if (http_route_reads(c->route))
+        c->request.body = c->body;
     if (r->expect == HTTP_EXPECT_CONTINUE && r->has_body && !r->http10)
         c->queued += conn_write(c->pcb, go_on, sizeof(go_on) - 1);
 }

@@ -82,6 +82,16 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t n)
     return 0;
 }
 
+/* "application/json", with or without parameters behind it. */
+static bool is_json(const char *value, uint8_t len)
+{
+    static const char type[] = "application/json";
+    const size_t n = sizeof(type) - 1;
+
+    return len >= n && memcmp(value, type, n) == 0 &&
+           (len == n || value[n] == ';' || value[n] == ' ' || value[n] == '\t');
+}
+
 static int on_header_value_complete(llhttp_t *parser)
 {
     struct http_request *r = of(parser);
@@ -95,6 +105,10 @@ static int on_header_value_complete(llhttp_t *parser)
     if (is(r->name, r->name_len, "expect"))
         r->expect =
             is(r->value, r->value_len, "100-continue") ? HTTP_EXPECT_CONTINUE : HTTP_EXPECT_OTHER;
+    if (is(r->name, r->name_len, "content-type"))
+        r->json = is_json(r->value, r->value_len);
+    if (is(r->name, r->name_len, "content-encoding"))
+        r->coded = !is(r->value, r->value_len, "identity");
     r->name_len = 0;
     r->value_len = 0;
     return 0;
@@ -124,8 +138,14 @@ static int on_headers_complete(llhttp_t *parser)
 
 static int on_body(llhttp_t *parser, const char *at, size_t n)
 {
-    (void)at;
-    of(parser)->body_bytes += n;
+    struct http_request *r = of(parser);
+
+    if (r->body != NULL) {
+        if (n > CONFIG_HTTP_BODY_MAX - r->body_bytes)
+            return refuse(r, 413);
+        memcpy(r->body + r->body_bytes, at, n);
+    }
+    r->body_bytes += n;
     return 0;
 }
 
@@ -232,7 +252,7 @@ uint64_t http_body_left(const struct http_request *r)
     return r->in_body ? r->parser.content_length : 0;
 }
 
-bool http_target_is(const struct http_request *r, const char *path, const char **query)
+bool http_target_begins(const struct http_request *r, const char *path, const char **rest)
 {
     const char *t = r->target;
     size_t n = strlen(path);
@@ -244,12 +264,18 @@ bool http_target_is(const struct http_request *r, const char *path, const char *
     }
     if (strncmp(t, path, n) != 0)
         return false;
-    if (t[n] == 0) {
-        *query = "";
-        return true;
-    }
-    *query = t + n + 1;
-    return t[n] == '?';
+    *rest = t + n;
+    return true;
+}
+
+bool http_target_is(const struct http_request *r, const char *path, const char **query)
+{
+    const char *rest;
+
+    if (!http_target_begins(r, path, &rest) || (*rest != 0 && *rest != '?'))
+        return false;
+    *query = *rest != 0 ? rest + 1 : "";
+    return true;
 }
 
 static bool parse_u64(const char *s, size_t n, uint64_t *value)

@@ -20,6 +20,7 @@
 #define PACE_BYTES 5120
 
 static struct http_conn conns[CONFIG_HTTP_CONN];
+static char bodies[CONFIG_HTTP_CONN][CONFIG_HTTP_BODY_MAX] __attribute__((section(".noinit")));
 static char inputs[CONFIG_HTTP_CONN][CONFIG_HTTP_INPUT] __attribute__((section(".noinit")));
 
 static uint32_t open;
@@ -111,6 +112,7 @@ struct http_conn *http_place_take(struct tcp_pcb *pcb)
     memset(best, 0, sizeof(*best));
     best->pcb = pcb;
     best->input = inputs[best - conns];
+    best->body = bodies[best - conns];
     open++;
     return best;
 }

@@ -30,7 +30,8 @@ struct http_conn {
     uint32_t in;                    /* bytes taken from the peer; free-running */
     uint32_t edge;                  /* how far the peer may send, as `in` counts */
     uint32_t input_len;
-    char *input; /* CONFIG_HTTP_INPUT bytes that belong to this place */
+    char *input; /* CONFIG_HTTP_INPUT bytes that belong to this place, */
+    char *body;  /* and CONFIG_HTTP_BODY_MAX */
 
     /* Replying: first the head, then the body. */
     struct http_reply reply;
@@ -44,8 +45,8 @@ struct http_conn {
 };
 
 /* A place for a new connection, of several that could be given the one that has been silent
- * longest; cleared but for pcb and input. Who gives way is counted and loses its connection. NULL:
- * all are at work. */
+ * longest; cleared but for pcb, input and body. Who gives way is counted and loses its connection.
+ * NULL: all are at work. */
 struct http_conn *http_place_take(struct tcp_pcb *pcb);
 
 /* Frees a place and the text it holds: after the stack has lost the connection, or with closing or

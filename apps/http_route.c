@@ -6,6 +6,7 @@
 
 #include "app.h"
 #include "format.h"
+#include "http_jobs.h"
 #include "panic.h"
 #include "string.h"
 #include "time.h"
@@ -16,7 +17,9 @@ struct http_route {
     const char *path;
     uint32_t methods;  /* METHOD(HTTP_GET) | … */
     const char *allow; /* the same in words */
-    void (*answer)(const struct http_request *r, const char *query, struct http_reply *reply);
+    bool numbered;     /* a number is behind the path */
+    bool reads;        /* bodies */
+    void (*answer)(const struct http_request *r, const char *rest, struct http_reply *reply);
 };
 
 static char text_bytes[CONFIG_HTTP_TEXTS][CONFIG_HTTP_TEXT_BYTES]
@@ -45,6 +48,10 @@ static const char *reason_of(uint16_t status)
     switch (status) {
     case 200:
         return "OK";
+    case 201:
+        return "Created";
+    case 202:
+        return "Accepted";
     case 400:
         return "Bad Request";
     case 403:
@@ -59,10 +66,16 @@ static const char *reason_of(uint16_t status)
         return "Conflict";
     case 411:
         return "Length Required";
+    case 413:
+        return "Content Too Large";
     case 414:
         return "URI Too Long";
+    case 415:
+        return "Unsupported Media Type";
     case 417:
         return "Expectation Failed";
+    case 422:
+        return "Unprocessable Content";
     case 431:
         return "Request Header Fields Too Large";
     case 500:
@@ -90,10 +103,13 @@ size_t http_reply_head(const struct http_reply *reply, bool keep_alive, bool wit
     size_t n = format(head, HTTP_REPLY_HEAD_MAX,
                       "HTTP/1.1 %u %s\r\nServer: Antifreeze/" CONFIG_VERSION "\r\n"
                       "Content-Type: %s\r\nContent-Length: %llu\r\nCache-Control: no-store\r\n"
-                      "%s%s%s%sConnection: %s\r\n\r\n%s",
+                      "%s%s%s%s%s%s%s%sConnection: %s\r\n\r\n%s",
                       reply->status, reason_of(reply->status), reply->type,
                       (unsigned long long)reply->length, reply->allow != NULL ? "Allow: " : "",
                       reply->allow != NULL ? reply->allow : "", reply->allow != NULL ? "\r\n" : "",
+                      reply->location[0] != 0 ? "Location: " : "", reply->location,
+                      reply->location[0] != 0 ? "\r\n" : "",
+                      reply->status == 415 ? "Accept: application/json\r\n" : "",
                       reply->status == 503 ? "Retry-After: 1\r\n" : "",
                       keep_alive ? "keep-alive" : "close", with_body ? reply->note : "");
 
@@ -101,29 +117,43 @@ size_t http_reply_head(const struct http_reply *reply, bool keep_alive, bool wit
     return n;
 }
 
-static void stats(const struct http_request *r, const char *query, struct http_reply *reply)
+static struct json answer_json; /* the one that is being written */
+
+struct json *http_json_begin(struct http_reply *reply)
 {
     struct http_text *text = text_take();
-    struct json j;
 
-    (void)r;
-    (void)query;
     if (text == NULL) {
         http_reply_error(reply, HTTP_NO_TEXT);
-        return;
+        return NULL;
     }
-    json_init(&j, text->bytes, CONFIG_HTTP_TEXT_BYTES);
-    json_object(&j, NULL);
-    apps_json_stats(&j);
-    json_end_object(&j);
-    size_t n = json_finish(&j);
-    if (n == 0) {
-        http_text_release(text);
-        http_reply_error(reply, 500);
+    *reply = (struct http_reply){.type = "application/json", .text = text};
+    json_init(&answer_json, text->bytes, CONFIG_HTTP_TEXT_BYTES);
+    json_object(&answer_json, NULL);
+    return &answer_json;
+}
+
+void http_json_end(struct http_reply *reply, uint16_t status)
+{
+    json_end_object(&answer_json);
+    reply->status = status;
+    reply->length = json_finish(&answer_json);
+    if (reply->length != 0)
         return;
-    }
-    *reply =
-        (struct http_reply){.status = 200, .type = "application/json", .length = n, .text = text};
+    http_text_release(reply->text);
+    http_reply_error(reply, 500);
+}
+
+static void stats(const struct http_request *r, const char *rest, struct http_reply *reply)
+{
+    struct json *j = http_json_begin(reply);
+
+    (void)r;
+    (void)rest;
+    if (j == NULL)
+        return;
+    apps_json_stats(j);
+    http_json_end(reply, 200);
 }
 
 static void data_send(const char *query, struct http_reply *reply)
@@ -164,11 +194,16 @@ static void fault(const struct http_request *r, const char *query, struct http_r
     http_reply_error(reply, answers[conf_order_fault(query, time_ns())]);
 }
 
+#define READ (METHOD(HTTP_GET) | METHOD(HTTP_HEAD))
+
 static const struct http_route routes[] = {
-    {"/stats", METHOD(HTTP_GET) | METHOD(HTTP_HEAD), "GET, HEAD", stats},
-    {"/data", METHOD(HTTP_GET) | METHOD(HTTP_HEAD) | METHOD(HTTP_PUT) | METHOD(HTTP_POST),
-     "GET, HEAD, PUT, POST", data},
-    {"/fault", METHOD(HTTP_POST), "POST", fault},
+    {"/stats", READ, "GET, HEAD", false, false, stats},
+    {"/data", READ | METHOD(HTTP_PUT) | METHOD(HTTP_POST), "GET, HEAD, PUT, POST", false, false,
+     data},
+    {"/fault", METHOD(HTTP_POST), "POST", false, false, fault},
+    {"/jobs", READ | METHOD(HTTP_POST), "GET, HEAD, POST", false, true, http_jobs},
+    {"/jobs/", READ | METHOD(HTTP_DELETE) | METHOD(HTTP_PATCH), "GET, HEAD, DELETE, PATCH", true,
+     true, http_job},
 };
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
 
@@ -178,24 +213,39 @@ static bool is_http_method(uint8_t method)
     return method <= HTTP_TRACE || method == HTTP_PATCH;
 }
 
+static bool sends(uint8_t method)
+{
+    return method == HTTP_PUT || method == HTTP_POST || method == HTTP_PATCH;
+}
+
+/* *rest is what is behind the path: the query, or the number and the query. */
+static bool is_for(const struct http_route *route, const struct http_request *r, const char **rest)
+{
+    return route->numbered ? http_target_begins(r, route->path, rest)
+                           : http_target_is(r, route->path, rest);
+}
+
 const struct http_route *http_route_find(const struct http_request *r, struct http_reply *reply)
 {
     const struct http_route *route = NULL;
-    const char *query;
+    const char *rest;
     uint16_t status = 0;
 
-    for (unsigned i = 0; i < ROUTES && route == NULL; i++) {
-        if (http_target_is(r, routes[i].path, &query))
+    for (unsigned i = 0; i < ROUTES && route == NULL; i++)
+        if (is_for(&routes[i], r, &rest))
             route = &routes[i];
-    }
     if (!is_http_method(r->method))
         status = 501;
     else if (route == NULL)
         status = 404;
     else if (!(route->methods & METHOD(r->method)))
         status = 405;
-    else if ((r->method == HTTP_PUT || r->method == HTTP_POST) && !r->has_length)
+    else if (sends(r->method) && !r->has_length)
         status = 411;
+    else if (route->reads && r->has_body && http_body_left(r) > CONFIG_HTTP_BODY_MAX)
+        status = 413;
+    else if (route->reads && sends(r->method) && (!r->json || r->coded))
+        status = 415;
     else if (r->expect == HTTP_EXPECT_OTHER)
         status = 417;
     if (status == 0)
@@ -206,12 +256,17 @@ const struct http_route *http_route_find(const struct http_request *r, struct ht
     return NULL;
 }
 
+bool http_route_reads(const struct http_route *route)
+{
+    return route->reads;
+}
+
 void http_route_answer(const struct http_route *route, const struct http_request *r,
                        struct http_reply *reply)
 {
-    const char *query;
-    bool found = http_target_is(r, route->path, &query);
+    const char *rest;
+    bool found = is_for(route, r, &rest);
 
     ASSERT(found);
-    route->answer(r, query, reply);
+    route->answer(r, rest, reply);
 }

@@ -7,6 +7,7 @@
 #define APPS_HTTP_ROUTE_H
 
 #include "http_parse.h"
+#include "json.h"
 
 /* Room for an answer that is written as text; taken by a route, given back by the connection when
  * the peer has acknowledged all of it. */
@@ -19,6 +20,7 @@ struct http_reply {
     uint16_t status;
     const char *type;       /* Content-Type */
     const char *allow;      /* methods, with 405; else NULL */
+    char location[24];      /* of what was made, with 201 */
     uint64_t length;        /* Content-Length */
     struct http_text *text; /* the body, or NULL: the body is `note`, or the pattern */
     bool pattern;           /* the body is `length` bytes of the pattern, over and over */
@@ -37,12 +39,20 @@ const struct http_route *http_route_find(const struct http_request *r, struct ht
 void http_route_answer(const struct http_route *route, const struct http_request *r,
                        struct http_reply *reply);
 
+/* Whether it reads the bodies of its requests, which are JSON. */
+bool http_route_reads(const struct http_route *route);
+
+/* An answer that is an object of JSON: its members go between the two. NULL: no room is free, and
+ * *reply is the answer; whoever changes something asks for the room first. */
+struct json *http_json_begin(struct http_reply *reply);
+void http_json_end(struct http_reply *reply, uint16_t status);
+
 /* An answer that says only what went wrong. */
 void http_reply_error(struct http_reply *reply, uint16_t status);
 
 /* Writes status line and fields, and the note behind them if there is one and with_body is set.
  * Returns the length. */
-#define HTTP_REPLY_HEAD_MAX 320
+#define HTTP_REPLY_HEAD_MAX 384
 size_t http_reply_head(const struct http_reply *reply, bool keep_alive, bool with_body,
                        char head[HTTP_REPLY_HEAD_MAX]);
 

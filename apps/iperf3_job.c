@@ -20,41 +20,35 @@
 
 /* ---- parameters ---------------------------------------------------------------------------- */
 
-static bool refuse(struct job_refusal *why, const char *key, const char *accepted)
-{
-    *why = (struct job_refusal){.key = key, .accepted = accepted};
-    return false;
-}
-
 static bool check_len(const struct job_params *p, struct job_refusal *why)
 {
     if (p->imix || p->n_lens > 1)
-        return refuse(why, "len", "one number of bytes, with run=client");
+        return job_refuse(why, "len", "one number of bytes, with run=client");
     if (p->udp && p->n_lens != 0 &&
         (p->lens[0] < IPERF3_UDP_BLOCK_MIN || p->lens[0] > IPERF3_UDP_BLOCK_MAX))
-        return refuse(why, "len",
-                      "with proto=udp " TEXT_OF(IPERF3_UDP_BLOCK_MIN) " to " TEXT_OF(
-                          IPERF3_UDP_BLOCK_MAX) " bytes");
+        return job_refuse(why, "len",
+                          "with proto=udp " TEXT_OF(IPERF3_UDP_BLOCK_MIN) " to " TEXT_OF(
+                              IPERF3_UDP_BLOCK_MAX) " bytes");
     return true;
 }
 
 static bool check(const struct job_params *p, struct job_refusal *why)
 {
     if (p->target.version == 0)
-        return refuse(why, "target", "the server's address, with run=client");
+        return job_refuse(why, "target", "the server's address, with run=client");
     if (p->streams * (p->dir == JOB_BOTH ? 2 : 1) > CONFIG_IPERF_STREAM)
-        return refuse(why, "streams", "together " TEXT_OF(CONFIG_IPERF_STREAM) " both ways");
+        return job_refuse(why, "streams", "together " TEXT_OF(CONFIG_IPERF_STREAM) " both ways");
     if (job_params_said(p, "flows"))
-        return refuse(why, "flows", "nothing: a client has streams");
+        return job_refuse(why, "flows", "nothing: a client has streams");
     if (p->rate.packets && !p->udp)
-        return refuse(why, "rate", "bits each second, with proto=tcp");
+        return job_refuse(why, "rate", "bits each second, with proto=tcp");
     if (p->bytes != 0 && job_params_said(p, "time"))
-        return refuse(why, "bytes", "off, where there is a time");
+        return job_refuse(why, "bytes", "off, where there is a time");
     if (p->omit_ns % NS_PER_S != 0)
-        return refuse(why, "omit", "whole seconds, with run=client");
+        return job_refuse(why, "omit", "whole seconds, with run=client");
     for (enum job_limit l = JOB_NO_LIMIT + 1; l < JOB_LIMITS; l++)
         if ((MEASURES_UDP >> l & 1) && job_params_limited(p, l) && !p->udp)
-            return refuse(why, job_limit_name(l), "nothing, with proto=tcp");
+            return job_refuse(why, job_limit_name(l), "nothing, with proto=tcp");
     return check_len(p, why);
 }
 

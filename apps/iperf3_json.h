@@ -3,11 +3,11 @@
  * The two JSON blocks of an iperf3 session: parameters and results, read (iperf3_json.c) and
  * written (iperf3_json_write.c).
  *
- * A block is complete in memory of the caller before it is read, and jsmn cuts it into a static
- * table of tokens: no allocation, no recursion, and only one block is read at a time. The text may
- * come from anybody: whatever it holds, these functions answer with an error code and touch nothing
- * outside it. As in the original, keys are compared without regard to case, the first of two equal
- * keys counts, and unknown keys are skipped with everything below them.
+ * A block is complete in memory of the caller before it is read (json_read.h), and only one is read
+ * at a time. The text may come from anybody: whatever it holds, these functions answer with an
+ * error code and touch nothing outside it. As in the original, keys are compared without regard to
+ * case, the first of two equal keys counts, and unknown keys are skipped with everything below
+ * them.
  */
 #ifndef APPS_IPERF3_JSON_H
 #define APPS_IPERF3_JSON_H
@@ -66,10 +66,5 @@ void iperf3_json_end(struct json *j);
 /* Upper bounds of what these write, without and for each row; the words come on top. */
 #define IPERF3_JSON_FRAME_BYTES 256
 #define IPERF3_JSON_ROW_BYTES   320
-
-/* The number in s[0..n) times 10^decimals, cut off behind the point. What does not fit 63 bits is
- * -1 (clients up to 3.13 write negative numbers as 64 bits without sign) or INT64_MIN. False: no
- * number. */
-bool iperf3_json_number(const char *s, size_t n, unsigned decimals, int64_t *value);
 
 #endif

@@ -36,7 +36,7 @@ static const struct job_kind *kind_of(const struct job_params *p)
     return NULL;
 }
 
-static bool refuse(struct job_refusal *why, const char *key, const char *accepted)
+bool job_refuse(struct job_refusal *why, const char *key, const char *accepted)
 {
     *why = (struct job_refusal){.key = key, .accepted = accepted};
     return false;
@@ -53,36 +53,50 @@ static bool check_limits(const struct job_params *p, uint32_t measures, struct j
 {
     for (enum job_limit l = JOB_NO_LIMIT + 1; l < JOB_LIMITS; l++)
         if (job_params_limited(p, l) && !(measures >> l & 1))
-            return refuse(why, job_limit_name(l), "nothing: this job does not measure it");
+            return job_refuse(why, job_limit_name(l), "nothing: this job does not measure it");
     return true;
 }
 
-bool job_check(const struct job_params *p, struct job_refusal *why)
+static bool check(const struct job_params *p, struct job_refusal *why)
 {
     const struct job_kind *kind = kind_of(p);
     const char *needless = job_params_needless(p);
 
     if (needless != NULL)
-        return refuse(why, needless,
-                      kind == NULL ? "nothing, unless run= is a job that it is for"
-                                   : "nothing: this job does not have it");
+        return job_refuse(why, needless,
+                          kind == NULL ? "nothing, unless run= is a job that it is for"
+                                       : "nothing: this job does not have it");
     if (kind == NULL)
         return check_limits(p, SERVING_MEASURES, why);
     if (p->target.nic != JOB_NO_NIC && !kind->to_own)
-        return refuse(why, "target", "another host's address, with this job");
+        return job_refuse(why, "target", "another host's address, with this job");
     return check_limits(p, kind->measures | EVERY_JOB_MEASURES, why) && kind->check(p, why);
+}
+
+bool job_check(const struct job_params *p, struct job_refusal *why)
+{
+    struct text said;
+
+    if (check(p, why))
+        return true;
+    said = job_params_word(p, why->key);
+    if (said.s != NULL)
+        text_shown(why->value, sizeof(why->value) - 4, said);
+    return false;
 }
 
 /* ---- what it is measured against ----------------------------------------------------------- */
 
-/* A gap is to be expected between two packets of a slow job. */
+/* A gap is to be expected between two packets of a slow job, or of one that was slow: without a
+ * limit that somebody has set, its place has what the rates before were given. */
 static uint64_t gap_limit_ns(const struct job_params *p)
 {
     uint64_t units = p->rate.packets ? 1 : (p->n_lens != 0 ? p->lens[0] : LEN_USUAL) * 8u;
 
     if (job_params_limited(p, JOB_MAX_GAP))
         return p->limit[JOB_MAX_GAP];
-    return GAP_MAX_NS + (p->rate.per_s != 0 ? 2 * units * NS_PER_S / p->rate.per_s : 0);
+    uint64_t ns = GAP_MAX_NS + (p->rate.per_s != 0 ? 2 * units * NS_PER_S / p->rate.per_s : 0);
+    return ns > p->limit[JOB_MAX_GAP] ? ns : p->limit[JOB_MAX_GAP];
 }
 
 static uint64_t in_dir(const struct job_params *p, uint64_t tx, uint64_t rx)
@@ -173,12 +187,13 @@ static struct job *place(void)
         if (j->state == JOB_OVER && (oldest == NULL || j->id < oldest->id))
             oldest = j;
     }
-    if (oldest != NULL && !passed(oldest))
+    if (oldest != NULL && !oldest->passed)
         n_failed++;
     return oldest;
 }
 
-static void begin(struct job *j)
+/* NULL, or why it cannot, of which a record was written. */
+static const char *begin(struct job *j)
 {
     const char *why = NULL;
     uint64_t now = time_ns();
@@ -186,9 +201,9 @@ static void begin(struct job *j)
     j->started_ns = now;
     j->state = JOB_RUNNING;
     if (j->kind->start(j, now, &why))
-        return;
+        return NULL;
     apps_refused(j->kind->name, why);
-    job_ended(j, why);
+    return why;
 }
 
 struct job *job_start(const struct job_params *p, struct job_refusal *why)
@@ -198,7 +213,8 @@ struct job *job_start(const struct job_params *p, struct job_refusal *why)
     *why = (struct job_refusal){0};
     struct job *j = place();
     if (j == NULL) {
-        apps_refused("job", "as many as there may be are running");
+        *why = (struct job_refusal){.reason = "as many as there may be are running", .full = true};
+        apps_refused("job", why->reason);
         return NULL;
     }
     memset(j, 0, sizeof(*j));
@@ -215,8 +231,11 @@ struct job *job_start(const struct job_params *p, struct job_refusal *why)
     j->state = JOB_WAITING;
     j->started_ns = time_ns();
     if (network_is_up)
-        begin(j);
-    return j;
+        why->reason = begin(j);
+    if (why->reason == NULL)
+        return j;
+    j->state = JOB_FREE;
+    return NULL;
 }
 
 void job_moves(struct job *j, uint64_t now)
@@ -252,12 +271,38 @@ void job_stop(struct job *j)
     j->kind->stop(j);
 }
 
-bool job_set_rate(struct job *j, struct job_rate rate)
+bool job_set_rate(struct job *j, const struct job_params *p)
 {
-    if (j->state != JOB_RUNNING || j->kind->set_rate == NULL || !j->kind->set_rate(j, rate))
+    uint64_t gap_ns = gap_limit_ns(&j->params);
+
+    if (j->state != JOB_RUNNING || j->stopping || j->kind->set_rate == NULL ||
+        !j->kind->set_rate(j, p->rate))
         return false;
-    j->params.rate = rate;
+    j->params = *p;
+    j->params.limit[JOB_MAX_GAP] = gap_ns;
     return true;
+}
+
+void job_totals_now(const struct job *j, struct job_totals *t)
+{
+    *t = j->totals;
+    if (j->state == JOB_RUNNING)
+        j->kind->totals(j, t);
+}
+
+/* What its kind knows besides is asked for as long as it does. */
+static void keep_counts(struct job *j)
+{
+    struct json out;
+
+    if (j->kind->more == NULL)
+        return;
+    json_init(&out, j->counts, sizeof(j->counts));
+    json_object(&out, NULL);
+    j->kind->more(j, &out);
+    json_end_object(&out);
+    if (json_finish(&out) == 0)
+        j->counts[0] = '\0';
 }
 
 /* One that was to run for ever has done that when it is stopped. */
@@ -276,14 +321,16 @@ void job_ended(struct job *j, const char *end)
     if (j->state == JOB_RUNNING) {
         job_rests(j, time_ns());
         j->kind->totals(j, &j->totals);
+        keep_counts(j);
     }
     j->state = JOB_OVER;
     j->end = end = end_of(j, end);
+    j->passed = passed(j);
 
     out = record_begin("result");
     json_str(out, "job", j->name);
     json_str(out, "end", end);
-    json_str(out, "status", passed(j) ? "PASS" : "FAIL");
+    json_str(out, "status", j->passed ? "PASS" : "FAIL");
     json_u64(out, "duration_us", j->totals.duration_us);
     figures_put(out, &j->totals.sum, j->totals.duration_us);
     json_u64(out, "gap_max_us", j->totals.gap_max_us);
@@ -333,12 +380,21 @@ void jobs_stop(void)
         job_stop(&jobs[i]);
 }
 
+/* One that was promised and cannot be is a failure. */
+static void begin_or_end(struct job *j)
+{
+    const char *why = begin(j);
+
+    if (why != NULL)
+        job_ended(j, why);
+}
+
 void jobs_ready(void)
 {
     network_is_up = true;
     for (unsigned i = 0; i < CONFIG_JOBS; i++)
         if (jobs[i].state == JOB_WAITING)
-            begin(&jobs[i]);
+            begin_or_end(&jobs[i]);
 }
 
 static unsigned turn(struct job *j, uint64_t now)

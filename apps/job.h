@@ -28,11 +28,14 @@
 
 struct job;
 
-/* Why a job was not started: which key is wrong, what it says, and what would be accepted. */
+/* Why a job was not started: which key is wrong, what was said of it, and what would be accepted;
+ * or, where `key` is NULL, what is in its way. */
 struct job_refusal {
     const char *key;
-    char value[48];
+    char value[48];       /* empty: nothing was said */
     const char *accepted; /* a literal */
+    const char *reason;   /* without a key; a literal */
+    bool full;            /* as many jobs as there may be are running */
 };
 
 /* What a job has come to so far. */
@@ -54,8 +57,8 @@ struct job_kind {
 
     bool to_own; /* the target may be a NIC of this guest */
 
-    /* Can these parameters be carried, as far as one can tell beforehand? False: why not. Asks for
-     * nothing and takes nothing; called before the network is up, too. */
+    /* Can these parameters be carried, as far as one can tell beforehand? False: why not, but for
+     * the value. Asks for nothing and takes nothing; called before the network is up, too. */
     bool (*check)(const struct job_params *p, struct job_refusal *why);
 
     /* Begins: takes what it needs. False: `why` is a literal for a `refused` record. */
@@ -78,12 +81,15 @@ struct job_kind {
 
     void (*totals)(const struct job *j, struct job_totals *t);
 
-    /* More members for an `interval` record. May be NULL. */
+    /* More members for an `interval` record, and for whoever asks how it goes. May be NULL. */
     void (*more)(const struct job *j, struct json *out);
 
     /* More members for its `result` record. May be NULL. */
     void (*result)(const struct job *j, struct json *out);
 };
+
+/* Room for what a kind has in `interval` records besides, when a job is over. */
+#define JOB_COUNTS 512
 
 enum job_state { JOB_FREE, JOB_WAITING, JOB_RUNNING, JOB_OVER };
 
@@ -96,8 +102,10 @@ struct job {
     uint64_t started_ns; /* when it was asked for, then when it began */
     bool stopping;       /* somebody has asked it to end */
     const char *end;     /* OVER: "done", or why else, a literal */
+    bool passed;         /* OVER: every criterion was met */
     struct interval interval;
-    struct job_totals totals; /* OVER: the last ones */
+    struct job_totals totals; /* OVER: the last ones, */
+    char counts[JOB_COUNTS];  /* and what its kind had more: an object, or empty */
     void *own;                /* the kind's */
 };
 
@@ -107,19 +115,26 @@ extern const struct job_kind *const job_kinds[];
 /* No job, and the network is not ready. */
 void jobs_init(void);
 
+/* Writes that key and what would be accepted to *why; false. */
+bool job_refuse(struct job_refusal *why, const char *key, const char *accepted);
+
 /* Are these parameters those of a job, or of none, that can be carried? False: why not. */
 bool job_check(const struct job_params *p, struct job_refusal *why);
 
 /* A new job, RUNNING, or WAITING if the network is not ready. NULL: refused; either *why says what
  * is wrong with the parameters, or its key is NULL and a `refused` record was written. `p` is of a
- * job and is copied. */
+ * job and is copied; one that cannot begin at once is not remembered. */
 struct job *job_start(const struct job_params *p, struct job_refusal *why);
 
 /* A job that is asked to end is over soon: at once if it never began. */
 void job_stop(struct job *j);
 
-/* A new rate while it runs, which is its parameter from now on. False: it cannot have that one. */
-bool job_set_rate(struct job *j, struct job_rate rate);
+/* Another rate while it runs: `p` is its parameters with that, which job_check() accepts, and they
+ * are its own from now on. False: it cannot have that one now. */
+bool job_set_rate(struct job *j, const struct job_params *p);
+
+/* What it has come to so far, or came to. */
+void job_totals_now(const struct job *j, struct job_totals *t);
 
 /* By its kind: traffic begins now, and the time of intervals with it; it is over, and the last
  * interval is cut short. The last is needed only where a job goes on after its traffic. */

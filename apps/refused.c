@@ -9,10 +9,8 @@
 #include "app.h"
 
 #include "record.h"
+#include "refusal.h"
 #include "string.h"
-#include "time.h"
-
-#define RECORDS_PER_S 10
 
 struct refusal {
     const char *what, *reason;
@@ -24,8 +22,7 @@ static struct refusal refusals[CONFIG_REFUSAL_KINDS + 1] = {
     [CONFIG_REFUSAL_KINDS] = {.what = "other", .reason = "other"},
 };
 static uint64_t total;
-static uint64_t window_ns;      /* when the current second of records began */
-static unsigned window_records; /* written in it */
+static struct record_budget budget;
 
 static struct refusal *find(const char *what, const char *reason)
 {
@@ -42,32 +39,36 @@ static struct refusal *find(const char *what, const char *reason)
     return &refusals[CONFIG_REFUSAL_KINDS];
 }
 
-static bool may_write_record(void)
-{
-    uint64_t now = time_ns();
-
-    if (total == 1 || now - window_ns >= NS_PER_S) {
-        window_ns = now;
-        window_records = 0;
-    }
-    if (window_records == RECORDS_PER_S)
-        return false;
-    window_records++;
-    return true;
-}
-
-void apps_refused(const char *what, const char *reason)
+/* Its record, to which more may be added; NULL: there is none. */
+static struct json *refuse(const char *what, const char *reason)
 {
     struct refusal *r = find(what, reason);
 
     r->count++;
     total++;
-    if (!may_write_record())
-        return;
+    if (!record_allowed(&budget))
+        return NULL;
     struct json *j = record_begin("refused");
     json_str(j, "what", what);
     json_str(j, "reason", reason);
     json_u64(j, "count", r->count);
+    return j;
+}
+
+void apps_refused(const char *what, const char *reason)
+{
+    if (refuse(what, reason) != NULL)
+        record_end();
+}
+
+void apps_refused_value(const char *what, const char *source, struct text key, struct text value,
+                        const char *accepted)
+{
+    struct json *j = refuse(what, APPS_VALUE_REFUSED);
+
+    if (j == NULL)
+        return;
+    refusal_put(j, source, key, value, accepted);
     record_end();
 }
 

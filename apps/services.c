@@ -22,7 +22,7 @@ static bool start_job(const struct job_params *p)
 {
     struct job_refusal why;
 
-    return p->run == JOB_RUN_SERVE || p->run == JOB_RUN_NONE || job_start(p, &why) != NULL;
+    return !job_run_is_job(p->run) || job_start(p, &why) != NULL;
 }
 
 bool apps_start(const struct conf *c)

@@ -9,15 +9,12 @@
 #include "format.h"
 #include "ipaddr.h"
 #include "record.h"
+#include "refusal.h"
 #include "string.h"
 #include "text.h"
 
 #define MTU_MIN_IP6  1280 /* RFC 8200 section 5 */
 #define MTU_MIN_DHCP 576  /* RFC 2131 section 2: the message every client must accept */
-
-/* Longest part of a key or value that an error repeats: with every byte escaped to six, key, value
- * and message still fit a record. */
-#define SHOWN_MAX 200
 
 void conf_init(struct conf *c)
 {
@@ -32,35 +29,15 @@ void conf_init(struct conf *c)
 
 /* ---- refusals ------------------------------------------------------------------------------ */
 
-/* A copy fit to be shown, with dots for what is beyond `max` bytes; takes 4 more. */
-static void shown(char *out, size_t max, struct text v)
-{
-    size_t n = v.n < max ? v.n : max;
-
-    memcpy(out, v.s, n);
-    strncpy(out + n, v.n > n ? "..." : "", 4);
-}
-
 static void refuse(const char *source, struct text key, struct text val, const char *accepted)
 {
-    char k[SHOWN_MAX + 4], v[SHOWN_MAX + 4], message[2 * SHOWN_MAX + 768];
-
-    shown(k, SHOWN_MAX, key);
-    shown(v, SHOWN_MAX, val);
-    format(message, sizeof(message), "%s: %s=%s is not accepted; accepted: %s", source, k, v,
-           accepted);
-    struct json *j = record_begin("error");
-    json_str(j, "message", message);
-    json_str(j, "source", source);
-    json_str(j, "key", k);
-    json_str(j, "value", v);
-    json_str(j, "accepted", accepted);
+    refusal_put(record_begin("error"), source, key, val, accepted);
     record_end();
 }
 
 void conf_refuse(const char *source, const char *key, const char *value, const char *accepted)
 {
-    refuse(source, (struct text){key, strlen(key)}, (struct text){value, strlen(value)}, accepted);
+    refuse(source, text_from(key), text_from(value), accepted);
 }
 
 /* ---- tokens -------------------------------------------------------------------------------- */
@@ -91,7 +68,7 @@ static bool apply_to_job(struct job_params *p, const char *source, const struct 
 {
     if (job_params_set(p, k, val))
         return true;
-    refuse(source, (struct text){k->name, strlen(k->name)}, val, k->accepted);
+    refuse(source, text_from(k->name), val, k->accepted);
     return false;
 }
 
@@ -122,7 +99,7 @@ static bool apply(struct conf *c, const char *source, struct text token)
         struct conf_said *said = &c->said[nic];
         said->source = source;
         said->key = k->name;
-        shown(said->value, sizeof(said->value) - 4, val);
+        text_shown(said->value, sizeof(said->value) - 4, val);
     }
     return true;
 }

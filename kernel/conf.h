@@ -82,8 +82,9 @@ struct conf {
     unsigned n_relays;
     uint64_t features_off; /* virtio feature bits masked by `features=` */
     uint64_t seed;         /* 0 = from the hardware */
-    uint64_t exit_ns;      /* power off after this time; 0 = see exit_never */
+    uint64_t exit_ns;      /* power off after this time; 0 = see the next two */
     bool exit_never;       /* not even when the job is done */
+    bool exit_done;        /* when all jobs are, even if the configuration has none */
     struct job_params job;
     enum log_level log;
     bool stamp_stateful; /* the STAMP reflector numbers its answers itself */

@@ -260,13 +260,15 @@ static bool set_log(struct conf *c, struct conf_net *net, struct text v)
 static bool set_exit(struct conf *c, struct conf_net *net, struct text v)
 {
     bool never = text_is(v, "never");
+    bool done = text_is(v, "done");
     uint64_t ns = 0;
 
     (void)net;
-    if (!never && !text_is(v, "done") && (!text_time(v, CONF_TIME_MAX_NS, &ns) || ns == 0))
+    if (!never && !done && (!text_time(v, CONF_TIME_MAX_NS, &ns) || ns == 0))
         return false;
     c->exit_ns = ns;
     c->exit_never = never;
+    c->exit_done = done;
     return true;
 }
 

@@ -94,6 +94,9 @@
 #define CONFIG_HTTP_TARGET_MAX 256
 #define CONFIG_HTTP_TEXT_BYTES CONFIG_RECORD_MAX
 
+/* The longest body that is read, a job's parameters: twice what can be said of one. */
+#define CONFIG_HTTP_BODY_MAX 2048
+
 /* A request has to be complete up to its body within this time, whatever trickles in; and a
  * connection of any small service on which nothing moves for the longer one is given up, so that a
  * peer that vanished does not keep its place. */

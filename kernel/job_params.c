@@ -456,28 +456,84 @@ const struct job_key *job_key_find(struct text name)
     return NULL;
 }
 
+struct text job_params_words(const struct job_params *p)
+{
+    return (struct text){p->words, p->words_n};
+}
+
+bool job_params_next(struct text *words, struct text *key, struct text *value)
+{
+    struct text word;
+
+    return text_next(words, ' ', &word) && text_next(&word, '=', key) &&
+           text_next(&word, ' ', value);
+}
+
+struct text job_params_word(const struct job_params *p, const char *key)
+{
+    struct text words = job_params_words(p), name, value;
+
+    while (job_params_next(&words, &name, &value))
+        if (text_is(name, key))
+            return value;
+    return (struct text){NULL, 0};
+}
+
+/* No value that is accepted has a space in it, but a text may. */
+static bool is_word(struct text value)
+{
+    return value.n == 0 || memchr(value.s, ' ', value.n) == NULL;
+}
+
+/* The bytes of a word: its name, its value, and what is behind each of them. */
+static size_t word_bytes(const char *name, struct text value)
+{
+    return value.s == NULL ? 0 : strlen(name) + 1 + value.n + 1;
+}
+
+/* The new word comes behind all others, and the one before it for the same key is cut out. */
+static void replace_word(struct job_params *p, const char *name, struct text value)
+{
+    const struct text old = job_params_word(p, name);
+    const size_t name_n = strlen(name), old_n = word_bytes(name, old);
+
+    if (old.s != NULL) {
+        char *from = p->words + (old.s - p->words) - (name_n + 1);
+        memmove(from, from + old_n, (size_t)(p->words + p->words_n - from) - old_n);
+        p->words_n -= (uint32_t)old_n;
+    }
+    char *to = p->words + p->words_n;
+    memcpy(to, name, name_n);
+    to[name_n] = '=';
+    memcpy(to + name_n + 1, value.s, value.n);
+    to[name_n + 1 + value.n] = ' ';
+    p->words_n += (uint32_t)word_bytes(name, value);
+}
+
 bool job_params_set(struct job_params *p, const struct job_key *key, struct text value)
 {
-    if (!key->set(p, value, key->limit))
+    const size_t others = p->words_n - word_bytes(key->name, job_params_word(p, key->name));
+
+    if (!is_word(value) || word_bytes(key->name, value) > JOB_WORDS - others ||
+        !key->set(p, value, key->limit))
         return false;
+    replace_word(p, key->name, value);
     p->said |= 1ull << (key - keys);
     return true;
 }
 
 bool job_params_said(const struct job_params *p, const char *key)
 {
-    const struct job_key *k = job_key_find((struct text){key, strlen(key)});
+    const struct job_key *k = job_key_find(text_from(key));
 
     return k != NULL && (p->said >> (k - keys) & 1) != 0;
 }
 
 static bool means(const struct job_key *key, enum job_run run)
 {
-    const bool job = run != JOB_RUN_SERVE && run != JOB_RUN_NONE;
-
     if (run == JOB_RUN_SERVE && (key->of_serving || key->limit != JOB_NO_LIMIT))
         return true;
-    return key->of_all || (job && (key->only == JOB_RUN_SERVE || key->only == run));
+    return key->of_all || (job_run_is_job(run) && (key->only == JOB_RUN_SERVE || key->only == run));
 }
 
 const char *job_params_needless(const struct job_params *p)

@@ -18,6 +18,11 @@ enum job_run {
     JOB_RUN_FLOOD, /* frames without a connection, apps/flood_job.c */
 };
 
+static inline bool job_run_is_job(enum job_run run)
+{
+    return run != JOB_RUN_SERVE && run != JOB_RUN_NONE;
+}
+
 enum job_dir { JOB_TX, JOB_RX, JOB_BOTH };
 
 #define JOB_NO_NIC 0xff
@@ -67,6 +72,9 @@ enum job_limit {
 #define JOB_LEN_MAX   (1 << 20)
 #define JOB_FLOWS_MAX 65536
 
+/* Room for what was said: each key with its longest sensible value, together. */
+#define JOB_WORDS 1024
+
 struct job_params {
     enum job_run run;
     struct job_target target;
@@ -94,6 +102,8 @@ struct job_params {
     uint64_t interval_ns;       /* of `interval` records; 0 = none */
     uint64_t limit[JOB_LIMITS]; /* where its key was said */
     uint64_t said;              /* a bit for each key that was: job_params_said() */
+    char words[JOB_WORDS];      /* "rate=50kpps len=imix ", as it was; no zero at its end */
+    uint32_t words_n;           /* bytes of it */
 };
 
 struct job_key {
@@ -112,7 +122,8 @@ void job_params_init(struct job_params *p);
 /* NULL: there is no such key. */
 const struct job_key *job_key_find(struct text name);
 
-/* False: the value is not accepted, and everything is as it was. */
+/* False: the value is not accepted, or the words said so far leave no room for it; everything is as
+ * it was. */
 bool job_params_set(struct job_params *p, const struct job_key *key, struct text value);
 
 /* Whether somebody has set that key, or asked for that limit. */
@@ -121,6 +132,14 @@ bool job_params_limited(const struct job_params *p, enum job_limit limit);
 
 /* Whether any limit was asked for. */
 bool job_params_limits(const struct job_params *p);
+
+/* What was said of that key last; s is NULL: nothing. */
+struct text job_params_word(const struct job_params *p, const char *key);
+
+/* All that was said: takes the first key and its value off the front of *words, which is
+ * job_params_words() to begin with. False: there is no more. */
+struct text job_params_words(const struct job_params *p);
+bool job_params_next(struct text *words, struct text *key, struct text *value);
 
 /* The first key that was set and means nothing to this run=; NULL: none. */
 const char *job_params_needless(const struct job_params *p);

@@ -131,6 +131,12 @@ void json_str(struct json *j, const char *key, const char *v)
     put_string(j, v);
 }
 
+void json_raw(struct json *j, const char *key, const char *text)
+{
+    element(j, key);
+    put(j, text, strlen(text));
+}
+
 void json_fixed(struct json *j, const char *key, int64_t value, unsigned decimals)
 {
     char text[48];

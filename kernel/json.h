@@ -35,6 +35,8 @@ void json_bool(struct json *j, const char *key, bool v);
 void json_str(struct json *j, const char *key, const char *v);
 /* value / 10^decimals, e.g. json_fixed(j, "ms", 1234, 3) writes 1.234 */
 void json_fixed(struct json *j, const char *key, int64_t value, unsigned decimals);
+/* A value that is JSON already, and complete. */
+void json_raw(struct json *j, const char *key, const char *text);
 /* Length of the whole text (a zero byte is behind it); 0 if it did not fit or something is open. */
 size_t json_finish(struct json *j);
 

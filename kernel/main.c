@@ -213,6 +213,14 @@ static _Noreturn void finish(void)
     machine_exit(pass ? EXIT_PASS : EXIT_FAIL);
 }
 
+/* Jobs that somebody has started meanwhile do not end a run that was to serve. */
+static bool ends_with_jobs(void)
+{
+    if (conf.exit_ns != 0 || conf.exit_never)
+        return false;
+    return conf.exit_done || job_run_is_job(conf.job.run);
+}
+
 /* The run is to end: at once, or when the jobs that are left have said their last words. */
 static void check_end(uint64_t now, bool power_button)
 {
@@ -224,7 +232,7 @@ static void check_end(uint64_t now, bool power_button)
     }
     if (stopped_ns != 0 && (!jobs_busy() || now - stopped_ns >= LAST_WORDS_NS))
         finish();
-    if (conf.exit_ns == 0 && !conf.exit_never && jobs_done())
+    if (ends_with_jobs() && jobs_done())
         finish();
 }
 

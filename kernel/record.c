@@ -10,7 +10,8 @@
 #include "format.h"
 #include "time.h"
 
-#define MESSAGE_MAX 1024
+#define MESSAGE_MAX   1024
+#define ALLOWED_PER_S 10
 
 static char line[CONFIG_RECORD_MAX];
 static struct json record;
@@ -47,6 +48,20 @@ void record_error(const char *fmt, ...)
     va_end(ap);
     json_str(record_begin("error"), "message", message);
     record_end();
+}
+
+bool record_allowed(struct record_budget *b)
+{
+    uint64_t now = time_ns();
+
+    if (now - b->since_ns >= NS_PER_S) {
+        b->since_ns = now;
+        b->written = 0;
+    }
+    if (b->written == ALLOWED_PER_S)
+        return false;
+    b->written++;
+    return true;
 }
 
 uint64_t record_dropped(void)

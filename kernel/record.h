@@ -12,6 +12,8 @@
 #ifndef KERNEL_RECORD_H
 #define KERNEL_RECORD_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include "json.h"
 
 struct json *record_begin(const char *event);
@@ -22,6 +24,14 @@ void record_end(void);
 
 /* {"event":"error","message":…} with a printf format. */
 void record_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Ten records a second, for those that others can cause as often as they like: true if one more may
+ * be written. All zero to begin with. */
+struct record_budget {
+    uint64_t since_ns; /* when the current second began */
+    unsigned written;  /* in it */
+};
+bool record_allowed(struct record_budget *b);
 
 uint64_t record_dropped(void);
 

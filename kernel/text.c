@@ -9,6 +9,19 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+struct text text_from(const char *s)
+{
+    return (struct text){s, strlen(s)};
+}
+
+void text_shown(char *out, size_t max, struct text t)
+{
+    size_t n = t.n < max ? t.n : max;
+
+    memcpy(out, t.s, n);
+    strncpy(out + n, t.n > n ? "..." : "", 4);
+}
+
 unsigned text_digit(char c)
 {
     if (c >= '0' && c <= '9')

@@ -25,6 +25,13 @@ static inline struct text text_behind(struct text t, size_t n)
     return (struct text){t.s + n, t.n - n};
 }
 
+/* All of a literal, or of another text with a zero at its end. */
+struct text text_from(const char *s);
+
+/* A copy fit to be shown, with a zero at its end, and dots for what is beyond `max` bytes; takes 4
+ * more. */
+void text_shown(char *out, size_t max, struct text t);
+
 /* The value of a decimal or hexadecimal digit; 16: it is none. */
 unsigned text_digit(char c);
 

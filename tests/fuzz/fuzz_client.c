@@ -53,7 +53,7 @@ static struct job_params params_of(struct input *in)
 
     job_params_init(&p);
     p.run = JOB_RUN_CLIENT;
-    p.target = (struct job_target){.version = 4, .ip = RIG_PEER_IP};
+    p.target = (struct job_target){.version = 4, .nic = JOB_NO_NIC, .ip = RIG_PEER_IP};
     p.udp = what & 1;
     p.dir = (enum job_dir)((what >> 1 & 3) % 3);
     p.streams = 1 + (what >> 3 & 1);
@@ -62,6 +62,14 @@ static struct job_params params_of(struct input *in)
     p.time_ns = what & 0x40 ? 0 : n * 16u * NS_PER_MS + 1;
     p.rate.per_s = what & 0x80 && !p.udp ? 0 : 1000000;
     return p;
+}
+
+static void change_rate(struct job_rate rate)
+{
+    struct job_params p = job->params;
+
+    p.rate = rate;
+    job_set_rate(job, &p);
 }
 
 static void say(const void *bytes, size_t n)
@@ -197,7 +205,7 @@ static void act(struct input *in)
         break;
     case STOP:
         if (n & 1)
-            job_set_rate(job, (struct job_rate){n & 2 ? n : n * 1000u, n & 2});
+            change_rate((struct job_rate){n & 2 ? n : n * 1000u, n & 2});
         else
             job_stop(job);
         break;
@@ -224,7 +232,7 @@ static void honest_test_runs(void)
 
     job_params_init(&p);
     p.run = JOB_RUN_CLIENT;
-    p.target = (struct job_target){.version = 4, .ip = RIG_PEER_IP};
+    p.target = (struct job_target){.version = 4, .nic = JOB_NO_NIC, .ip = RIG_PEER_IP};
     p.bytes = 1000;
     start(&p);
     for (unsigned k = 0; k < 20 && jobs_busy(); k++) {

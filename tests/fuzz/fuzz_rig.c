@@ -7,6 +7,7 @@
 #include "app.h"
 #include "config.h"
 #include "conn.h"
+#include "flood.h"
 #include "job.h"
 #include "lwip/priv/tcp_priv.h"
 #include "netport.h"
@@ -15,6 +16,9 @@
 
 /* As long as the longest patience a service has with a silent peer. */
 #define PATIENCE_MS 1100
+
+/* As long as a job may take to end when it is asked to. */
+#define JOB_PATIENCE_MS 5000
 
 /* The whole of it needs the kernel; services only want it to be long. */
 void apps_json_stats(struct json *j)
@@ -33,9 +37,20 @@ static const struct service *const services[] = {&iperf3_service, &echo_service,
 
 const struct conf *apps_conf = &rig.conf;
 
+/* A flood has always something to do: one turn each time that the clock has moved. */
+static unsigned poll_jobs(uint64_t now)
+{
+    static uint64_t last;
+
+    if (flood_state() == FLOOD_RUNNING && now == last)
+        return 0;
+    last = now;
+    return jobs_poll(now);
+}
+
 static unsigned poll_services(uint64_t now)
 {
-    unsigned done = jobs_poll(now);
+    unsigned done = poll_jobs(now);
 
     for (unsigned i = 0; i < SERVICES; i++)
         if (services[i]->poll != NULL)
@@ -128,6 +143,7 @@ static bool echoes(bool v6)
 
 void fuzz_rig_end(void)
 {
+    jobs_stop();
     rig.tx_stuck = rig.arp_silent = false;
     rig.filter = NULL;
     if (!rig.link_up) {
@@ -137,6 +153,9 @@ void fuzz_rig_end(void)
     while (tcp_active_pcbs != NULL) /* silent peers keep their places for minutes */
         tcp_abort(tcp_active_pcbs);
     rig_advance_ms(PATIENCE_MS); /* services see it and end */
+    for (unsigned i = 0; i < JOB_PATIENCE_MS && jobs_busy(); i += 100)
+        rig_advance_ms(100);
+    MUST(!jobs_busy());
     if (rig.conf.net[0].ip_mode == CONF_IP_STATIC) {
         MUST(answers(false));
         MUST(echoes(false));

@@ -15,8 +15,9 @@ void fuzz_rig_begin(bool dhcp);
 /* Turns of the main loop until there is nothing to do, then `ms` milliseconds later again. */
 void fuzz_rig_pass(uint64_t ms);
 
-/* What must hold after any input: the guest answers a ping and echoes over TCP, every service lets
- * go of what it had, every pool is idle, and no allocation has ever failed. */
+/* What must hold after any input: jobs end when they are asked to, the guest answers a ping and
+ * echoes over TCP, every service lets go of what it had, every pool is idle, and no allocation has
+ * ever failed. */
 void fuzz_rig_end(void);
 
 /* Sends at most n bytes on a connection, as far as the guest's window goes, and forgets the rest.

@@ -1,38 +1,21 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """run=client: the guest's iperf3 client against the real server, and against servers that are none."""
 
-import contextlib
 import socket
 import subprocess
-import threading
 
 import pytest
 
 from antifreeze import iperf, qemu
+from iperf3_server import PORT, server
 
 SECONDS = 60  # that a run may take on a busy machine
-PORT = 5201
 IN_SOCKET = 6 << 20  # bytes that a connection may have in the kernel's buffers
 
 
 @pytest.fixture
 def net(tap):
     return tap
-
-
-@contextlib.contextmanager
-def server(net, *words):
-    """A real server that ends after one test; it listens when this returns."""
-    command = ["setpriv", "--pdeathsig", "KILL", "iperf3", "-s", "-p", str(PORT), "--forceflush", *words]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        assert any("Server listening" in line for line in process.stdout), "iperf3 -s has not started"
-        drain = threading.Thread(target=process.stdout.read, daemon=True)
-        drain.start()
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 def client(boot, net, words, **more):

@@ -127,6 +127,10 @@ static void every_default_can_be_said_and_undoes_what_was_said(void **state)
     before.net[0].ip_bits = conf.net[0].ip_bits;
     memcpy(before.said, conf.said, sizeof(conf.said)); /* remembered for errors only */
     before.job.said = conf.job.said;
+    before.job.words_n = conf.job.words_n;
+    memcpy(before.job.words, conf.job.words, sizeof(conf.job.words));
+    assert_true(conf.exit_done);
+    before.exit_done = true; /* without a job it is not the same */
     assert_memory_equal(&conf, &before, sizeof(conf));
 }
 

@@ -349,7 +349,8 @@ static void it_can_be_stopped_and_changed_while_it_runs(void **state)
     rig_advance_ms(1000);
     const uint64_t before = flood_figures().sent;
     assert_in_range(before, 99, 101);
-    assert_true(job_set_rate(j, (struct job_rate){1000, true}));
+    say("rate", "1kpps");
+    assert_true(job_set_rate(j, &params));
     rig_advance_ms(1000);
     assert_in_range(flood_figures().sent - before, 995, 1005);
     job_stop(j);
@@ -361,9 +362,11 @@ static void there_is_one_at_a_time(void **state)
 {
     (void)state;
     say("rate", "100pps");
+    struct job_refusal why;
+
     start();
-    start();
-    assert_true(rig_says(rig_record("result"), "end", "there is a flood already"));
+    assert_null(job_start(&params, &why));
+    assert_string_equal(why.reason, "there is a flood already");
     assert_int_equal(rig_record_count("refused"), 1);
 }
 

@@ -239,10 +239,13 @@ static void rate_changes_while_it_runs(void **state)
     rig_advance_ms(1000);
     const uint64_t slow = peer_conn[1].rx_len;
     assert_in_range(slow, 90000, 110000);
-    assert_true(job_set_rate(peer_job, (struct job_rate){.per_s = 8000000}));
+    struct job_params p = peer_job->params;
+    p.rate = (struct job_rate){.per_s = 8000000};
+    assert_true(job_set_rate(peer_job, &p));
     rig_advance_ms(1000);
     assert_in_range(peer_conn[1].rx_len - slow, 930000, 1050000);
-    assert_false(job_set_rate(peer_job, (struct job_rate){.per_s = 5, .packets = true}));
+    p.rate = (struct job_rate){.per_s = 5, .packets = true};
+    assert_false(job_set_rate(peer_job, &p));
     job_stop(peer_job);
     peer_finish(NOTHING);
     peer_ended("done");

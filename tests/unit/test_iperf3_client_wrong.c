@@ -348,11 +348,10 @@ static void streams_that_others_have_are_refused(void **state)
     peer_start("time=0 rate=80k dir=both streams=100");
     job_params_init(&p);
     p.run = JOB_RUN_CLIENT;
-    p.target = (struct job_target){.version = 4, .ip = RIG_PEER_IP};
+    p.target = (struct job_target){.version = 4, .nic = JOB_NO_NIC, .ip = RIG_PEER_IP};
     p.streams = CONFIG_IPERF_STREAM - 200 + 1;
-    struct job *second = job_start(&p, &why);
-    assert_non_null(second);
-    assert_string_equal(second->end, "all streams in use");
+    assert_null(job_start(&p, &why));
+    assert_string_equal(why.reason, "all streams in use");
     assert_true(rig_says(rig_record("refused"), "reason", "all streams in use"));
     job_stop(peer_job);
     rig_advance_ms(5);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include "iperf3_json.h"
 #include "iperf3_read.h"
+#include "json_read.h"
 
 /* ---- numbers ------------------------------------------------------------------------------- */
 
@@ -58,7 +59,7 @@ static void number_takes_every_form_of_json(void **state)
         size_t n = strlen(table[i].text);
         char *copy = malloc(n);
         memcpy(copy, table[i].text, n);
-        if (!iperf3_json_number(copy, n, table[i].decimals, &value) || value != table[i].value)
+        if (!json_read_digits(copy, n, table[i].decimals, &value) || value != table[i].value)
             fail_msg("%s: %lld", table[i].text, (long long)value);
         free(copy);
     }
@@ -72,7 +73,7 @@ static void number_refuses_what_is_none(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         int64_t value;
-        if (iperf3_json_number(table[i], strlen(table[i]), 0, &value))
+        if (json_read_digits(table[i], strlen(table[i]), 0, &value))
             fail_msg("taken: '%s'", table[i]);
     }
 }

@@ -9,106 +9,10 @@
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>
-#include "job.h"
+#include "fake_job.h"
 #include "netrig.h"
 #include "rig_service.h"
 #include "time.h"
-
-const struct conf *apps_conf = &rig.conf;
-
-/* ---- a kind of job ------------------------------------------------------------------------- */
-
-static struct {
-    const char *cannot; /* start() fails with this */
-    const char *wrong;  /* check() does not like this key */
-    unsigned started, stopped, turns;
-    bool moves; /* traffic begins with the job */
-    struct job_totals totals;
-    struct figures sum;
-    uint64_t due_ns;
-    struct job_rate rate;
-    bool rate_works;
-} fake;
-
-static bool fake_check(const struct job_params *p, struct job_refusal *why)
-{
-    (void)p;
-    *why = (struct job_refusal){.key = fake.wrong, .accepted = "something else"};
-    return fake.wrong == NULL;
-}
-
-static bool fake_start(struct job *j, uint64_t now, const char **why)
-{
-    *why = fake.cannot;
-    fake.started++;
-    if (fake.moves)
-        job_moves(j, now);
-    return fake.cannot == NULL;
-}
-
-static unsigned fake_turn(struct job *j, uint64_t now)
-{
-    (void)j, (void)now;
-    fake.turns++;
-    return 0;
-}
-
-static uint64_t fake_deadline(const struct job *j)
-{
-    (void)j;
-    return fake.due_ns;
-}
-
-static void fake_stop(struct job *j)
-{
-    (void)j;
-    fake.stopped++;
-}
-
-static bool fake_rate(struct job *j, struct job_rate rate)
-{
-    (void)j;
-    fake.rate = rate;
-    return fake.rate_works;
-}
-
-static void fake_progress(struct job *j, uint64_t now, struct figures *sum, uint64_t *gap_us,
-                          bool *warm_up)
-{
-    (void)j, (void)now;
-    *sum = fake.sum;
-    *gap_us = 5;
-    *warm_up = false;
-}
-
-static void fake_totals(const struct job *j, struct job_totals *t)
-{
-    (void)j;
-    *t = fake.totals;
-}
-
-static void fake_result(const struct job *j, struct json *out)
-{
-    (void)j;
-    json_u64(out, "of_its_own", 1);
-}
-
-#define RUN_FAKE ((enum job_run)99)
-static const struct job_kind kind = {
-    .name = "fake",
-    .run = RUN_FAKE,
-    .measures = 1u << JOB_MAX_LOSS | 1u << JOB_MAX_P99,
-    .check = fake_check,
-    .start = fake_start,
-    .turn = fake_turn,
-    .deadline = fake_deadline,
-    .stop = fake_stop,
-    .set_rate = fake_rate,
-    .progress = fake_progress,
-    .totals = fake_totals,
-    .result = fake_result,
-};
-const struct job_kind *const job_kinds[] = {&kind, NULL};
 
 static struct job_params params;
 
@@ -131,13 +35,9 @@ static int setup(void **state)
 {
     int r = rig_setup(state);
 
-    jobs_init();
-    memset(&fake, 0, sizeof(fake));
-    fake.moves = true;
-    fake.due_ns = UINT64_MAX;
+    fake_job_setup();
     job_params_init(&params);
-    params.run = RUN_FAKE;
-    rig.poll = jobs_poll;
+    params.run = JOB_RUN_FLOOD;
     return r;
 }
 
@@ -234,19 +134,38 @@ static void network_that_never_comes_ends_the_wait(void **state)
     assert_true(rig_says(rig_record("result"), "status", "FAIL"));
 }
 
-static void job_that_cannot_start_is_refused_and_fails(void **state)
+static void job_that_cannot_start_when_its_time_comes_has_failed(void **state)
 {
     struct verdict v = {.pass = true};
 
     (void)state;
-    jobs_ready();
     fake.cannot = "no room";
     start();
+    jobs_ready();
     assert_true(rig_says(rig_record("refused"), "reason", "no room"));
     assert_true(rig_says(rig_record("result"), "end", "no room"));
     assert_true(jobs_done());
     jobs_judge(&v);
     assert_false(v.pass);
+}
+
+static void job_that_cannot_start_at_once_is_refused_and_forgotten(void **state)
+{
+    struct verdict v = {.pass = true};
+    struct job_refusal why;
+
+    (void)state;
+    jobs_ready();
+    fake.cannot = "no room";
+    assert_null(job_start(&params, &why));
+    assert_null(why.key);
+    assert_string_equal(why.reason, "no room");
+    assert_false(why.full);
+    assert_true(rig_says(rig_record("refused"), "reason", "no room"));
+    assert_int_equal(rig_record_count("result"), 0);
+    assert_null(job_at(0));
+    jobs_judge(&v);
+    assert_true(v.pass);
 }
 
 static void intervals_come_each_period_and_add_up(void **state)
@@ -367,16 +286,66 @@ static void waiting_job_that_is_stopped_never_starts(void **state)
 static void rate_changes_if_its_kind_can(void **state)
 {
     (void)state;
-    jobs_ready();
     struct job *j = start();
-    assert_false(job_set_rate(j, (struct job_rate){5, true}));
+    fake.rate_works = true;
+    say("rate", "5pps");
+    assert_false(job_set_rate(j, &params)); /* it waits */
+    jobs_ready();
+    fake.rate_works = false;
+    assert_false(job_set_rate(j, &params));
     assert_int_equal(j->params.rate.per_s, 0);
     fake.rate_works = true;
-    assert_true(job_set_rate(j, (struct job_rate){5, true}));
+    assert_true(job_set_rate(j, &params));
     assert_int_equal(fake.rate.per_s, 5);
     assert_int_equal(j->params.rate.per_s, 5);
+    assert_true(job_params_said(&j->params, "rate"));
+    job_stop(j);
+    assert_false(job_set_rate(j, &params));
     job_ended(j, "done");
-    assert_false(job_set_rate(j, (struct job_rate){5, true}));
+    assert_false(job_set_rate(j, &params));
+}
+
+/* What was slow for a while had its gaps by right. */
+static void gap_that_an_earlier_rate_allowed_is_allowed(void **state)
+{
+    (void)state;
+    jobs_ready();
+    fake.rate_works = true;
+    fake.totals.gap_max_us = 3000000;
+    say("rate", "1pps");
+    struct job *j = start();
+    say("rate", "1kpps");
+    assert_true(job_set_rate(j, &params));
+    say("rate", "2kpps");
+    assert_true(job_set_rate(j, &params));
+    job_ended(j, "done");
+    assert_true(rig_says(rig_record("result"), "status", "PASS"));
+
+    say("rate", "1pps");
+    say("max_gap", "2s"); /* but not beyond what somebody has said */
+    j = start();
+    say("rate", "1kpps");
+    assert_true(job_set_rate(j, &params));
+    job_ended(j, "done");
+    assert_true(rig_says(rig_record("result"), "status", "FAIL"));
+}
+
+static void refusal_repeats_what_was_said(void **state)
+{
+    struct job_refusal why;
+
+    (void)state;
+    say("rate", "00005k");
+    fake.wrong = "rate";
+    assert_false(job_check(&params, &why));
+    assert_string_equal(why.value, "00005k");
+    fake.wrong = "target";
+    assert_false(job_check(&params, &why));
+    assert_string_equal(why.value, "");
+    fake.wrong = "len";
+    say("len", "1000001,1000002,1000003,1000004,1000005,1000006,1000007,1000008");
+    assert_false(job_check(&params, &why));
+    assert_string_equal(why.value, "1000001,1000002,1000003,1000004,1000005,1000...");
 }
 
 static void places_of_old_jobs_are_used_again_and_their_failures_remembered(void **state)
@@ -390,6 +359,7 @@ static void places_of_old_jobs_are_used_again_and_their_failures_remembered(void
         start();
     assert_null(job_start(&params, &why));
     assert_null(why.key);
+    assert_true(why.full);
     assert_true(rig_says(rig_record("refused"), "what", "job"));
     job_ended(job_find(2), "it broke");
     struct job *j = start();
@@ -419,7 +389,7 @@ static void each_limit_can_fail_a_job_alone(void **state)
         .sum = {.tx_bytes = 1000, .rx_bytes = 10, .tx_packets = 10, .rx_packets = 20},
         .duration_us = 1000000,
         .gap_max_us = 1000,
-        .measured = kind.measures};
+        .measured = fake_kind.measures};
     fake.totals.value[JOB_MAX_LOSS] = 10000000; /* 1 % */
     fake.totals.value[JOB_MAX_P99] = 200000;
     say("min_bps", "8000");
@@ -513,7 +483,8 @@ int main(void)
         TEST(what_its_kind_does_not_like_is_refused),
         TEST(job_waits_for_the_network),
         TEST(network_that_never_comes_ends_the_wait),
-        TEST(job_that_cannot_start_is_refused_and_fails),
+        TEST(job_that_cannot_start_when_its_time_comes_has_failed),
+        TEST(job_that_cannot_start_at_once_is_refused_and_forgotten),
         TEST(intervals_come_each_period_and_add_up),
         TEST(job_that_rests_reports_no_more),
         TEST(interval_has_the_sums_of_a_json_stream),
@@ -521,6 +492,8 @@ int main(void)
         TEST(stopping_is_asked_once_and_only_endless_jobs_are_done_then),
         TEST(waiting_job_that_is_stopped_never_starts),
         TEST(rate_changes_if_its_kind_can),
+        TEST(gap_that_an_earlier_rate_allowed_is_allowed),
+        TEST(refusal_repeats_what_was_said),
         TEST(places_of_old_jobs_are_used_again_and_their_failures_remembered),
         TEST(each_limit_can_fail_a_job_alone),
         TEST(gap_has_a_limit_that_allows_for_a_slow_rate),

@@ -93,6 +93,40 @@ static void only_what_was_said_counts_as_said(void **state)
     assert_string_equal(job_params_needless(&conf.job), "dir");
 }
 
+static void what_was_said_is_kept_as_it_was(void **state)
+{
+    const struct job_key *rate = job_key_find(text_from("rate"));
+    struct job_params *p = &conf.job;
+    struct text words, key, value;
+    char long_one[JOB_WORDS];
+
+    (void)state;
+    assert_null(job_params_word(p, "rate").s);
+    conf_accept("rate=05k run=client len=1,2 rate=7pps target=10.0.0.1");
+    assert_true(text_is(job_params_words(p), "run=client len=1,2 rate=7pps target=10.0.0.1 "));
+    assert_true(text_is(job_params_word(p, "len"), "1,2"));
+    words = job_params_words(p);
+    for (unsigned i = 0; i < 4; i++)
+        assert_true(job_params_next(&words, &key, &value));
+    assert_true(text_is(key, "target") && text_is(value, "10.0.0.1"));
+    assert_false(job_params_next(&words, &key, &value));
+
+    assert_false(job_params_set(p, rate, text_from("x")));
+    assert_false(job_params_set(p, rate, text_from("7 ")));
+    assert_true(text_is(job_params_word(p, "rate"), "7pps"));
+    memset(long_one, '0', sizeof(long_one));
+    const size_t others = strlen("run=client len=1,2 target=10.0.0.1 rate= ");
+    const struct text most = {long_one, JOB_WORDS - others}, more = {long_one, most.n + 1};
+    assert_false(job_params_set(p, rate, more));
+    assert_int_equal(p->rate.per_s, 7);
+    assert_true(job_params_set(p, rate, most));
+    assert_int_equal(p->words_n, JOB_WORDS);
+    assert_int_equal(p->rate.per_s, 0);
+    assert_true(text_is(job_params_word(p, "target"), "10.0.0.1"));
+    assert_true(job_params_set(p, rate, text_from("8")));
+    assert_true(text_is(job_params_words(p), "run=client len=1,2 target=10.0.0.1 rate=8 "));
+}
+
 static void values_out_of_range_or_malformed_are_refused(void **state)
 {
     static const char *const bad[] = {
@@ -193,6 +227,7 @@ int main(void)
         cmocka_unit_test_setup(every_key_sets_its_field, conf_defaults),
         cmocka_unit_test_setup(every_limit_is_read_in_its_unit, conf_defaults),
         cmocka_unit_test_setup(only_what_was_said_counts_as_said, conf_defaults),
+        cmocka_unit_test_setup(what_was_said_is_kept_as_it_was, conf_defaults),
         cmocka_unit_test_setup(values_out_of_range_or_malformed_are_refused, conf_defaults),
         cmocka_unit_test_setup(keys_are_not_those_of_a_nic, conf_defaults),
     };

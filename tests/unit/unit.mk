@@ -33,7 +33,7 @@ UNIT_LWIP         := $(addprefix build/lwip/src/,core/def.c core/inet_chksum.c c
 UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_frame.c netrig_kernel.c netrig_mem.c netrig_peer.c netrig_tcp.c \
                      netrig_vnet.c) \
                      $(addprefix lwip-port/,acks.c address.c announce.c chksum.c ethif.c ethif_held.c ethif_tx.c linger.c netport.c netport_stats.c netraw.c offload.c port.c silence.c udp_template.c) \
-                     kernel/fault.c kernel/ipaddr.c kernel/json.c kernel/format.c kernel/record.c kernel/text.c $(UNIT_LWIP)
+                     kernel/fault.c kernel/ipaddr.c kernel/json.c kernel/format.c kernel/record.c kernel/refusal.c kernel/text.c $(UNIT_LWIP)
 UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc,--wrap=ethernet_input,--wrap=ip4_input,--wrap=ip6_input
 UNIT_NETRIG_NEEDS := build/lwip/.stamp
 
@@ -69,7 +69,7 @@ UNIT_SRC_test_record  := tests/unit/test_record.c kernel/record.c kernel/json.c 
 UNIT_SRC_test_rand    := tests/unit/test_rand.c
 UNIT_SRC_test_ipaddr  := tests/unit/test_ipaddr.c kernel/ipaddr.c kernel/text.c
 UNIT_CONF             := kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/conf_relay.c kernel/fault.c kernel/format.c \
-                         kernel/ipaddr.c kernel/job_params.c kernel/json.c kernel/record.c kernel/text.c
+                         kernel/ipaddr.c kernel/job_params.c kernel/json.c kernel/record.c kernel/refusal.c kernel/text.c
 UNIT_SRC_test_conf    := tests/unit/test_conf.c tests/unit/conf_reader.c $(UNIT_CONF)
 UNIT_SRC_test_conf_keys := tests/unit/test_conf_keys.c tests/unit/conf_reader.c $(UNIT_CONF)
 UNIT_SRC_test_job_params := tests/unit/test_job_params.c tests/unit/conf_reader.c $(UNIT_CONF)
@@ -113,10 +113,11 @@ $(foreach t,hostile_bounds hostile_frames hostile_segments lwip_patches,\
 # What is linked with each service, what each is linked from, and all of them.
 UNIT_SERVICE := apps/conn.c apps/pattern.c apps/refused.c tests/unit/rig_service.c $(UNIT_NETRIG)
 UNIT_SMALL   := apps/chargen.c apps/discard.c apps/echo.c apps/small.c
-UNIT_HTTP    := apps/http.c apps/http_parse.c apps/http_place.c apps/http_route.c kernel/conf_fault.c kernel/text.c \
+UNIT_HTTP    := apps/http.c apps/http_jobs.c apps/http_parse.c apps/http_place.c apps/http_route.c apps/job_json.c \
+    kernel/conf_fault.c kernel/text.c \
     $(LLHTTP)/api.c $(LLHTTP)/http.c $(LLHTTP)/llhttp.c
 UNIT_IPERF3  := apps/interval.c apps/iperf3_client.c apps/iperf3_control.c apps/iperf3_count.c apps/iperf3_door.c \
-    apps/iperf3_json.c apps/iperf3_json_write.c apps/iperf3_open.c apps/iperf3_report.c apps/iperf3_results.c \
+    apps/iperf3_json.c apps/iperf3_json_write.c apps/iperf3_open.c apps/json_read.c apps/iperf3_report.c apps/iperf3_results.c \
     apps/iperf3_server.c apps/iperf3_session.c apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c
 # A job's life, its parameters, and what it is measured against; the kinds of jobs.
 UNIT_JOB     := apps/job.c apps/verdict.c kernel/job_params.c
@@ -126,6 +127,9 @@ UNIT_KINDS   := apps/iperf3_job.c apps/job_kinds.c $(UNIT_FLOOD)
 UNIT_STAMP   := apps/stamp.c apps/stamp_reflector.c
 UNIT_APPS    := $(UNIT_KINDS) $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) $(UNIT_JOB) $(UNIT_STAMP) apps/relay.c apps/services.c apps/stats.c \
     $(UNIT_SERVICE)
+
+# The HTTP server with one kind of job, which is none.
+UNIT_HTTP_ALONE := $(UNIT_HTTP) $(UNIT_JOB) $(UNIT_SINK) apps/interval.c apps/iperf3_count.c apps/json_read.c tests/unit/fake_job.c $(UNIT_SERVICE)
 
 # Every pool of the stack at its bound, in both profiles.
 $(foreach t,ledger ledger_edge,\
@@ -169,7 +173,7 @@ $(foreach t,$(UNIT_VNET) $(UNIT_WATCH),\
     $(eval UNIT_SRC_$(t) := tests/unit/$(t).c tests/unit/vnet_rig.c $(UNIT_DRIVER) $(UNIT_SIM))\
     $(eval UNIT_LIBS_$(t) := -no-pie))
 $(foreach t,$(UNIT_WATCH),$(eval UNIT_SRC_$(t) += tests/unit/watch_rig.c))
-UNIT_SRC_test_vnet_features += kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/conf_relay.c kernel/ipaddr.c kernel/job_params.c kernel/text.c
+UNIT_SRC_test_vnet_features += kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/conf_relay.c kernel/ipaddr.c kernel/job_params.c kernel/refusal.c kernel/text.c
 # The driver's pools at their bounds, in both profiles.
 UNIT_TESTS += test_ledger_driver test_ledger_driver_lean
 UNIT_SRC_test_ledger_driver         := tests/unit/test_ledger_driver.c tests/unit/vnet_rig.c $(UNIT_DRIVER) $(UNIT_SIM)
@@ -181,15 +185,15 @@ UNIT_SRC_test_pci        := tests/unit/test_pci.c drivers/pci.c $(UNIT_SIM)
 UNIT_TESTS += test_ring_model
 UNIT_SRC_test_ring_model := tests/unit/test_ring_model.c tests/unit/ring_model.c drivers/virtqueue.c drivers/virtqueue_packed.c drivers/virtqueue_split.c
 
-$(foreach t,http http_place http_route http_slow,\
-    $(eval $(call unit_on_rig,test_$(t),tests/unit/http_client.c $(UNIT_HTTP) $(UNIT_SERVICE))))
+$(foreach t,http http_jobs http_place http_route http_slow,\
+    $(eval $(call unit_on_rig,test_$(t),tests/unit/http_client.c $(UNIT_HTTP_ALONE))))
 
 # Large TCP segments, to peers of every kind.
-$(eval $(call unit_on_rig,test_segments,$(UNIT_HTTP) apps/conn.c apps/pattern.c apps/refused.c $(UNIT_NETRIG)))
+$(eval $(call unit_on_rig,test_segments,$(filter-out %/rig_service.c,$(UNIT_HTTP_ALONE))))
 $(eval $(call unit_lean,test_segments))
 
 UNIT_TESTS += test_iperf3_json test_iperf3_json_bad test_iperf3_count
-UNIT_SRC_test_iperf3_json  := tests/unit/test_iperf3_json.c tests/unit/iperf3_read.c apps/iperf3_json.c apps/iperf3_json_write.c kernel/json.c kernel/format.c
+UNIT_SRC_test_iperf3_json  := tests/unit/test_iperf3_json.c tests/unit/iperf3_read.c apps/iperf3_json.c apps/iperf3_json_write.c apps/json_read.c kernel/json.c kernel/format.c kernel/text.c
 UNIT_SRC_test_iperf3_json_bad := tests/unit/test_iperf3_json_bad.c $(filter-out %/test_iperf3_json.c,$(UNIT_SRC_test_iperf3_json))
 UNIT_SRC_test_iperf3_count := tests/unit/test_iperf3_count.c apps/iperf3_count.c
 $(foreach t,control door report server stream_tcp stream_udp,\
@@ -205,7 +209,7 @@ UNIT_SRC_test_seqwin := tests/unit/test_seqwin.c apps/seqwin.c
 
 $(foreach t,client client_wrong,\
     $(eval $(call unit_on_rig,test_iperf3_$(t),tests/unit/iperf3_peer.c tests/unit/rig_stack.c $(UNIT_IPERF3) $(UNIT_JOB) $(UNIT_KINDS) $(UNIT_SERVICE))))
-$(eval $(call unit_on_rig,test_job,apps/interval.c apps/iperf3_count.c $(UNIT_JOB) $(UNIT_SINK) $(UNIT_SERVICE)))
+$(eval $(call unit_on_rig,test_job,tests/unit/fake_job.c apps/interval.c apps/iperf3_count.c $(UNIT_JOB) $(UNIT_SINK) $(UNIT_SERVICE)))
 $(eval $(call unit_on_rig,test_sink,tests/unit/sink_rig.c $(UNIT_SINK) $(UNIT_JOB) apps/interval.c apps/iperf3_count.c $(UNIT_SERVICE)))
 $(eval $(call unit_lean,test_sink))
 $(eval $(call unit_on_rig,test_stamp,$(UNIT_STAMP) apps/small.c $(UNIT_SERVICE)))
@@ -220,7 +224,7 @@ UNIT_SRC_test_flood_pace := tests/unit/test_flood_pace.c apps/flood_pace.c
 
 UNIT_TESTS += test_report
 UNIT_SRC_test_report := tests/unit/test_report.c apps/pattern.c apps/refused.c apps/services.c apps/stats.c \
-    apps/interval.c apps/job.c apps/verdict.c kernel/job_params.c kernel/fault.c kernel/format.c kernel/ipaddr.c kernel/json.c kernel/text.c
+    apps/interval.c apps/job.c apps/verdict.c kernel/job_params.c kernel/fault.c kernel/format.c kernel/ipaddr.c kernel/json.c kernel/refusal.c kernel/text.c
 
 # The network of the system tests on which things go wrong.
 UNIT_TESTS += test_relay
