@@ -220,3 +220,4 @@ clean: ## remove what was built; the fetched lwIP package stays in build/cache
 -include tests/bench/bench.mk
 -include tests/relay/relay.mk
 -include tests/soak/storm.mk
+-include tests/soak/soak.mk

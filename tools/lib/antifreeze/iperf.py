@@ -16,7 +16,7 @@ from . import Error
 
 # [  5]   1.00-2.00   sec   119 MBytes  998244 Kbits/sec  …
 _LINE = re.compile(
-    r"\[\s*\d+\]\s+(?P<start>[\d.]+)-(?P<end>[\d.]+)\s+sec\s+"
+    r"\[\s*\d+\](?:\[(?P<role>[RT]X)-C\])?\s+(?P<start>[\d.]+)-(?P<end>[\d.]+)\s+sec\s+"
     r"[\d.]+ \w*Bytes\s+(?P<kbits>[\d.]+) Kbits/sec\s*(?P<rest>.*)"
 )
 _LOSS = re.compile(r"(?P<jitter>[\d.]+) ms\s+(?P<lost>-?\d+)/(?P<total>\d+)")
@@ -40,20 +40,34 @@ class Result:
         return self.status == 0 and not self.error
 
 
-def run(command, timeout, on_interval=None):
-    """Runs an iperf3 client command, one direction and one stream; on_interval(start, end, bps) is called
-    while it runs."""
-    result = Result()
-    words = ["setpriv", "--pdeathsig", "KILL", *command, "-f", "k", "-i", "1", "--forceflush"]
-    dropped_before = socket_drops()
+def start(command, every=1):
+    """Starts a client command whose lines, one each `every` seconds, come through the process's stdout."""
+    words = ["setpriv", "--pdeathsig", "KILL", *command, "-f", "k", "-i", str(every), "--forceflush"]
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, errors="replace", env=os.environ | {"LC_ALL": "C"},
             process_group=0,  # Ctrl-C is for us alone: the client would call it an error of its own
         )  # fmt: skip
     except OSError as error:
         raise Error(f"iperf3 cannot be run ({error}): run `make deps`") from None
+
+
+def interval(line):
+    """(start s, end s, bit/s, "TX" or "RX" of a --bidir client, else None) of a line about an interval; None of any
+    other, those about the whole among them."""
+    found = _LINE.match(line)
+    if not found or found["rest"].endswith(("sender", "receiver")):
+        return None
+    return float(found["start"]), float(found["end"]), float(found["kbits"]) * 1000, found["role"]
+
+
+def run(command, timeout, on_interval=None):
+    """Runs an iperf3 client command, one direction and one stream; on_interval(start, end, bps) is called
+    while it runs."""
+    result = Result()
+    dropped_before = socket_drops()
+    process = start(command)
     watchdog = threading.Timer(timeout, process.kill)
     watchdog.start()
     try:
@@ -105,7 +119,7 @@ def _take(line, result, on_interval):
         if loss:
             result.lost, result.datagrams = int(loss["lost"]), int(loss["total"])
     else:
-        interval = (float(found["start"]), float(found["end"]), bps)
-        result.intervals.append(interval)
+        *this, _ = interval(line)
+        result.intervals.append(tuple(this))
         if on_interval:
-            on_interval(*interval)
+            on_interval(*this)

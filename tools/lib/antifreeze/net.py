@@ -211,6 +211,18 @@ class Loop:
         return "net0.ip=10.0.0.1/24 net1.ip=10.0.0.2/24"
 
 
+def get(address, path, timeout):
+    """(status, reason, body) of one GET over HTTP; OSError or HTTPException. We close the connection, so the guest keeps
+    nothing of it."""
+    client = http.client.HTTPConnection(*address, timeout=timeout)
+    try:
+        client.request("GET", path)
+        answer = client.getresponse()
+        return answer.status, answer.reason, answer.read()
+    finally:
+        client.close()
+
+
 class NetGuest(qemu.Guest):
     """A guest with one NIC on such a network."""
 
@@ -233,18 +245,13 @@ class NetGuest(qemu.Guest):
         return ["iperf3", "-c", host, "-p", str(port), *map(str, words)]
 
     def get(self, path, timeout=20):
-        """GET over HTTP: the body. We close the connection, so the guest keeps nothing of it."""
-        client = http.client.HTTPConnection(*self.address("http"), timeout=timeout)
+        """GET over HTTP: the body."""
         try:
-            client.request("GET", path)
-            answer = client.getresponse()
-            body = answer.read()
+            status, reason, body = get(self.address("http"), path, timeout)
         except (OSError, http.client.HTTPException) as error:
             raise self.error(f"GET {path}: {error!r}") from None
-        finally:
-            client.close()
-        if answer.status != 200:
-            raise self.error(f"GET {path}: {answer.status} {answer.reason}")
+        if status != 200:
+            raise self.error(f"GET {path}: {status} {reason}")
         return body
 
     def stats(self, timeout=20):

@@ -72,11 +72,15 @@ def _used(guest):
     pid = guest.process.pid
     vcpu = guest.qmp.command("query-cpus-fast")[0]["thread-id"]
     tasks = [pathlib.Path(f"/proc/{pid}/task/{tid}") for tid in (vcpu, pid)]
-    waited = (int((task / "schedstat").read_text().split()[1]) / 1e9 for task in tasks)
-    return *(_cpu(task) for task in tasks), *waited
+    return *(cpu(task) for task in tasks), *(waited(task) for task in tasks)
 
 
-def _cpu(task):
-    """User and system time: the fields behind the name, which may have blanks."""
+def waited(task):
+    """Seconds that a thread, by its folder in /proc, could have run and had no CPU."""
+    return int((task / "schedstat").read_text().split()[1]) / 1e9
+
+
+def cpu(task):
+    """CPU seconds of a thread or process, by its folder in /proc: user and system time are the fields behind the name, which may have blanks."""
     fields = (task / "stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICK

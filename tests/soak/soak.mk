@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The soak and its own program. Included by the top Makefile. SOAK= is how long, and more words for tools/antifreeze soak.
+
+DATAGRAMS := $(BUILD)/datagrams
+SOAK      ?= 5m
+
+.PHONY: soak
+soak: all $(DATAGRAMS) ## mixed traffic and faults, a verdict, a report in build/soak; SOAK=30s, 5m, 30m, 6h, 24h, any
+	$(Q)tools/antifreeze soak $(SOAK)
+
+test test-long: $(DATAGRAMS)
+
+$(DATAGRAMS): tests/soak/datagrams.c tests/soak/soak.mk | deps
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 -g $(WARN) $(filter %.c,$^) -o $@

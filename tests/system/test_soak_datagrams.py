@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""build/datagrams counts each of its datagrams, whatever the other end does to them."""
+
+import collections
+import contextlib
+import json
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+from antifreeze import BUILD
+
+SECONDS = 0.6  # each test sends for so long; answers that do not come are waited for another second
+
+
+def converse(answer, rate=500, sizes="18,548,1472", words=(), seconds=SECONDS):
+    """The sums of what the program says about answer(number of the datagram, its bytes) -> answers."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(0.1)
+        port = server.getsockname()[1]
+        program = subprocess.Popen(
+            [BUILD / "datagrams", "127.0.0.1", str(port), str(rate), sizes, *words], stdout=subprocess.PIPE, text=True
+        )
+        ending = threading.Timer(seconds, program.terminate)
+        ending.start()
+        number = 0
+        while program.poll() is None:
+            with contextlib.suppress(TimeoutError):
+                data, client = server.recvfrom(2048)
+                for back in answer(number, data):
+                    server.sendto(back, client)
+                number += 1
+        ending.join()
+        lines = [json.loads(line) for line in program.stdout]
+        program.stdout.close()
+    assert program.returncode == 0
+    sums = collections.Counter()
+    for line in lines:
+        sums.update({key: value for key, value in line.items() if isinstance(value, int)})
+    return sums, lines
+
+
+def test_every_answer_is_counted():
+    sums, lines = converse(lambda number, data: [data], words=["times"])
+    assert sums["packets"] == sums["sent"] > 0
+    assert sums["lost"] == sums["duplicate"] == sums["corrupt"] == sums["late"] == sums["here"] == 0
+    assert abs(sums["intended"] - 500 * SECONDS) <= 25
+    assert sum(len(line["rtt_us"]) for line in lines) == sums["packets"]
+    assert 0.5 < sum(line["seconds"] for line in lines) < 3
+
+
+def test_sizes_take_turns():
+    seen = []
+    converse(lambda number, data: [seen.append(len(data)) or data])
+    assert seen[:6] == [18, 548, 1472] * 2
+
+
+@pytest.mark.parametrize(
+    "name,answer",
+    [
+        ("lost", lambda number, data: []),
+        ("duplicate", lambda number, data: [data, data]),
+        ("corrupt", lambda number, data: [data[:17] + bytes([data[17] ^ 1]) + data[18:], data]),
+        ("corrupt", lambda number, data: [data[:-1], data]),
+        ("corrupt", lambda number, data: [data + b"0", data]),
+        ("corrupt", lambda number, data: [b"short", data]),
+        ("corrupt", lambda number, data: [bytes([255]) * 8 + data[8:], data]),
+    ],
+    ids=["lost", "twice", "a bit", "cut", "long", "short", "number"],
+)
+def test_what_is_wrong_is_counted(name, answer):
+    sums, _ = converse(lambda number, data: answer(number, data) if number in (10, 100, 200) else [data])
+    assert {key: sums[key] for key in ("lost", "duplicate", "corrupt") if sums[key]} == {name: 3}
+
+
+def test_silence_is_a_gap_from_its_begin_on():
+    begun = []
+
+    def answer(number, data):
+        if number == 100:
+            begun.append(time.monotonic())
+            time.sleep(0.4)  # nobody answers meanwhile
+        return [data]
+
+    _, lines = converse(answer, sizes="18", seconds=1.2)
+    worst = max(lines, key=lambda line: line["gap_ms"])
+    assert 390 < worst["gap_ms"] < 800
+    assert abs(worst["gap_at"] - begun[0]) < 0.1
+
+
+def test_answer_after_a_second_is_lost_and_late():
+    kept = []
+
+    def answer(number, data):
+        if number == 10:
+            kept.append(data)
+            return []
+        return [data, *([kept.pop()] if kept and number > 650 else [])]
+
+    sums, _ = converse(answer, seconds=1.6)
+    assert sums["late"] == 1
+
+
+@pytest.mark.parametrize("words", [[], ["127.0.0.1", "7", "0", "18"], ["127.0.0.1", "7", "10", "15"], ["127.0.0.1", "7", "10", "2000"], ["x", "7", "10", "18"]])
+def test_wrong_words_are_refused(words):
+    assert subprocess.run([BUILD / "datagrams", *words], capture_output=True, timeout=10).returncode != 0

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is written down beside the traffic: the guest's records as they come, its statistics, and the host's load.
+
+The statistics are asked for over HTTP, on another path when one does not answer: the guest is not silent because a fault
+has taken one of its links. A guest that answers on none for a while shows as statistics that do not come.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import threading
+import time
+
+from .. import net
+from ..bench import meter
+
+STATS_SECONDS = 2  # that an answer may take
+
+
+class Records(threading.Thread):
+    """Writes down every record of a guest, without the part that repeats it in iperf3's words."""
+
+    def __init__(self, log, guest, name):
+        super().__init__(daemon=True)
+        self._log, self._guest, self._name = log, guest, name
+        self.start()
+
+    def run(self):
+        console, at = self._guest.console, 0
+        while True:
+            while at < len(console.records):
+                record = {key: value for key, value in console.records[at].items() if key != "data"}
+                self._log.write("guest", guest=self._name, record=record)
+                at += 1
+            if console.wait(None, 1, after=at) is None and console.closed and at == len(console.records):
+                return
+
+
+class Statistics(threading.Thread):
+    """Asks for them each `period` seconds, until stop()."""
+
+    def __init__(self, rig, period):
+        super().__init__(daemon=True)
+        self._rig, self._period = rig, period
+        self._addresses = [path.address("http") for path in rig.paths.values()]
+        self._stopped = threading.Event()
+        self.start()
+
+    def ask(self):
+        """The statistics, which are written down; None if no path leads to them in time."""
+        for _ in self._addresses:
+            with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
+                stats = json.loads(net.get(self._addresses[0], "/stats", STATS_SECONDS)[2])
+                self._rig.log.write("guest", guest="dut", record={"event": "stats", **stats})
+                return stats
+            self._addresses.append(self._addresses.pop(0))
+            if self._stopped.is_set():
+                break
+        return None
+
+    def run(self):
+        due = time.monotonic()
+        while not self._stopped.wait(max(0, due - time.monotonic())):
+            self.ask()
+            due = max(due + self._period, time.monotonic())
+
+    def stop(self):
+        self._stopped.set()
+        self.join()
+
+
+class Host:
+    """The load of this machine, and whose it is: shares of one CPU in the time since the last call."""
+
+    def __init__(self, rig, traffic):
+        self._rig, self._traffic = rig, traffic
+        self._pid = rig.guest.process.pid
+        self._vcpu = rig.guest.qmp.command("query-cpus-fast")[0]["thread-id"]
+        self._peers = {}
+        self._last = time.monotonic(), self._now()
+
+    def _now(self):
+        tasks = pathlib.Path(f"/proc/{self._pid}")
+        used = {"cpu_soak": time.process_time(), "cpu_qemu": 0.0, "wait_qemu": 0.0}
+        with contextlib.suppress(OSError, IndexError):  # it has just ended
+            used |= {"cpu_qemu": meter.cpu(tasks), "wait_qemu": meter.waited(tasks / f"task/{self._vcpu}")}
+        return used
+
+    def _peers_used(self):
+        """CPU seconds since the last call of the programs that run now."""
+        now = {}
+        for pid in self._traffic.pids():
+            with contextlib.suppress(OSError, IndexError):
+                now[pid] = meter.cpu(pathlib.Path(f"/proc/{pid}"))
+        used = sum(seconds - self._peers.get(pid, 0) for pid, seconds in now.items())
+        self._peers = now
+        return used
+
+    def write(self, pause_ms):
+        at, used = time.monotonic(), self._now()
+        before, was = self._last
+        seconds = max(at - before, 0.001)
+        shares = {name: max(0.0, used[name] - was[name]) / seconds for name in used} | {"cpu_peers": self._peers_used() / seconds}
+        self._last = at, used
+        self._rig.log.write(
+            "host", load1=round(os.getloadavg()[0], 2), pause_ms=round(pause_ms, 1), **{name: round(share, 4) for name, share in shares.items()}
+        )
