@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The ratios of a run as a picture: how many times as good as Linux, a bar for each row, drawn by gnuplot."""
 
-import subprocess
-
-from .. import Error
+from .. import gnuplot
 
 _SCRIPT = """
 set terminal svg size 900,{height} font "sans-serif,13" background "white"
@@ -60,10 +58,5 @@ def draw(report, path):
     if not rows:
         return False
     text = script(rows, f"Antifreeze against Linux on the same QEMU line, {report['about']['accelerator']}", path)
-    try:
-        done = subprocess.run(["gnuplot", "-"], input=text, capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Error(f"gnuplot cannot be run ({error}): run `make deps`") from None
-    if done.returncode:
-        raise Error(f"gnuplot: {done.stderr.strip()[:300]}")
+    gnuplot.run(text)
     return True

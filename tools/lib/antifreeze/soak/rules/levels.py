@@ -4,6 +4,8 @@
 from .. import windows as records
 from .base import Finding, Rule, too_short
 
+_COME_AND_GO = ("lwip.MLD6_GROUP",)  # multicast groups belong to addresses, which are formed in their own time
+
 
 class PoolReserve(Rule):
     """Frame buffers that a control message would find: free ones to send from; to receive, also those on the ring."""
@@ -65,7 +67,7 @@ class PoolsLeft(Rule):
 def in_use(stats):
     """{what: how many}. Of frame buffers those in the hands of the stack, and those missing on a receive ring."""
     frames = stats.get("buffers", {})
-    used = {pool["name"]: pool["used"] for pool in stats.get("pools", ()) if pool["name"] not in frames}
+    used = {pool["name"]: pool["used"] for pool in stats.get("pools", ()) if pool["name"] not in (*frames, *_COME_AND_GO)}
     for name, owners in frames.items():
         used[name] = owners["stack"] + owners["held"]
     for queue in stats.get("queues", ()):

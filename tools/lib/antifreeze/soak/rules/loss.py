@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Criteria about traffic with a rate: what was lost at the rate that had been found without loss, and what was sent of what
-was to be sent. A frame that the sender did not send although its slot came counts as lost."""
+was to be sent. The two are apart: a slot that the sender missed is the sender's, and a host that does not run
+it for a moment is not to pass for loss on the way. (In a search for a rate it counts as lost: search.py.)
+"""
 
 import math
 
@@ -9,6 +11,7 @@ from .base import Finding, Rule, source, too_short
 
 WINDOW = 300  # seconds
 WINDOWS_MIN = 3  # one lost frame in the only window says nothing about windows
+PARTS_MIN = 10  # of a source's time, for a tenth to be left out
 UNSURE = 0.001  # how likely chance alone may be for a breach to be one
 
 
@@ -33,13 +36,11 @@ def surely(count):
 
 
 def counted(second):
-    """(entry, packets intended, lost) of each quiet source that runs at the certified rate."""
+    """(entry, packets sent, lost) of each quiet source that runs at the certified rate."""
     for entry in second.of("traffic"):
         record = entry.record
         if entry.quiet and record.get("certified") and "lost" in record:
-            sent = record.get("sent", record.get("packets", 0) + record["lost"])
-            intended = max(record.get("intended", sent), sent)
-            yield entry, intended, record["lost"] + intended - sent
+            yield entry, record.get("sent", record.get("packets", 0) + record["lost"]), record["lost"]
 
 
 class LossRatio(Rule):
@@ -47,23 +48,23 @@ class LossRatio(Rule):
 
     def __init__(self, criterion, windows):
         super().__init__(criterion, windows)
-        self.intended = self.lost = 0
+        self.sent = self.lost = 0
         self.first = None
 
     def second(self, second):
-        for entry, intended, lost in counted(second):
-            self.intended += intended
+        for entry, sent, lost in counted(second):
+            self.sent += sent
             self.lost += lost
             if lost and self.first is None:
                 self.first = entry.end, source(entry)
 
     def finding(self):
-        if not self.intended:
+        if not self.sent:
             return too_short("no traffic at the certified rate")
-        low = surely(self.lost) / self.intended if self.lost else 0.0
-        value = self.lost / self.intended
-        why = f"{self.lost} of {self.intended} frames" + (f", first at {self.first[0]:.1f} s, {self.first[1]}" if self.first else "")
-        if self.criterion.holds(low) and self.intended * self.criterion.limit < 1:
+        low = surely(self.lost) / self.sent if self.lost else 0.0
+        value = self.lost / self.sent
+        why = f"{self.lost} of {self.sent} frames" + (f", first at {self.first[0]:.1f} s, {self.first[1]}" if self.first else "")
+        if self.criterion.holds(low) and self.sent * self.criterion.limit < 1:
             return too_short(f"{why}; to tell a ratio of {self.criterion.limit:g} takes {1 / self.criterion.limit:.0f}")
         return Finding(value, f"{why}; surely {low:.2g} or more", bound=low, at=self.first and self.first[0])
 
@@ -90,27 +91,55 @@ class LossFreeWindows(Rule):
         return Finding(round(share, 5), f"{clean} of {len(cells)} windows; as many by chance: {by_chance:.2g}", bound=bound)
 
 
+class Pair:
+    """Frames to be sent and frames sent."""
+
+    def __init__(self):
+        self.intended = self.sent = 0
+
+    def add(self, intended, sent):
+        self.intended += intended
+        self.sent += sent
+
+    def merge(self, other):
+        self.add(other.intended, other.sent)
+
+    @property
+    def error(self):
+        return abs(self.sent - self.intended) / self.intended
+
+
 class Offered(Rule):
-    """How far what was sent is from what was to be sent: the worst source, over the run."""
+    """How far what was sent is from what was to be sent, of the worst source: in all its parts of the run but the tenth
+    that is the worst, in which the host did not run the sender for a moment."""
 
     name = "offered_error"
 
     def __init__(self, criterion, windows):
         super().__init__(criterion, windows)
-        self.sums = {}
+        self.sources = {}
 
     def second(self, second):
         for entry in second.of("traffic"):
-            if entry.quiet and entry.record.get("intended") and "sent" in entry.record:
-                sums = self.sums.setdefault((entry.record.get("path"), entry.record.get("dir"), second.mix(entry.record.get("path"))), [0, 0])
-                sums[0] += entry.record["intended"]
-                sums[1] += entry.record["sent"]
+            record = entry.record
+            if entry.quiet and record.get("answering", True) and record.get("intended") and "sent" in record:
+                key = record.get("path"), record.get("dir"), second.mix(record.get("path"))
+                self.sources.setdefault(key, Buckets(Pair)).at(second.at).add(record["intended"], record["sent"])
 
     def finding(self):
-        if not self.sums:
-            return too_short("no traffic with a rate in a quiet second")
-        error, key, (intended, sent) = max((abs(sent - intended) / intended, key, (intended, sent)) for key, (intended, sent) in self.sums.items())
-        return Finding(error, f"{sent} sent of {intended} to be sent, {' '.join(str(part) for part in key if part)}")
+        worst = None
+        for key, buckets in self.sources.items():
+            parts = sorted(buckets.cells.values(), key=lambda part: part.error)
+            kept = Pair()
+            for part in parts[: len(parts) - math.ceil(len(parts) / 10)]:
+                kept.merge(part)
+            if len(parts) >= PARTS_MIN and (worst is None or kept.error > worst[0].error):
+                worst = kept, key
+        if worst is None:
+            return too_short(f"no traffic with a rate in {PARTS_MIN} quiet seconds")
+        kept, key = worst
+        said = " ".join(str(part) for part in key if part)
+        return Finding(round(kept.error, 6), f"{kept.sent} sent of {kept.intended} to be sent, {said}; without the worst tenth of the time")
 
 
 RULES = (LossRatio, LossFreeWindows, Offered)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The pictures of a soak's report, drawn by gnuplot: figures over time, all with the same axis and the faults as bands.
+
+Colours can be told from each other by those who see no red or green, and from light and dark paper: the page
+says what colour its text is (page.py), and gnuplot's black is taken away.
+"""
+
+import re
+
+from .. import gnuplot
+
+COLOURS = ("#4477aa", "#ee7733", "#228833", "#cc3377", "#009988", "#aa8800", "#8866cc", "#777777")
+WIDTH, HEIGHT = 960, 230
+LINES = len(COLOURS)  # of one picture: more cannot be told from each other
+
+_SCRIPT = """
+set terminal svg size {width},{height} dynamic font "sans-serif,13"
+set lmargin at screen 0.085
+set rmargin at screen 0.80
+set tmargin 1
+set bmargin 3.2
+set border 3 lc rgb "#888888"
+set tics nomirror out
+set grid ytics lc rgb "#888888" dt 3
+set key at screen 0.815,0.93 left top Left reverse samplen 1.2 noenhanced
+set xrange [0:{last}]
+set yrange {yrange}
+set xlabel "time since the begin, {unit}"
+set ylabel "{title}" noenhanced
+{scale}
+{bands}
+{blocks}
+plot {plots}
+"""
+
+
+def unit_of(seconds):
+    """(what the time axis counts, how many seconds that is)"""
+    for name, factor in (("h", 3600), ("min", 60)):
+        if seconds >= 3 * factor:
+            return name, factor
+    return "s", 1
+
+
+def lines(title, curves, seconds, faults=(), logarithmic=False):
+    """An SVG for use in a page; "" if there is nothing to draw. curves: [(name, [(t, value)])]."""
+    curves = [(name, [point for point in points if point[1] is not None]) for name, points in curves]
+    curves = [(name, points) for name, points in curves if points][:LINES]
+    if not curves:
+        return ""
+    unit, factor = unit_of(seconds)
+    bands = [
+        f'set object rectangle from {fault["begin"] / factor:.6g},graph 0 to {(fault["end"] or seconds) / factor:.6g},graph 1 '
+        'behind fc rgb "#cc8800" fs transparent solid 0.25 noborder'
+        for fault in faults
+    ]  # fmt: skip
+    blocks, plots = [], []
+    for number, (name, points) in enumerate(curves):
+        data = "\n".join(f"{t / factor:.6g} {value:.6g}" for t, value in points)
+        blocks.append(f"$c{number} << END\n{data}\nEND")
+        style = "lines lw 1.6" if len(points) > 1 else "points pt 7 ps 0.5"
+        plots.append(f'$c{number} using 1:2 with {style} lc rgb "{COLOURS[number]}" title "{name}"')
+    least = min(value for _, points in curves for _, value in points)
+    svg = gnuplot.run(_SCRIPT.format(
+        width=WIDTH, height=HEIGHT, last=f"{seconds / factor:.6g}", unit=unit, title=title, bands="\n".join(bands), blocks="\n".join(blocks),
+        plots=", ".join(plots), scale="set logscale y" if logarithmic and least > 0 else "", yrange="[*:*]" if logarithmic else "[0:*]",
+    ))  # fmt: skip
+    return _inline(svg, title)
+
+
+def _inline(svg, title):
+    """Without what belongs to a file of its own, and with colours that follow the page."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<title>.*?</title>\s*<desc>.*?</desc>", "", svg, flags=re.S)
+    svg = svg.replace('color="black"', 'color="currentColor"').replace('fill="black"', 'fill="currentColor"')
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1).strip()
