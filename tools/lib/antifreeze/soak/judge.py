@@ -17,25 +17,23 @@ PASS, FAIL, INCOMPLETE = "PASS", "FAIL", "INCOMPLETE"
 
 
 class Judge:
-    def __init__(self, limits=None):
+    def __init__(self, limits=None, watchers=()):
+        """`watchers` see the same seconds as the rules."""
         limits = limits or criteria.load(names=rules.ALL)
         self.windows = Windows()
         self.rules = [rules.ALL[name](limit, self.windows) for name, limit in limits.items()]
-        self.begin = {}  # the record of the soak's begin
+        self.watchers = [*self.rules, *watchers]
         self.end = None  # why it ended, once it has
 
     def feed(self, record):
-        if record.get("src") == "soak":
-            if record.get("what") == "begin":
-                self.begin = record
-            elif record.get("what") == "end":
-                self.end = record.get("why", "done")
+        if record.get("src") == "soak" and record.get("what") == "end":
+            self.end = record.get("why", "done")
         self._count(self.windows.feed(record))
 
     def _count(self, seconds):
         for second in seconds:
-            for rule in self.rules:
-                rule.second(second)
+            for watcher in self.watchers:
+                watcher.second(second)
 
     def broken(self):
         """Why there is no use to go on; None if there is."""

@@ -11,22 +11,21 @@ from .. import gnuplot
 
 COLOURS = ("#4477aa", "#ee7733", "#228833", "#cc3377", "#009988", "#aa8800", "#8866cc", "#777777")
 WIDTH, HEIGHT = 960, 230
-LINES = len(COLOURS)  # of one picture: more cannot be told from each other
 
 _SCRIPT = """
 set terminal svg size {width},{height} dynamic font "sans-serif,13"
 set lmargin at screen 0.085
 set rmargin at screen 0.80
 set tmargin 1
-set bmargin 3.2
+set bmargin 3.5
 set border 3 lc rgb "#888888"
 set tics nomirror out
 set grid ytics lc rgb "#888888" dt 3
 set key at screen 0.815,0.93 left top Left reverse samplen 1.2 noenhanced
 set xrange [0:{last}]
 set yrange {yrange}
-set xlabel "time since the begin, {unit}"
-set ylabel "{title}" noenhanced
+set xlabel "time since the begin, {unit}" offset 0,0.4
+set label "{title}" at screen 0.014,graph 0.5 center rotate noenhanced
 {scale}
 {bands}
 {blocks}
@@ -45,7 +44,7 @@ def unit_of(seconds):
 def lines(title, curves, seconds, faults=(), logarithmic=False):
     """An SVG for use in a page; "" if there is nothing to draw. curves: [(name, [(t, value)])]."""
     curves = [(name, [point for point in points if point[1] is not None]) for name, points in curves]
-    curves = [(name, points) for name, points in curves if points][:LINES]
+    curves = [(name, points) for name, points in curves if points]
     if not curves:
         return ""
     unit, factor = unit_of(seconds)
@@ -58,8 +57,9 @@ def lines(title, curves, seconds, faults=(), logarithmic=False):
     for number, (name, points) in enumerate(curves):
         data = "\n".join(f"{t / factor:.6g} {value:.6g}" for t, value in points)
         blocks.append(f"$c{number} << END\n{data}\nEND")
-        style = "lines lw 1.6" if len(points) > 1 else "points pt 7 ps 0.5"
-        plots.append(f'$c{number} using 1:2 with {style} lc rgb "{COLOURS[number]}" title "{name}"')
+        round_, colour = divmod(number, len(COLOURS))  # more than can be told by colour are dashed
+        style = f"lines lw 1.6 dt {round_ + 1}" if len(points) > 1 else "points pt 7 ps 0.5"
+        plots.append(f'$c{number} using 1:2 with {style} lc rgb "{COLOURS[colour]}" title "{name}"')
     least = min(value for _, points in curves for _, value in points)
     svg = gnuplot.run(_SCRIPT.format(
         width=WIDTH, height=HEIGHT, last=f"{seconds / factor:.6g}", unit=unit, title=title, bands="\n".join(bands), blocks="\n".join(blocks),
