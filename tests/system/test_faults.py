@@ -3,13 +3,12 @@
 against the device, and traffic is whole afterwards."""
 
 import contextlib
-import http.client
 import socket
 
 import pytest
 from books import bar, power_off
 
-from antifreeze import qemu
+from antifreeze import net as networks, qemu
 
 LONG = pytest.mark.long
 
@@ -240,12 +239,7 @@ def test_features_are_agreed_on_anew_under_load(boot, times, packed):
 
 def order(guest, words):
     """Orders a fault; the status of the answer."""
-    client = http.client.HTTPConnection(*guest.address("http"), timeout=20)
-    client.request("POST", "/fault?" + words)
-    try:
-        return client.getresponse().status
-    finally:
-        client.close()
+    return networks.order_fault(guest.address("http"), words)
 
 
 def test_faults_may_be_ordered_while_it_runs(boot):

@@ -214,9 +214,21 @@ class Loop:
 def get(address, path, timeout):
     """(status, reason, body) of one GET over HTTP; OSError or HTTPException. We close the connection, so the guest keeps
     nothing of it."""
+    return _ask("GET", address, path, timeout)
+
+
+def order_fault(address, words, timeout=20):
+    """Asks a guest that allows it for a fault, "drop_kick:3@0s+5s"; the status of its answer."""
+    try:
+        return _ask("POST", address, "/fault?" + words, timeout)[0]
+    except (OSError, http.client.HTTPException) as error:
+        raise Error(f"POST /fault?{words}: {error!r}") from None
+
+
+def _ask(method, address, path, timeout):
     client = http.client.HTTPConnection(*address, timeout=timeout)
     try:
-        client.request("GET", path)
+        client.request(method, path)
         answer = client.getresponse()
         return answer.status, answer.reason, answer.read()
     finally:

@@ -1,0 +1,394 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Every fault of the soak happens, ends, and leaves nothing behind; also if it is cut short."""
+
+import dataclasses
+import json
+import os
+import random
+import socket
+import subprocess
+import time
+import urllib.request
+
+import pools
+import pytest
+from echoes import answer_time
+from interrupted import descendants
+from pools import settled
+
+from antifreeze import frames, net as networks, wire
+from antifreeze.soak import faults, kinds, plan
+from conftest import BOOT_SECONDS, STRICT, check_health, log_directory, need_taps
+
+pytestmark = pytest.mark.limit(120)
+
+
+@dataclasses.dataclass
+class Path:
+    net: object
+    nic: str
+    device: str
+    address: object
+
+
+class Notes:
+    """A log of a soak, in memory."""
+
+    def __init__(self):
+        self.records = []
+        self._begin = time.monotonic()
+
+    def now(self):
+        return time.monotonic() - self._begin
+
+    def write(self, src, **fields):
+        self.records.append({"t": self.now(), "src": src, **fields})
+
+
+class Rig:
+    """One guest with a NIC of each kind."""
+
+    seed = 7
+
+    def __init__(self, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        state = folder / "state.qcow2"
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", state, "256M"], check=True)
+        self.nets = {
+            "tap": networks.Tap(), "plain": networks.Tap(), "user": networks.UserNet(), "wire": wire.Wire()
+        }  # fmt: skip
+        tap, *others = self.nets.values()
+        words = [net.config(f"net{k}") for k, net in enumerate(self.nets.values()) if net.kind != "user"]
+        words = f"{STRICT} fault=allow net2.ip=dhcp {' '.join(words)}"
+        self.guest = networks.NetGuest(
+            tap, folder, words, more_nics=[net.nic() for net in others], state=state
+        )
+        self.paths = {
+            name: Path(net, f"net{k}", f"nic{k}", net.address) for k, (name, net) in enumerate(self.nets.items())
+        }
+        self.log = Notes()
+        self.guest.wait("ready", BOOT_SECONDS)
+
+    def close(self):
+        self.guest.close()
+        for net in self.nets.values():
+            net.close()
+
+
+@pytest.fixture(scope="module")
+def shared(request):
+    need_taps()
+    rig = Rig(log_directory(request.node))
+    yield rig
+    rig.close()
+
+
+@pytest.fixture
+def rig(request, shared):
+    request.node.guests = [shared.guest]
+    shared.log = Notes()
+    for path in shared.paths.values():
+        assert answers(path, 30), path
+    yield shared
+    check_health(shared.guest)
+    stats = shared.guest.stats()
+    assert stats["alloc_failures"] == 0 and stats["conservation_violations"] == 0
+    assert stats["stalls_judged"] <= stats["stalls_by_cause"]["backend_blocked"], stats["stalls_by_cause"]
+
+
+def answers(path, seconds):
+    """Within that time from now."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if answer_time(path.address(networks.PORTS["echo"]), 0.1) is not None:
+            return True
+    return False
+
+
+def planned(rig, name, seconds, at=0.0, path=None, **params):
+    kind = kinds.KINDS[name]
+    path = path or (kind.paths[0] if kind.paths else "")
+    chosen = {choice: values[0] for choice, values in kind.choices.items()} | params
+    return plan.Fault(rig.log.now() + at, seconds, 0, name, path, chosen)
+
+
+def counters(stats):
+    """Everything that counts, by the names that lead to it."""
+    found = {}
+
+    def walk(value, names):
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                walk(inner, (*names, key))
+        elif isinstance(value, list):
+            for k, inner in enumerate(value):
+                name = inner.get("name", inner.get("nic", k)) if isinstance(inner, dict) else k
+                walk(inner, (*names, name))
+        elif isinstance(value, int) and not isinstance(value, bool):
+            found[".".join(map(str, names))] = value
+
+    walk(stats, ())
+    return found
+
+
+def used(stats, pool):
+    return next(p["used"] for p in stats["pools"] if p["name"] == pool)
+
+
+# ---- that it happens -----------------------------------------------------------------------------
+
+TOO_LONG = 60  # seconds that a fault would go on which a test ends as soon as it was seen
+
+ORDERED = 1  # seconds of those that end by themselves
+
+
+def wait_for(what, seconds=30):
+    """Until it is true; the limit is for a busy host."""
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it was not to be seen"
+
+
+def asked(rig, name):
+    """This counter, by the path of the user network; None: the guest had no place for the question."""
+    host, port = rig.paths["user"].address(networks.PORTS["http"])
+    try:
+        with urllib.request.urlopen(f"http://{host}:{port}/stats", timeout=2) as answer:
+            return counters(json.load(answer))[name]
+    except OSError:
+        return None
+
+
+def rise(rig, name):
+    """Waits until this counter has risen by so much."""
+    before = asked(rig, name)
+
+    def seen(least):
+        wait_for(lambda: (asked(rig, name) or 0) >= before + least)
+
+    return seen
+
+
+def stalled(rig, mark, **wanted):
+    return rig.guest.wait("stall", 30, lambda r: wanted.items() <= r.items(), mark)
+
+
+def do(rig, name, seconds=TOO_LONG, **params):
+    """The fault, for a with statement."""
+    return faults.Injector(rig, [planned(rig, name, seconds, **params)])
+
+
+def wholly(rig, name, **params):
+    """The fault from its beginning to its end."""
+    with do(rig, name, ORDERED, **params) as injector:
+        injector.finish()
+
+
+def told(rig):
+    """The two records, of which the second has no error."""
+    begin, end = (record for record in rig.log.records if record["src"] == "fault")
+    assert (begin["what"], end["what"]) == ("begin", "end") and "error" not in end, end
+    assert begin["t"] <= end["t"] and begin["settle"] == kinds.KINDS[begin["name"]].settle
+    return end
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(rig):
+    """No process of a fault, and no path on which nothing moves."""
+    before = set(descendants(os.getpid()))
+    yield
+    assert set(descendants(os.getpid())) == before
+    for path in rig.paths.values():
+        assert answers(path, 5), path
+
+
+def test_every_kind_has_its_fault():
+    assert set(faults.REGISTRY) == set(kinds.KINDS)
+
+
+@pytest.mark.parametrize("path", ["tap", "user"])
+def test_a_link_is_down_and_up_again(rig, path):
+    mark = rig.guest.mark()
+    with do(rig, "link", path=path):
+        stalled(rig, mark, cause="link_down", nic=rig.paths[path].nic)
+        assert not answers(rig.paths[path], 0.2) and answers(rig.paths["plain"], 5)
+    told(rig)
+
+
+def test_a_machine_stands_still_and_goes_on(rig):
+    with do(rig, "stop"):
+        wait_for(lambda: rig.guest.qmp.command("query-status")["status"] == "paused")
+        assert not answers(rig.paths["tap"], 0.2)
+    told(rig)
+
+
+def test_a_backend_is_blocked(rig):
+    mark = rig.guest.mark()
+    with do(rig, "blocked"):
+        found = stalled(rig, mark, cause="backend_blocked", nic="net3", queue="tx")
+        assert found["avail"] != found["used"]
+        assert answers(rig.paths["tap"], 5)
+    told(rig)
+
+
+def test_a_peer_goes_with_data_queued(rig):
+    before = rig.guest.stats()
+    with do(rig, "peer_killed", count=16):
+        wait_for(lambda: used(rig.guest.stats(), "lwip.TCP_SEG") >= used(before, "lwip.TCP_SEG") + 100)
+    assert told(rig)["connections"] == 16
+    assert not settled(rig.guest, pools.used(before), 20)
+
+
+def test_everybody_reads_slowly(rig):
+    before = rig.guest.stats()
+    with do(rig, "slow_readers"):
+        wait_for(lambda: used(rig.guest.stats(), "lwip.TCP_PCB") >= 60 + faults.peers.SlowReaders.STREAMS)
+    assert told(rig)["connections"] == 60
+    assert not settled(rig.guest, pools.used(before), 20)
+
+
+def test_connections_are_half_open(rig):
+    before = rig.guest.stats()
+    with do(rig, "half_open"):
+        wait_for(lambda: used(rig.guest.stats(), "lwip.TCP_PCB") >= 40)
+    assert told(rig)["connections"] > 40
+    assert not settled(rig.guest, pools.used(before), 20)
+
+
+# What the guest counts of a storm.
+STORMS = {
+    "arp_storm": "lwip.etharp.recv", "nd_storm": "lwip.nd6.recv", "fragments": "lwip.ip.drop",
+    "syn_flood": "lwip.tcp.drop", "noise": "lwip.ip.chkerr",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["tap", "plain"])
+@pytest.mark.parametrize("name", STORMS)
+def test_a_storm_comes_in(rig, name, path):
+    seen = rise(rig, STORMS[name])
+    with do(rig, name, path=path):
+        seen(500)
+    assert told(rig)["sent"] > 500
+
+
+@pytest.mark.parametrize("name,params,counter", [
+    ("fragments", {"family": 6}, "lwip.ip6.drop"), ("syn_flood", {"senders": "far"}, "lwip.tcp.drop"),
+])  # fmt: skip
+def test_a_storm_of_another_kind(rig, name, params, counter):
+    seen = rise(rig, counter)
+    with do(rig, name, **params):
+        seen(500)
+    assert told(rig)["sent"] > 500
+
+
+def test_nothing_is_said_in_the_hosts_name(rig):
+    net = rig.paths["tap"].net
+    fault = faults.make(rig, planned(rig, "noise", 1))
+    sent = list(fault.frames(faults.storms.station(net), random.Random(1)))
+    assert len(sent) > 3000
+    for name in (net.host4, net.host6):
+        assert not any(frames.ip(name) in frame for frame in sent)
+
+
+@pytest.mark.parametrize("size", [60, 1514])
+def test_an_overload_is_one_and_then_half(rig, size):
+    fault = faults.make(rig, planned(rig, "overload", 1, size=size))
+    try:
+        fault.start()
+        time.sleep(1)  # the overload itself
+        fault.stop()
+        assert fault.figures["offered_pps"] > 1.1 * fault.figures["full_pps"] > 1000, fault.figures
+        offered, start = sum(fault._storm.counts()), time.monotonic()
+        time.sleep(0.5)  # half of it
+        half = (sum(fault._storm.counts()) - offered) / (time.monotonic() - start)
+        assert half < 0.6 * fault.figures["full_pps"], fault.figures
+    finally:
+        fault.clean()
+
+
+@pytest.mark.parametrize("name,kind", [("lost_kicks", "drop_kick"), ("lost_irqs", "drop_irq")])
+def test_doorbells_and_interrupts_are_lost(rig, name, kind):
+    with do(rig, name, ORDERED):
+        while "end" not in [record["what"] for record in rig.log.records]:
+            answers(rig.paths["tap"], 1)
+    assert told(rig)["struck"] > 0
+    [counted] = [fault for fault in rig.guest.stats()["faults"] if fault["fault"] == kind]
+    assert counted["count"] > 0 and not counted["open"]
+
+
+def test_devices_break_and_come_back(rig):
+    mark = rig.guest.mark()
+    wholly(rig, "broken_device")
+    for path in rig.paths.values():
+        assert stalled(rig, mark, cause="device_broken", nic=path.nic)["injected"]
+        rig.guest.wait("recovered", 30, lambda r: r["nic"] == path.nic, mark)
+    assert told(rig)["struck"] == len(rig.paths)
+
+
+def test_features_are_agreed_on_anew(rig):
+    mark, agreed = rig.guest.mark(), {record["nic"]: record["features"] for record in rig.guest.find("nic")}
+    wholly(rig, "renegotiate")
+    for path in (rig.paths["tap"], rig.paths["plain"]):  # the others have no checksums to do without
+        others = rig.guest.wait("nic", 30, lambda r: r["nic"] == path.nic, mark)["features"]
+        assert set(others) < set(agreed[path.nic])
+        rig.guest.wait("nic", 30, lambda r: (r["nic"], r["features"]) == (path.nic, agreed[path.nic]), mark)
+    assert told(rig)["struck"] >= len(rig.paths)
+
+
+def test_a_snapshot_is_saved_and_loaded(rig):
+    before = rig.guest.stats()["uptime_us"]
+    events = len(rig.guest.qmp.events)
+    with socket.create_connection(rig.paths["tap"].address(networks.PORTS["echo"]), 10) as sock:
+        sock.sendall(b"before")
+        assert sock.recv(6, socket.MSG_WAITALL) == b"before"
+        wholly(rig, "snapshot")
+        sock.sendall(b"behind")  # the connection has lived through it
+        assert sock.recv(6, socket.MSG_WAITALL) == b"behind"
+    assert {"STOP", "RESUME"} <= {event["event"] for event in rig.guest.qmp.events[events:]}
+    told(rig)
+    assert "soak" not in rig.guest.qmp.command("human-monitor-command", command_line="info snapshots")
+    assert rig.guest.stats()["uptime_us"] > before
+
+
+# ---- that it ends -------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_done_is_told(rig):
+    rig.paths["user"].device, right = "nothing", rig.paths["user"].device
+    try:
+        wholly(rig, "link", path="user")
+    finally:
+        rig.paths["user"].device = right
+    assert "nothing" in rig.log.records[-1]["error"]
+
+
+def test_the_plan_is_done_in_its_order_and_time(rig):
+    now = rig.log.now()
+    later = [dataclasses.replace(planned(rig, "link", 0.3), at=now + at) for at in (0.9, 0.1)]
+    with faults.Injector(rig, later) as injector:
+        injector.finish()
+    said = [(record["what"], record["t"] - now) for record in rig.log.records]
+    assert [what for what, _ in said] == ["begin", "end", "begin", "end"]
+    for (_, t), due in zip(said, (0.1, 0.4, 0.9, 1.2)):
+        assert due <= t, said
+
+
+def test_what_is_still_to_come_does_not(rig):
+    with faults.Injector(rig, [planned(rig, "link", 1, at=3600)]):
+        pass
+    assert not rig.log.records
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", kinds.KINDS)
+def test_a_fault_is_cut_short_at_any_moment(rig, name):
+    for k in range(8):
+        rig.log = Notes()
+        mark = rig.guest.mark()
+        seconds = ORDERED if faults.REGISTRY[name].__module__.endswith("orders") else TOO_LONG
+        with do(rig, name, seconds):
+            time.sleep(0.02 * 2**k)  # from its very beginning to its middle
+        assert {record.get("error") for record in rig.log.records} == {None}
+        if seconds == ORDERED:  # it is over when the guest says so
+            rig.guest.wait("fault", 30, lambda r: r["fault"] == faults.REGISTRY[name].guests_name and r["state"] == "over",
+                           mark)  # fmt: skip

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Clients that behave badly: python3 clients.py WHAT HOST http=PORT echo=PORT … [SETTING=VALUE …]
+
+    deaf    count connections in turn to HTTP and chargen that want everything and read nothing, and to
+            HTTP and echo that send until nothing more is taken
+    slow    as many as the services hold, of which a little is read now and then
+    half    connections to iperf3 and HTTP that begin to say something
+
+Prints one line, the number of connections, when they are there, and goes on until it is killed. Connections
+that the guest ends are made anew.
+"""
+
+import contextlib
+import socket
+import sys
+import time
+
+EVERYTHING = b"GET /data?bytes=1000000000000 HTTP/1.1\r\nHost: guest\r\n\r\n"
+UPLOAD = b"PUT /data HTTP/1.1\r\nHost: guest\r\nContent-Length: 1000000000000\r\n\r\n"
+COOKIE = b"a" * 36 + b"\0"
+LITTLE = 4096  # bytes of receive buffer
+
+
+def connect(host, port, say=b""):
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LITTLE)
+    sock.settimeout(5)
+    try:
+        sock.connect((host, port))
+        if say:
+            sock.send(say)
+    except OSError:
+        sock.close()
+        return None
+    sock.setblocking(False)
+    return sock
+
+
+def fill(sock):
+    """Sends until nothing more is taken."""
+    with contextlib.suppress(OSError):
+        while sock.send(bytes(65536)):
+            pass
+
+
+def read_a_little(sock):
+    """False: it has ended."""
+    try:
+        return bool(sock.recv(400))
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+def is_open(sock):
+    """What it says is left where it is."""
+    try:
+        return bool(sock.recv(1, socket.MSG_PEEK))
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+def deaf(ports, count):
+    """(port, first words, what is done with it again and again)"""
+    ways = [
+        (ports["http"], EVERYTHING, is_open), (ports["chargen"], b"", is_open),
+        (ports["http"], UPLOAD, fill_on), (ports["echo"], b"", fill_on),
+    ]  # fmt: skip
+    return [ways[k % len(ways)] for k in range(count)]
+
+
+def fill_on(sock):
+    fill(sock)
+    return is_open(sock)
+
+
+def slow(ports, count):
+    """All of chargen's places, and of HTTP's all but a few: somebody may want to ask how the guest is."""
+    return [(ports["http"], EVERYTHING, read_a_little)] * 28 + [(ports["chargen"], b"", read_a_little)] * 32
+
+
+def half(ports, count):
+    ways = []
+    for k in range(8):
+        ways += [
+            (ports["iperf3"], COOKIE[:20], is_open), (ports["iperf3"], b"", is_open), (ports["iperf3"], COOKIE, is_open),
+            (ports["http"], b"GET /sta", is_open), (ports["http"], EVERYTHING[:-2], is_open), (ports["http"], b"", is_open),
+            (ports["echo"], b"", is_open),
+        ]  # fmt: skip
+    return ways
+
+
+def main(what, host, *words):
+    settings = {name: int(value) for name, _, value in (word.partition("=") for word in words)}
+    ways = {"deaf": deaf, "slow": slow, "half": half}[what](settings, settings.get("count", 0))
+    socks = [connect(host, port, say) for port, say, _ in ways]
+    print(sum(sock is not None for sock in socks), flush=True)
+    while True:
+        time.sleep(0.5)
+        for k, (port, say, go_on) in enumerate(ways):
+            if socks[k] is None or not go_on(socks[k]):
+                if socks[k]:
+                    socks[k].close()
+                socks[k] = connect(host, port, say)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

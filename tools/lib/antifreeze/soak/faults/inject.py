@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Does the plan's faults in their time, in a thread of its own, and writes when each began and ended.
+
+    with Injector(rig, plan.faults):
+        …
+
+Its end is its end in the middle of a fault, too. A fault that cannot be done is an `error` of its record: the
+soak goes on, and the judge sees that it did not happen.
+"""
+
+import threading
+import time
+
+from ... import Error
+from .base import make
+
+
+class Injector:
+    """Times count from the log's beginning."""
+
+    def __init__(self, rig, faults):
+        self._rig = rig
+        self._faults = sorted(faults, key=lambda fault: fault.at)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="faults", daemon=True)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def start(self):
+        self._thread.start()
+
+    def finish(self):
+        """Waits until the last one is over."""
+        self._thread.join()
+
+    def close(self):
+        """Ends what goes on, and what was still to come."""
+        self._ended.set()
+        if self._thread.ident:
+            self._thread.join()
+
+    def _run(self):
+        for planned in self._faults:
+            if self._wait_until(planned.at):
+                self._do(planned)
+
+    def _wait_until(self, at):
+        """False: close() was called."""
+        return not self._ended.wait(max(at - self._rig.log.now(), 0))
+
+    def _do(self, planned):
+        fault = make(self._rig, planned)
+        try:
+            self._write(fault, "begin")
+            start = time.monotonic()
+            fault.start()
+            fault.figures["took_s"] = round(time.monotonic() - start, 3)
+            self._wait_until(planned.end)
+            fault.hurry = self._ended.is_set()
+            fault.stop()
+            self._write(fault, "end")
+            if planned.rest:
+                self._wait_until(planned.end + planned.rest)
+        except (Error, OSError) as error:
+            self._write(fault, "end", error=str(error).partition("\n")[0])
+        finally:
+            fault.clean()
+
+    def _write(self, fault, what, **more):
+        kind, planned = fault.kind, fault.planned
+        self._rig.log.write(
+            "fault", what=what, name=planned.name, path=planned.path,
+            paths=[planned.path] if planned.path else [], params=planned.params,
+            seconds=planned.seconds, rest=planned.rest, settle=kind.settle, causes=list(kind.causes), masks=[],
+            **(fault.figures if what == "end" else {}), **more,
+        )  # fmt: skip
