@@ -7,10 +7,13 @@ BENCH_CFLAGS := -std=c11 -D_GNU_SOURCE -O2 -g $(WARN)
 BENCH_PARTS  := $(addprefix $(BENCH_DIR)/,linux_init load ceiling.elf)
 ICOUNT_PARTS := $(addprefix $(BENCH_DIR)/,insn_plugin.so load)
 
-.PHONY: bench bench-icount bench-packages
+.PHONY: bench freeze-replay bench-icount bench-packages
 
 bench: all $(BENCH_PARTS) ## against a Linux guest on the same QEMU line: ratios, JSON, picture; BENCH=quick
 	$(Q)tools/bench $(BENCH)
+
+freeze-replay: all $(BENCH_DIR)/linux_init ## the classic freeze's machine and traffic, with ours and a Linux guest; TIME=seconds each
+	$(Q)tools/freeze-replay $(if $(TIME),--seconds $(TIME))
 
 bench-icount: all $(ICOUNT_PARTS) ## the guest's instructions per packet and MiB, against tests/bench/icount.json
 	$(Q)tools/bench-icount
@@ -26,6 +29,7 @@ bench-packages:
 $(BENCH_DIR)/linux_init:     BENCH_CFLAGS += -static
 $(BENCH_DIR)/insn_plugin.so: BENCH_CFLAGS += -fPIC -shared -fvisibility=hidden
 $(BENCH_DIR)/linux_init $(BENCH_DIR)/load: $(BENCH_DIR)/%: tests/bench/%.c
+$(BENCH_DIR)/linux_init:     tests/bench/linux_relay.c tests/bench/linux_relay.h
 $(BENCH_DIR)/load:           BENCH_CFLAGS += -iquote apps -iquote kernel
 $(BENCH_DIR)/load:           apps/testframe.c apps/testframe.h
 $(BENCH_DIR)/insn_plugin.so: tests/bench/insn_plugin.c

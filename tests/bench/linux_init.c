@@ -4,8 +4,9 @@
  *
  * It loads the modules that /modules.order lists, gives eth0 the address that the kernel's command
  * line has as net0.ip=A.B.C.D/N (our guest reads the same words), starts iperf3's server, an echo
- * service, and a small agent by which the host sets what is under /proc and starts pktgen. Then it
- * says so in the one line that the host waits for, a record like those of our guest.
+ * service, what relay=PORT:TARGET:PORT asks for, and a small agent by which the host sets what is
+ * under /proc and starts pktgen. Then it says so in the one line that the host waits for, a record
+ * like those of our guest.
  *
  * There is no shell, no service manager and no program that is not measured: what Linux has of the
  * one CPU is for the traffic. Everybody on the private network may command this guest, so it is of
@@ -31,6 +32,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "linux_relay.h"
 
 #define PORT_ECHO   7
 #define PORT_IPERF3 5201
@@ -86,17 +88,23 @@ static void load_modules(void)
     fclose(order);
 }
 
-/* "A.B.C.D" and N of net0.ip=A.B.C.D/N on the command line. */
-static void own_address(char address[16], unsigned *prefix)
+/* The kernel's command line from that word on; NULL: it has none. */
+static const char *word(const char *name)
 {
     static char line[4096];
     FILE *f = fopen("/proc/cmdline", "r");
-    const char *at;
 
     if (f == NULL || fgets(line, sizeof(line), f) == NULL)
         give_up("/proc/cmdline");
     fclose(f);
-    at = strstr(line, "net0.ip=");
+    return strstr(line, name);
+}
+
+/* "A.B.C.D" and N of net0.ip=A.B.C.D/N on the command line. */
+static void own_address(char address[16], unsigned *prefix)
+{
+    const char *at = word("net0.ip=");
+
     if (at == NULL || sscanf(at, "net0.ip=%15[0-9.]/%u", address, prefix) != 2)
         give_up("no net0.ip= on the command line");
 }
@@ -161,17 +169,26 @@ static int listener(int type, uint16_t port)
     return fd;
 }
 
+/* Whether the kernel may end this process when it is out of memory: those that serve a connection,
+ * not those that accept. */
+static void may_be_killed(bool yes)
+{
+    write_file("/proc/self/oom_score_adj", yes ? "0" : "-1000");
+}
+
 /* Runs serve(fd) in a process of its own for each connection. */
 static _Noreturn void accept_each(uint16_t port, void (*serve)(int fd))
 {
     int door = listener(SOCK_STREAM, port), one = 1;
 
     signal(SIGCHLD, SIG_IGN);
+    may_be_killed(false);
     for (;;) {
         int fd = accept(door, NULL, NULL);
         if (fd < 0)
             continue;
         if (fork() == 0) {
+            may_be_killed(true);
             setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
             serve(fd);
             _exit(0);
@@ -291,6 +308,25 @@ static void start(void (*service)(void))
     }
 }
 
+static uint16_t relay_port;
+
+static void relay(void)
+{
+    accept_each(relay_port, linux_relay_connection);
+}
+
+/* For each element of relay= on the command line. */
+static void start_relays(void)
+{
+    const char *at = word("relay=");
+
+    if (at == NULL)
+        return;
+    at += strlen("relay=");
+    while (linux_relay_read(&at, &relay_port))
+        start(relay);
+}
+
 /* True if a socket listens there, in the kernel's own list: a connection would be a client to
  * iperf3. */
 static bool listens(const char *list, unsigned port)
@@ -334,6 +370,7 @@ int main(void)
     start(echo_tcp);
     start(echo_udp);
     start(agent);
+    start_relays();
     wait_for_iperf3();
     clock_gettime(CLOCK_BOOTTIME, &now);
     printf("{\"event\":\"ready\",\"t_us\":%lld,\"ip\":\"linux\",\"ip6\":\"\",\"services\":[]}\n",
