@@ -1,290 +1,28 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Frames from the driver to lwIP, and the interface. The checks before lwIP are those that lwIP
- * relies on somebody else for: whole fixed headers, a station address of ours, a length that the
- * MTU allows.
- *
- * The memory of a received frame is the device's, which may write to it at any time. So what is
- * looked at is fetched once, and the stack gets what was looked at.
+ * The interface: what a turn asks of it, and its set-up. Frames that are received: ethif_rx.c.
  */
 #include "ethif.h"
 
 #include "lwip/etharp.h"
-#include "lwip/memp.h"
 #include "lwip/ethip6.h"
-#include "lwip/ip4.h"
-#include "lwip/ip6.h"
-#include "lwip/pbuf.h"
-#include "lwip/priv/memp_priv.h"
-#include "lwip/prot/ethernet.h"
-#include "lwip/prot/etharp.h"
-#include "lwip/prot/ip4.h"
-#include "lwip/prot/ip6.h"
 #include "lwip/snmp.h"
-#include "lwip/inet_chksum.h"
-#include "lwip/stats.h"
 #include "netif/ethernet.h"
 #include "acks.h"
 #include "address.h"
 #include "announce.h"
 #include "config.h"
-#include "ethif_held.h"
+#include "ethif_rx.h"
 #include "ethif_tx.h"
-#include "fault.h"
-#include "offload.h"
 #include "string.h"
 #include "time.h"
-
-/* The largest frame of merged segments: lwIP counts a packet's bytes in 16 bits. */
-#define MERGED_MAX (65535u + SIZEOF_ETH_HDR)
-
-/* What lwIP always does: the rest of what is sent is ethif_tx()'s, of what is received
- * set_verify()'s. */
-#define CSUM_LWIP                                                                                  \
-    (NETIF_CHECKSUM_ENABLE_ALL & ~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP |               \
-                                   NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP))
-
-/* A frame of so many bytes at most is copied, which costs less than to keep its buffer. */
-#define COPY_BREAK 256
-
-static_assert(PBUF_POOL_BUFSIZE >= ETHIF_HEADERS_MAX,
-              "the headers are in the first pbuf of a copy");
 
 /* How long answers are worth waiting for: far beyond the time that a device which works takes for a
  * batch, far below the 250 ms that count as a stall. */
 #define TX_PATIENCE_NS (10 * NS_PER_MS)
 
-/* ---- receive -----------------------------------------------------------------------------------
+/* ---- one turn ---------------------------------------------------------------------------------
  */
-
-/* The least that has to follow the Ethernet header: lwIP reads the fixed part of these before it
- * looks at the length. */
-static uint32_t header_min(u16_t type)
-{
-    switch (type) {
-    case PP_HTONS(ETHTYPE_ARP):
-        return SIZEOF_ETHARP_HDR;
-    case PP_HTONS(ETHTYPE_IP):
-        return IP_HLEN;
-    case PP_HTONS(ETHTYPE_IPV6):
-        return IP6_HLEN;
-    default:
-        return 1;
-    }
-}
-
-#define HEAD_MIN (SIZEOF_ETH_HDR + IP6_HLEN)
-
-/* A received frame. */
-struct rx {
-    struct netbuf *nb; /* its first buffer */
-    uint8_t *head;     /* begins with this; 0 behind the end of one without HEAD_MIN */
-    uint32_t head_bytes;
-    uint32_t len; /* in all its buffers */
-    bool merged;  /* of several TCP segments */
-};
-
-static void rx_begin(struct rx *f, struct netbuf *nb)
-{
-    f->nb = nb;
-    f->len = netbuf_frame_bytes(nb);
-    f->merged = nb->offload & NETBUF_MERGED;
-    f->head = ethif_held_room();
-    f->head_bytes = LWIP_MIN(nb->len, ETHIF_HEADERS_MAX);
-    if (f->head_bytes < HEAD_MIN)
-        memset(f->head, 0, HEAD_MIN);
-    memcpy(f->head, netbuf_frame(nb), f->head_bytes);
-}
-
-static const struct eth_hdr *eth_of(const struct rx *f)
-{
-    return (const void *)f->head;
-}
-
-static bool same_station(const uint8_t a[ETH_HWADDR_LEN], const uint8_t b[ETH_HWADDR_LEN])
-{
-    uint32_t a4, b4;
-    uint16_t a2, b2;
-
-    __builtin_memcpy(&a4, a, sizeof(a4));
-    __builtin_memcpy(&b4, b, sizeof(b4));
-    __builtin_memcpy(&a2, a + sizeof(a4), sizeof(a2));
-    __builtin_memcpy(&b2, b + sizeof(b4), sizeof(b2));
-    return a4 == b4 && a2 == b2;
-}
-
-/* The counter of the reason to drop the frame; NULL if the stack shall see it. */
-static uint64_t *rx_reject(struct ethif *e, const struct rx *f)
-{
-    const struct eth_hdr *eth = eth_of(f);
-
-    if (f->len < SIZEOF_ETH_HDR + header_min(eth->type))
-        return &e->rx_runt;
-    if (f->len > (f->merged ? MERGED_MAX : (uint32_t)e->netif.mtu + SIZEOF_ETH_HDR))
-        return &e->rx_oversized;
-    if (f->merged && !offload_is_tcp(f->head, f->nb->len))
-        return &e->rx_merged;
-    if ((eth->dest.addr[0] & 1) == 0 && !same_station(eth->dest.addr, e->netif.hwaddr))
-        return &e->rx_foreign;
-    if ((eth->src.addr[0] & 1) != 0 || same_station(eth->src.addr, e->netif.hwaddr))
-        return &e->rx_source;
-    return NULL;
-}
-
-/* The stack's buffers are fewer on demand. */
-static bool starved(const struct ethif *e)
-{
-    return fault_is(FAULT_POOL_LIMIT) &&
-           memp_pools[MEMP_PBUF_POOL]->stats->used >= fault_n(FAULT_POOL_LIMIT) &&
-           fault_strike(FAULT_POOL_LIMIT, vnet_index(e->vn));
-}
-
-/* Lets lwIP verify the checksums of TCP and UDP in what it gets next, or not; always all others. */
-static void set_verify(struct ethif *e, bool verify)
-{
-    const u16_t check = NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
-
-    NETIF_SET_CHECKSUM_CTRL(&e->netif, (u16_t)(CSUM_LWIP | (verify ? check : 0)));
-}
-
-/* A copy for the stack, without the first `skip` bytes; NULL if there is no memory. */
-static struct pbuf *rx_copy(const struct rx *f, uint32_t skip)
-{
-    uint32_t at = 0, from = skip;
-    struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)(f->len - skip), PBUF_POOL);
-
-    if (p == NULL)
-        return NULL;
-    for (struct netbuf *nb = f->nb; nb != NULL && f->len > f->head_bytes; nb = nb->next, from = 0) {
-        pbuf_take_at(p, netbuf_frame(nb) + from, (u16_t)(nb->len - from), (u16_t)at);
-        at += nb->len - from;
-    }
-    memcpy(p->payload, f->head + skip, f->head_bytes - skip); /* the first one has room for it */
-    return p;
-}
-
-/* True if the checksum of TCP or UDP need not be looked at. One that nobody has finished cannot be
- * wrong, but it has to be that of TCP or UDP, where lwIP looks for it. */
-static bool csum_vouched(const struct netbuf *nb, const uint8_t *frame)
-{
-    const struct offload_csum c = {nb->csum_start, nb->csum_offset};
-
-    if (nb->offload & NETBUF_CSUM_PARTIAL)
-        return offload_csum_is_l4(frame, nb->len, &c);
-    return nb->offload & NETBUF_CSUM_VALID;
-}
-
-/* Finishes the checksum in a copy, where the device says: of another protocol, or behind further
- * headers, lwIP looks at it. */
-static void complete_csum(struct pbuf *p, const struct netbuf *nb, uint32_t skip)
-{
-    u16_t at, sum;
-    struct pbuf *q;
-
-    if (nb->csum_start < skip)
-        return;
-    q = pbuf_skip(p, (u16_t)(nb->csum_start - skip), &at);
-    if (q == NULL || pbuf_remove_header(q, at) != 0)
-        return;
-    sum = inet_chksum_pbuf(q);
-    pbuf_add_header_force(q, at); /* what was there a moment ago */
-    pbuf_take_at(p, &sum, sizeof(sum), (u16_t)(nb->csum_start - skip + nb->csum_offset));
-}
-
-/* The packet for the stack; NULL if there is no memory. *held: nb went with it. */
-static struct pbuf *rx_packet(struct ethif *e, const struct rx *f, uint32_t skip, bool vouched,
-                              bool *held)
-{
-    const bool unfinished = f->nb->offload & NETBUF_CSUM_PARTIAL && !vouched;
-    uint32_t headers = 0;
-    struct pbuf *p = NULL;
-
-    if (starved(e))
-        return NULL;
-    if (f->len > COPY_BREAK && !unfinished)
-        headers = offload_rx_headers(f->head, f->head_bytes);
-    if (headers > 0)
-        p = ethif_hold(e->vn, f->nb, headers, skip);
-    *held = p != NULL;
-    if (*held)
-        return p;
-    p = rx_copy(f, skip);
-    if (p != NULL && unfinished)
-        complete_csum(p, f->nb, skip);
-    return p;
-}
-
-/* Merged segments are unicast TCP, so that there is nothing left for ethernet_input() to do. */
-static void rx_input(struct ethif *e, struct pbuf *p, u16_t type, bool merged)
-{
-    if (!merged) {
-        ethernet_input(p, &e->netif);
-        return;
-    }
-    p->if_idx = netif_get_index(&e->netif);
-    if (type == PP_HTONS(ETHTYPE_IP))
-        ip4_input(p, &e->netif);
-    else
-        ip6_input(p, &e->netif);
-}
-
-static struct {
-    ethif_rx_wants_fn *wants;
-    ethif_rx_take_fn *take;
-} rx_first;
-
-void ethif_rx_first(ethif_rx_wants_fn *wants, ethif_rx_take_fn *take)
-{
-    rx_first.wants = wants;
-    rx_first.take = take;
-}
-
-static bool is_taken_first(struct ethif *e, const struct netbuf *nb)
-{
-    const uint8_t *frame = netbuf_frame(nb);
-
-    return rx_first.wants != NULL && nb->next == NULL && rx_first.wants(frame, nb->len) &&
-           rx_first.take(&e->netif, frame, nb->len, csum_vouched(nb, frame));
-}
-
-/* Takes the frame. */
-static void rx_frame(struct ethif *e, struct netbuf *nb)
-{
-    if (is_taken_first(e, nb)) {
-        vnet_rx_release(e->vn, nb);
-        return;
-    }
-
-    struct rx f;
-    /* With their Ethernet header the length of the largest would not fit where lwIP keeps it. */
-    const uint32_t skip = nb->offload & NETBUF_MERGED ? SIZEOF_ETH_HDR : 0;
-    uint64_t *reason;
-    struct pbuf *p = NULL;
-    bool held = false, vouched = false;
-
-    rx_begin(&f, nb);
-    reason = rx_reject(e, &f);
-    if (reason == NULL) {
-        vouched = csum_vouched(nb, f.head);
-        p = rx_packet(e, &f, skip, vouched, &held);
-        if (p == NULL)
-            reason = &e->rx_no_pbuf;
-    }
-    if (reason != NULL) {
-        (*reason)++;
-        LINK_STATS_INC(link.drop);
-        vnet_rx_release(e->vn, nb);
-        return;
-    }
-    LINK_STATS_INC(link.recv);
-    if (eth_of(&f)->type == PP_HTONS(ETHTYPE_ARP) &&
-        f.head_bytes >= SIZEOF_ETH_HDR + SIZEOF_ETHARP_HDR)
-        address_saw_arp(e, f.head);
-    set_verify(e, !vouched);
-    if (!held)
-        vnet_rx_release(e->vn, nb);
-    rx_input(e, p, eth_of(&f)->type, f.merged);
-}
 
 void ethif_follow_link(struct ethif *e)
 {
@@ -331,7 +69,7 @@ unsigned ethif_poll(struct ethif *e, uint64_t now_ns)
     for (unsigned i = 0; i < n; i++) {
         if (i % ACKS_FRAMES == 0 && i + 1 < n)
             acks_defer();
-        rx_frame(e, frames[i]);
+        ethif_rx(e, frames[i]);
         if (i % ACKS_FRAMES == ACKS_FRAMES - 1)
             acks_send();
     }
@@ -357,7 +95,7 @@ static err_t netif_setup(struct netif *netif)
     netif->output_ip6 = ethip6_output;
     netif->linkoutput = ethif_tx;
     netif->mtu = (u16_t)vnet_mtu(e->vn);
-    set_verify(e, true);
+    ethif_rx_verify(e, true);
     netif->hwaddr_len = ETH_HWADDR_LEN;
     memcpy(netif->hwaddr, vnet_mac(e->vn), ETH_HWADDR_LEN);
     netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_MLD6;

@@ -32,7 +32,7 @@ UNIT_LWIP         := $(addprefix build/lwip/src/,core/def.c core/inet_chksum.c c
                      core/ipv6/ip6_addr.c core/ipv6/mld6.c core/ipv6/nd6.c netif/ethernet.c)
 UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_frame.c netrig_kernel.c netrig_mem.c netrig_peer.c netrig_tcp.c \
                      netrig_vnet.c) \
-                     $(addprefix lwip-port/,acks.c address.c announce.c chksum.c ethif.c ethif_held.c ethif_tx.c linger.c netport.c netport_stats.c netraw.c offload.c port.c silence.c udp_template.c) \
+                     $(addprefix lwip-port/,acks.c address.c announce.c chksum.c ethif.c ethif_held.c ethif_rx.c ethif_tx.c linger.c netport.c netport_stats.c netraw.c offload.c port.c silence.c udp_template.c) \
                      kernel/fault.c kernel/ipaddr.c kernel/json.c kernel/format.c kernel/record.c kernel/refusal.c kernel/text.c $(UNIT_LWIP)
 UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc,--wrap=ethernet_input,--wrap=ip4_input,--wrap=ip6_input
 UNIT_NETRIG_NEEDS := build/lwip/.stamp
