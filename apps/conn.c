@@ -129,8 +129,9 @@ void conn_window(struct tcp_pcb *pcb, uint32_t *edge, uint32_t target)
         *edge += n;
         more -= (int32_t)n;
     }
-    /* The stack announces on its own only what exceeds a threshold made for its default window. */
-    if (announced < pcb->mss && pcb->rcv_ann_wnd > before) {
+    /* The stack announces on its own only what exceeds a threshold made for its default window: not
+     * that there is room again, nor that a small window has become a large one. */
+    if ((announced < pcb->mss && pcb->rcv_ann_wnd > before) || pcb->rcv_ann_wnd / 2 > before) {
         tcp_set_flags(pcb, TF_ACK_NOW);
         tcp_output(pcb);
     }

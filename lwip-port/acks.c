@@ -5,7 +5,6 @@
  */
 #include "acks.h"
 
-#include <stdbool.h>
 #include "lwip/pbuf.h"
 #include "lwip/priv/tcp_priv.h"
 
@@ -17,11 +16,16 @@ static_assert((TF_ACK_OWED & (TF_ACK_DELAY | TF_ACK_NOW | TF_INFR | TF_CLOSEPEND
                               TF_RTO | TF_SACK)) == 0,
               "a bit that lwIP does not use");
 
-static bool deferring, owed;
+static bool deferring, owed, merged;
 
 void acks_defer(void)
 {
     deferring = true;
+}
+
+void acks_several(bool are)
+{
+    merged = are;
 }
 
 void acks_segment(struct tcp_pcb *pcb, const struct pbuf *p)
@@ -32,7 +36,7 @@ void acks_segment(struct tcp_pcb *pcb, const struct pbuf *p)
         return;
     /* What is larger than a segment is several, so it counts as the second [RFC 5681, section 4.2]:
      * its sender may have no more in flight. */
-    several = p->tot_len > pcb->mss;
+    several = merged || p->tot_len > pcb->mss;
     if (deferring && pcb->state == ESTABLISHED && (several || (pcb->flags & TF_ACK_DELAY))) {
         tcp_clear_flags(pcb, TF_ACK_DELAY);
         tcp_set_flags(pcb, TF_ACK_OWED);

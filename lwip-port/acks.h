@@ -10,9 +10,7 @@
 #ifndef LWIP_PORT_ACKS_H
 #define LWIP_PORT_ACKS_H
 
-/* Frames after which what is owed is sent, at the latest: a sender that waits for room in the
- * network gets it in steps of about 20 KB. */
-#define ACKS_FRAMES 16
+#include <stdbool.h>
 
 /* Frames are about to be input, one after the other, until acks_send(): what they call for may wait
  * until then. */
@@ -20,6 +18,9 @@ struct pbuf;
 struct tcp_pcb;
 void acks_defer(void);
 void acks_send(void);
+
+/* What is input next, until this is called again, is several segments in one, or not. */
+void acks_several(bool are);
 
 /* A segment came for this connection, p is its data; lwIP has not looked at it yet, and will answer
  * what it does not take. */

@@ -66,13 +66,11 @@ unsigned ethif_poll(struct ethif *e, uint64_t now_ns)
     address_check_ip6(e);
     follow_announcement(e);
     const unsigned n = vnet_rx_poll(e->vn, frames, rx_budget(e, now_ns));
-    for (unsigned i = 0; i < n; i++) {
-        if (i % ACKS_FRAMES == 0 && i + 1 < n)
-            acks_defer();
+    if (n > 1)
+        acks_defer();
+    for (unsigned i = 0; i < n; i++)
         ethif_rx(e, frames[i]);
-        if (i % ACKS_FRAMES == ACKS_FRAMES - 1)
-            acks_send();
-    }
+    ethif_rx_end(e);
     acks_send();
     if (n > 0) {
         e->heard_ns = now_ns;
@@ -95,7 +93,7 @@ static err_t netif_setup(struct netif *netif)
     netif->output_ip6 = ethip6_output;
     netif->linkoutput = ethif_tx;
     netif->mtu = (u16_t)vnet_mtu(e->vn);
-    ethif_rx_verify(e, true);
+    ethif_rx_verify_all(e);
     netif->hwaddr_len = ETH_HWADDR_LEN;
     memcpy(netif->hwaddr, vnet_mac(e->vn), ETH_HWADDR_LEN);
     netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_MLD6;

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Two pbufs over a receive buffer; see ethif_held.h. Each is freed by itself, in either order: the
- * buffer goes back with the second.
+ * Pbufs over a receive buffer; see ethif_held.h. Each is freed by itself, in either order: the
+ * buffer goes back with the last.
  */
 #include "ethif_held.h"
 
 #include <stddef.h>
 #include "config.h"
 #include "panic.h"
-
-#define PARTS 2
 
 /* One for every buffer that the drivers let go of at once. */
 struct held {
@@ -23,17 +21,17 @@ struct held {
 
 static struct held all[CONFIG_NICS * CONFIG_RX_HELD];
 static struct held *unused;
-static unsigned begun; /* of all: used once */
-static unsigned in_use;
+static unsigned begun;  /* of all: used once */
+static unsigned in_use; /* pbufs */
 
 static void freed(struct held *h)
 {
+    in_use--;
     if (--h->parts > 0)
         return;
     vnet_rx_let_go(h->vn, h->nb);
     h->next = unused;
     unused = h;
-    in_use--;
 }
 
 static void head_freed(struct pbuf *p)
@@ -67,28 +65,52 @@ uint8_t *ethif_held_room(void)
     return h != NULL ? h->bytes : room;
 }
 
-struct pbuf *ethif_hold(struct vnet *vn, struct netbuf *nb, uint32_t headers, uint32_t skip)
+/* One that has this buffer now, in so many parts; NULL: the driver cannot spare it. */
+static struct held *hold(struct vnet *vn, struct netbuf *nb, unsigned parts)
 {
-    const u16_t head_len = (u16_t)(headers - skip), len = (u16_t)(nb->len - headers);
     struct held *h = next_held();
-    struct pbuf *p;
 
     if (!vnet_rx_hold(vn, nb))
         return NULL;
     ASSERT(h != NULL); /* the drivers hold no more than there are */
     unused = h->next;
-    in_use++;
+    in_use += parts;
     h->vn = vn;
     h->nb = nb;
-    h->parts = PARTS;
+    h->parts = parts;
+    return h;
+}
+
+static struct pbuf *payload_of(struct held *h, uint32_t headers)
+{
+    const u16_t len = (u16_t)(h->nb->len - headers);
+
+    return pbuf_alloced_custom(PBUF_RAW, len, PBUF_REF, &h->payload, netbuf_frame(h->nb) + headers,
+                               len);
+}
+
+struct pbuf *ethif_hold(struct vnet *vn, struct netbuf *nb, uint32_t headers, uint32_t skip)
+{
+    const u16_t head_len = (u16_t)(headers - skip);
+    struct held *h = hold(vn, nb, 2);
+    struct pbuf *p;
+
+    if (h == NULL)
+        return NULL;
     p = pbuf_alloced_custom(PBUF_RAW, head_len, PBUF_REF, &h->head, h->bytes + skip, head_len);
-    p->next =
-        pbuf_alloced_custom(PBUF_RAW, len, PBUF_REF, &h->payload, netbuf_frame(nb) + headers, len);
-    p->tot_len = (u16_t)(head_len + len);
+    p->next = payload_of(h, headers);
+    p->tot_len = (u16_t)(head_len + p->next->len);
     return p;
+}
+
+struct pbuf *ethif_hold_payload(struct vnet *vn, struct netbuf *nb, uint32_t headers)
+{
+    struct held *h = hold(vn, nb, 1);
+
+    return h != NULL ? payload_of(h, headers) : NULL;
 }
 
 unsigned ethif_held_pbufs(void)
 {
-    return PARTS * in_use;
+    return in_use;
 }

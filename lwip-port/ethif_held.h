@@ -10,6 +10,8 @@
  *
  * Only TCP: it takes received bytes in, counts them, and forgets them. Whatever else is received
  * may be sent back, or wait for a neighbour.
+ *
+ * Of a segment that is merged with the one before (gro.h) there is the payload only.
  */
 #ifndef LWIP_PORT_ETHIF_HELD_H
 #define LWIP_PORT_ETHIF_HELD_H
@@ -30,6 +32,10 @@ uint8_t *ethif_held_room(void);
  * many bytes and fewer than it has, were fetched to ethif_held_room(). NULL: nothing has happened,
  * the frame is to be copied. */
 struct pbuf *ethif_hold(struct vnet *vn, struct netbuf *nb, uint32_t headers, uint32_t skip);
+
+/* The payload of a frame behind so many bytes of headers, for the stack, which gets nb with it.
+ * NULL: nothing has happened. */
+struct pbuf *ethif_hold_payload(struct vnet *vn, struct netbuf *nb, uint32_t headers);
 
 /* How many pbufs of these the stack has. */
 unsigned ethif_held_pbufs(void);

@@ -20,21 +20,24 @@
 #include "lwip/inet_chksum.h"
 #include "lwip/stats.h"
 #include "netif/ethernet.h"
+#include "acks.h"
 #include "address.h"
 #include "ethif.h"
 #include "ethif_held.h"
 #include "fault.h"
+#include "gro.h"
 #include "offload.h"
 #include "string.h"
 
 /* The largest frame of merged segments: lwIP counts a packet's bytes in 16 bits. */
 #define MERGED_MAX (65535u + SIZEOF_ETH_HDR)
 
-/* What lwIP always does: the rest of what is sent is ethif_tx()'s, of what is received
- * ethif_rx_verify()'s. */
-#define CSUM_LWIP                                                                                  \
-    (NETIF_CHECKSUM_ENABLE_ALL & ~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP |               \
-                                   NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP))
+/* What lwIP does with checksums: the rest of what is sent is ethif_tx()'s. What need not be
+ * verified is left out: of TCP and UDP that somebody vouches for, and of segments that were merged.
+ */
+#define CSUM_ALL     (NETIF_CHECKSUM_ENABLE_ALL & ~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP))
+#define CSUM_VOUCHED (CSUM_ALL & ~(NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP))
+#define CSUM_MERGED  (CSUM_VOUCHED & ~NETIF_CHECKSUM_CHECK_IP)
 
 /* A frame of so many bytes at most is copied, which costs less than to keep its buffer. */
 #define COPY_BREAK 256
@@ -124,11 +127,9 @@ static bool starved(const struct ethif *e)
            fault_strike(FAULT_POOL_LIMIT, vnet_index(e->vn));
 }
 
-void ethif_rx_verify(struct ethif *e, bool verify)
+void ethif_rx_verify_all(struct ethif *e)
 {
-    const u16_t check = NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
-
-    NETIF_SET_CHECKSUM_CTRL(&e->netif, (u16_t)(CSUM_LWIP | (verify ? check : 0)));
+    NETIF_SET_CHECKSUM_CTRL(&e->netif, CSUM_ALL);
 }
 
 /* A copy for the stack, without the first `skip` bytes; NULL if there is no memory. */
@@ -198,7 +199,8 @@ static struct pbuf *rx_packet(struct ethif *e, const struct rx *f, uint32_t skip
     return p;
 }
 
-/* Merged segments are unicast TCP, so that there is nothing left for ethernet_input() to do. */
+/* Segments that were merged, here or by the device, are unicast TCP, so that there is nothing left
+ * for ethernet_input() to do. */
 static void rx_input(struct ethif *e, struct pbuf *p, u16_t type, bool merged)
 {
     if (!merged) {
@@ -211,6 +213,100 @@ static void rx_input(struct ethif *e, struct pbuf *p, u16_t type, bool merged)
     else
         ip6_input(p, &e->netif);
 }
+
+/* ---- segments that are merged ------------------------------------------------------------------
+ */
+
+/* The segment that the next one may continue, and what it has been merged with. */
+static struct {
+    struct gro gro;
+    struct pbuf *p, *last; /* NULL: there is none */
+    unsigned n;
+} run;
+
+static_assert(GRO_HEAD <= COPY_BREAK && GRO_HEAD <= ETHIF_HEADERS_MAX, "as much is there");
+
+/* True if the packet waits for the next one. */
+static bool run_begins(const struct rx *f, struct pbuf *p, bool vouched)
+{
+    const uint32_t headers = p->len;
+    const struct gro_frame first = {f->head, p->next->payload, f->len, vouched};
+
+    if (f->merged || fault_is(FAULT_POOL_LIMIT) || !gro_begin(&run.gro, &first, headers))
+        return false;
+    run.p = p;
+    run.last = p->next;
+    run.n = 1;
+    return true;
+}
+
+/* Makes one packet of all. */
+static void run_join(void)
+{
+    u16_t left = (u16_t)run.gro.bytes;
+
+    gro_finish(&run.gro, run.p->payload);
+    pbuf_remove_header(run.p, SIZEOF_ETH_HDR); /* the length of the largest leaves no room for it */
+    for (struct pbuf *q = run.p; q != NULL; q = q->next) {
+        q->tot_len = left;
+        left = (u16_t)(left - q->len);
+    }
+    if (run.gro.ip6)
+        lwip_stats.ip6.recv += run.n - 1; /* the stack counts one of them */
+    else
+        lwip_stats.ip.recv += run.n - 1;
+    lwip_stats.tcp.recv += run.n - 1;
+}
+
+void ethif_rx_end(struct ethif *e)
+{
+    const bool several = run.n > 1;
+    struct pbuf *p = run.p;
+
+    if (p == NULL)
+        return;
+    if (several)
+        run_join();
+    run.p = NULL;
+    NETIF_SET_CHECKSUM_CTRL(&e->netif, several                 ? CSUM_MERGED
+                                       : run.gro.first.vouched ? CSUM_VOUCHED
+                                                               : CSUM_ALL);
+    acks_several(several);
+    rx_input(e, p, run.gro.ip6 ? PP_HTONS(ETHTYPE_IPV6) : PP_HTONS(ETHTYPE_IP), several);
+    acks_several(false);
+}
+
+/* True if the frame was merged with those before it. */
+static bool run_takes(struct ethif *e, struct netbuf *nb)
+{
+    uint8_t *head = ethif_held_room();
+    struct gro_frame f = {head, netbuf_frame(nb) + run.gro.headers, nb->len, false};
+    struct pbuf *p;
+
+    if (nb->next != NULL || nb->len <= COPY_BREAK ||
+        nb->len > (uint32_t)e->netif.mtu + SIZEOF_ETH_HDR || (nb->offload & NETBUF_MERGED))
+        return false;
+    memcpy(head, netbuf_frame(nb), GRO_HEAD);
+    if (!gro_follows(&run.gro, &f))
+        return false;
+    f.vouched = csum_vouched(nb, head);
+    if ((nb->offload & NETBUF_CSUM_PARTIAL && !f.vouched) ||
+        (run.n == 1 && !(gro_expected(&run.gro) && gro_first_right(&run.gro))) ||
+        !gro_right(&run.gro, &f))
+        return false;
+    p = ethif_hold_payload(e->vn, nb, run.gro.headers);
+    if (p == NULL)
+        return false;
+    LINK_STATS_INC(link.recv);
+    gro_add(&run.gro, &f);
+    run.last->next = p;
+    run.last = p;
+    run.n++;
+    return true;
+}
+
+/* ---- any frame ---------------------------------------------------------------------------------
+ */
 
 static struct {
     ethif_rx_wants_fn *wants;
@@ -233,6 +329,11 @@ static bool is_taken_first(struct ethif *e, const struct netbuf *nb)
 
 void ethif_rx(struct ethif *e, struct netbuf *nb)
 {
+    if (run.p != NULL) {
+        if (run_takes(e, nb))
+            return;
+        ethif_rx_end(e);
+    }
     if (is_taken_first(e, nb)) {
         vnet_rx_release(e->vn, nb);
         return;
@@ -263,8 +364,10 @@ void ethif_rx(struct ethif *e, struct netbuf *nb)
     if (eth_of(&f)->type == PP_HTONS(ETHTYPE_ARP) &&
         f.head_bytes >= SIZEOF_ETH_HDR + SIZEOF_ETHARP_HDR)
         address_saw_arp(e, f.head);
-    ethif_rx_verify(e, !vouched);
     if (!held)
         vnet_rx_release(e->vn, nb);
+    else if (run_begins(&f, p, vouched))
+        return;
+    NETIF_SET_CHECKSUM_CTRL(&e->netif, vouched ? CSUM_VOUCHED : CSUM_ALL);
     rx_input(e, p, eth_of(&f)->type, f.merged);
 }

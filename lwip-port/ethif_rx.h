@@ -10,10 +10,14 @@
 struct ethif;
 struct netbuf;
 
-/* Takes a received frame: the stack gets it, or it is dropped and counted. */
+/* Takes a received frame: the stack gets it, or it is dropped and counted. One that may be merged
+ * with the next is kept until that comes, at the latest until ethif_rx_end(), which is called
+ * before frames of another interface come, and before the loop does anything else. */
 void ethif_rx(struct ethif *e, struct netbuf *nb);
+void ethif_rx_end(struct ethif *e);
 
-/* Lets lwIP verify the checksums of TCP and UDP in what it gets next, or not; always all others. */
-void ethif_rx_verify(struct ethif *e, bool verify);
+/* Has lwIP do with checksums what it does unless a frame calls for something else: all of what is
+ * received are verified, those of TCP and UDP in what is sent are left to ethif_tx(). */
+void ethif_rx_verify_all(struct ethif *e);
 
 #endif

@@ -119,6 +119,10 @@ unsigned short netport_chksum(const void *data, int len);
 #define LWIP_TCP_SACK_OUT         1
 #define LWIP_TCP_MAX_SACK_NUM     4
 
+/* A window is announced by itself when so much of it has been consumed; else with what is
+ * acknowledged. Smaller steps would be an acknowledgement for each frame of merged segments. */
+#define TCP_WND_UPDATE_THRESHOLD (TCP_WND_MAX(pcb) / 4)
+
 /* First retransmission after 1 s [RFC 6298]; lwIP's default is the older 3 s. */
 #define LWIP_TCP_RTO_TIME 1000
 

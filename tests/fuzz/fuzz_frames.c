@@ -10,6 +10,7 @@
 #include <string.h>
 #include "fuzz_rig.h"
 #include "netbuf.h"
+#include "netrig_priv.h"
 
 enum deed {
     RAW,      /* n bytes: a frame as it is */
@@ -25,6 +26,7 @@ enum deed {
     TIME,    /* n milliseconds */
     STATE,   /* bits: link, transmission stuck, peer deaf to ARP */
     CSUM,    /* frames from now on have a checksum that is yet to be finished, see inject() */
+    TCP_ROW, /* flags, length, n bytes: one of them changed in one place if n says so, see row() */
     DEEDS,
 };
 
@@ -121,6 +123,40 @@ static void tcp_deed(struct input *in, uint16_t n)
     rig_pump();
 }
 
+/* Segments that lie in the ring together, each behind the one before, as they may be merged. Of one
+ * of them a byte of its headers is another: by, at and which of them are the first bytes of p; of
+ * what n & 0x800 says its checksums are right nevertheless. */
+static void row(uint16_t n, const uint8_t *p, size_t len)
+{
+    static uint8_t tcp[20 + 600];
+    uint8_t frame[14 + 40 + sizeof(tcp)];
+    const uint32_t bytes = 200 + n % 400;
+
+    if (!conn_used || len < 3)
+        return;
+    memset(tcp, 0, 20);
+    rig_put16(tcp, conn.lport);
+    rig_put16(tcp + 2, conn.rport);
+    tcp[12] = 5 << 4;
+    tcp[13] = RIG_ACK;
+    rig_put32(tcp + 8, conn.rcv_nxt);
+    rig_put16(tcp + 14, 1000);
+    memcpy(tcp + 20, p, len < 600 ? len : 600);
+    for (unsigned i = 0; i < 6; i++) {
+        rig_put32(tcp + 4, conn.snd_nxt + i * bytes);
+        const uint32_t total = rig_build_ip(frame, conn.v6, 6, tcp, 20 + bytes);
+        if (i == p[2] % 8) {
+            frame[p[1] % 80] ^= p[0];
+            if (n & 0x800 && !conn.v6)
+                rig_fix_ip(frame);
+            if (n & 0x800)
+                rig_fix_l4(frame, total);
+        }
+        rig_inject(frame, total);
+    }
+    rig_pump();
+}
+
 static void open_conn(uint16_t n)
 {
     if (conn_used)
@@ -189,6 +225,10 @@ static void act(struct input *in)
         break;
     case CSUM:
         csum = n;
+        break;
+    case TCP_ROW:
+        p = in_bytes(in, &len);
+        row(n, p, len);
         break;
     }
     rig_drop_frames();

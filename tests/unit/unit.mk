@@ -32,7 +32,7 @@ UNIT_LWIP         := $(addprefix build/lwip/src/,core/def.c core/inet_chksum.c c
                      core/ipv6/ip6_addr.c core/ipv6/mld6.c core/ipv6/nd6.c netif/ethernet.c)
 UNIT_NETRIG       := $(addprefix tests/sim/,netrig.c netrig_frame.c netrig_kernel.c netrig_mem.c netrig_peer.c netrig_tcp.c \
                      netrig_vnet.c) \
-                     $(addprefix lwip-port/,acks.c address.c announce.c chksum.c ethif.c ethif_held.c ethif_rx.c ethif_tx.c linger.c netport.c netport_stats.c netraw.c offload.c port.c silence.c udp_template.c) \
+                     $(addprefix lwip-port/,acks.c address.c announce.c chksum.c ethif.c ethif_held.c ethif_rx.c ethif_tx.c gro.c linger.c netport.c netport_stats.c netraw.c offload.c port.c silence.c udp_template.c) \
                      kernel/fault.c kernel/ipaddr.c kernel/json.c kernel/format.c kernel/record.c kernel/refusal.c kernel/text.c $(UNIT_LWIP)
 UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc,--wrap=ethernet_input,--wrap=ip4_input,--wrap=ip6_input
 UNIT_NETRIG_NEEDS := build/lwip/.stamp
@@ -100,6 +100,7 @@ UNIT_SRC_test_silence   := tests/unit/test_silence.c $(UNIT_NETRIG)
 UNIT_LIBS_test_silence  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_silence := $(UNIT_NETRIG_NEEDS)
 $(eval $(call unit_on_rig,test_held,tests/unit/rig_stack.c $(UNIT_NETRIG)))
+$(eval $(call unit_on_rig,test_gro,tests/unit/rig_stack.c $(UNIT_NETRIG)))
 $(eval $(call unit_on_rig,test_udp_template,$(UNIT_NETRIG)))
 UNIT_TESTS += test_offload
 UNIT_SRC_test_offload   := tests/unit/test_offload.c $(UNIT_NETRIG)
