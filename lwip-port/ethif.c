@@ -76,6 +76,7 @@ unsigned ethif_poll(struct ethif *e, uint64_t now_ns)
         e->heard_ns = now_ns;
         e->unanswered = false;
     }
+    e->full_turns = n == CONFIG_RX_BATCH ? e->full_turns + 1 : 0;
     return n;
 }
 

@@ -27,6 +27,7 @@ struct ethif {
     struct udp_template *learner; /* whom the frame that is being sent is shown to; or NULL */
     bool rx_due;                  /* an application said so since the last turn */
     uint64_t tx_room_ns;          /* when there was last room for a frame */
+    unsigned full_turns;          /* in a row, with as many frames received as a turn takes */
     uint64_t heard_ns;            /* when a frame was last received */
     /* silence.c's. */
     unsigned station; /* whom it asked last, when nobody waited, */

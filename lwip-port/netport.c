@@ -26,6 +26,12 @@
  */
 #define DHCP_PATIENCE_NS (5 * NS_PER_S)
 
+/* While each turn receives as many frames as it takes, what so many turns have to say is announced
+ * at once. A doorbell has to wait until QEMU's main loop lets go of its lock, which under such a
+ * load takes as long as the work of a turn, and nobody waits for what it says: there is more in the
+ * ring. */
+#define FLUSH_TURNS 4
+
 static_assert((int)CONF_IRQ_MSIX == VNET_IRQ_MSIX && (int)CONF_IRQ_POLL == VNET_IRQ_POLL,
               "the same list");
 
@@ -267,7 +273,8 @@ unsigned netport_poll(uint64_t now_ns)
 void netport_flush(void)
 {
     for (unsigned k = 0; k < nics; k++)
-        vnet_tx_flush(ethifs[k].vn);
+        if (ethifs[k].full_turns % FLUSH_TURNS == 0)
+            vnet_tx_flush(ethifs[k].vn);
 }
 
 bool netport_lingers(uint64_t now_ns)

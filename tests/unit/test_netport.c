@@ -167,6 +167,37 @@ static void reception_is_due_as_long_as_somebody_says_so(void **state)
     assert_false(rig.rx_due);
 }
 
+static uint64_t announced(void)
+{
+    struct vnet_totals v;
+
+    vnet_totals(vnet_get(0), &v);
+    return v.tx_packets;
+}
+
+/* One doorbell for four turns that receive as much as they can; at once, when there is no more. */
+static void doorbells_are_shared_by_turns_that_are_full(void **state)
+{
+    enum { FULL = 9, SEGMENT = 1000 };
+    struct rig_tcp t;
+    uint64_t before;
+
+    (void)state;
+    rig.impersonated = true;
+    assert_true(rig_tcp_connect(&t, 9));
+    before = announced();
+    for (unsigned i = 0; i < FULL * CONFIG_RX_BATCH + 1; i++)
+        rig_tcp_segment(&t, RIG_ACK, t.snd_nxt + i * SEGMENT, t.rcv_nxt, traffic_pattern, SEGMENT);
+    for (unsigned turn = 1; turn <= FULL; turn++) {
+        netport_poll(rig.now_ns);
+        netport_flush();
+        assert_int_equal(announced() - before, turn / 4 * 4);
+    }
+    netport_poll(rig.now_ns);
+    assert_int_equal(announced() - before, FULL);
+    rig_tcp_abort(&t);
+}
+
 static void sleep_ends_with_the_next_timer(void **state)
 {
     (void)state;
@@ -286,6 +317,7 @@ int main(void)
         ON_DEFAULT(control_answers_while_bulk_fills_the_ring),
         ON_DEFAULT(a_storm_of_requests_loses_no_answer),
         ON_DEFAULT(reception_is_due_as_long_as_somebody_says_so),
+        ON_DEFAULT(doorbells_are_shared_by_turns_that_are_full),
         ON_DEFAULT(sleep_ends_with_the_next_timer),
         ON_DEFAULT(frames_of_the_nics_decide_whether_the_loop_lingers),
         cmocka_unit_test(clock_wrap_is_not_noticed),
