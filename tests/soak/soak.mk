@@ -6,7 +6,7 @@ DATAGRAMS := $(BUILD)/datagrams
 SOAK      ?= 5m
 
 .PHONY: soak
-soak: all $(DATAGRAMS) $(STORM) ## mixed traffic and faults, a verdict, a report in build/soak; SOAK=30s, 5m, 30m, 6h, 24h, any
+soak: all $(DATAGRAMS) ## mixed traffic and faults, a verdict, a report in build/soak; SOAK=30s, 5m, 30m, 6h, 24h, any
 	$(Q)tools/antifreeze soak $(SOAK)
 
 test test-long: $(DATAGRAMS)

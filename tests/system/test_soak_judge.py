@@ -169,6 +169,7 @@ BAD = {
     "throughput_decline": slower,
     "latency_rise": later,
     "quiet_share": paused_mostly,
+    "faults_undone": lambda record: record | {"error": "tc: no such device"} if record["src"] == "fault" and record["t"] == 205 else None,
 }
 
 
@@ -239,6 +240,29 @@ def test_a_host_that_stops_the_guest_in_its_sleep_excuses_too():
     stall = {"src": "guest", "guest": "dut", "record": {"event": "stall", "cause": "guest_late", "asleep_us": 400000, "stalled_us": 400000}}
     stream = changed(lambda record: added(QUIET, stall)(record) or with_fields("probe", QUIET, gap_ms=400)(record))
     assert verdict_of(stream)["status"] == "PASS"
+
+
+@pytest.mark.parametrize("wait,name", [({"wait_qemu": 0.9}, None), ({"wait_main": 0.9}, None), ({"wait_qemu": 0.3}, "gap_ms"), ({}, "gap_ms")])
+def test_a_silence_is_the_hosts_if_the_guest_waited_for_a_cpu_as_long(wait, name):
+    def change(record):
+        if record["src"] == "host" and records.at(record, QUIET):
+            return record | wait
+        return with_fields("probe", QUIET, gap_ms=700, gap_at=QUIET - 0.5)(record)
+
+    assert failed(verdict_of(changed(change))) == ([name] if name else [])
+
+
+@pytest.mark.parametrize("wait,passes", [(0.8, True), (0.2, False)])
+def test_a_guest_that_was_not_run_is_believed_if_it_waited_for_a_cpu(wait, passes):
+    stall = {"src": "guest", "guest": "dut", "record": {"event": "stall", "cause": "guest_late", "asleep_us": 0, "stalled_us": 700000}}
+
+    def change(record):
+        if record["src"] == "host" and int(record["t"]) in (QUIET, QUIET + 1):
+            return record | {"wait_qemu": wait}
+        return added(QUIET, stall)(record) or with_fields("traffic", QUIET, bytes=0)(record)
+
+    verdict = verdict_of(changed(change))
+    assert (failed(verdict) == []) is passes
 
 
 def test_a_peer_that_is_not_there_is_not_judged():

@@ -7,12 +7,16 @@ of the guest those since the one before. A span is touched by
 
 - a fault, on its paths, from its begin until `rest` and `settle` after its end are over;
 - a pause of the host: the harness's own clock tick came late, or the guest says that it slept for
-  longer than it lets itself sleep. On every path.
+  longer than it lets itself sleep, or that it was not run, and QEMU did wait for a CPU for as long. On every path.
+
+A record whose silence is no longer than QEMU waited for a CPU in the seconds of that silence is touched by such a pause as well:
+nobody can tell then who was silent.
 
 Only what is touched by neither is quiet and judged as such; recovery from faults has criteria of its own.
 Memory does not grow with time: only open seconds and faults whose recovery is still watched are kept.
 """
 
+import collections
 import dataclasses
 import math
 
@@ -37,6 +41,9 @@ class Mark:
 
     def touches(self, begin, end, path=None):
         return begin < self.end and end > self.begin and (not self.paths or path is None or path in self.paths)
+
+
+HOST = Mark(-math.inf, math.inf)  # of a silence that the host explains
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +88,8 @@ class Windows:
         self._phases = {}  # of an open second: the mixes of then
         self._faults = {}  # of a name and path: the mark of one that lasts
         self._stats = {}  # of a guest: when its statistics were read last
+        self._waits = collections.deque(maxlen=2 * WATCHED)  # (begin, end, seconds in which QEMU waited for a CPU)
+        self._late = []  # marks of what may have been the host's, until the host's record of then is there
 
     def feed(self, record):
         """Takes a record; the seconds that are closed now, in order."""
@@ -110,10 +119,17 @@ class Windows:
         src = record.get("src")
         if src == "fault":
             self._fault(record, t)
-        elif src == "host" and record.get("pause_ms", 0) >= PAUSE_MS:
-            self.marks.append(Mark(t - record["pause_ms"] / 1000, t))
-        elif src == "guest" and _event(record) == "stall" and record["record"].get("asleep_us", 0) >= SLEEP_US:
-            self.marks.append(Mark(t - record["record"].get("stalled_us", 0) / 1e6 - 0.1, t))
+        elif src == "host":
+            self._waits.append((t - 1, t, max(record.get("wait_qemu", 0), record.get("wait_main", 0))))
+            if record.get("pause_ms", 0) >= PAUSE_MS:
+                self.marks.append(Mark(t - record["pause_ms"] / 1000, t))
+        elif src == "guest" and _event(record) == "stall":
+            stall = record["record"]
+            mark = Mark(t - stall.get("stalled_us", 0) / 1e6 - 0.1, t)
+            if stall.get("asleep_us", 0) >= SLEEP_US:
+                self.marks.append(mark)
+            elif stall.get("cause") == "guest_late":
+                self._late.append(mark)
         elif src == "soak" and record.get("what") == "phase":
             self.phase = record.get("mixes") or {None: record.get("name", "")}
 
@@ -131,12 +147,29 @@ class Windows:
             mark.settle = max(mark.settle, settle)
             mark.end = t + max(mark.settle, record.get("rest", 0))
 
+    def _waited(self, begin, end):
+        """Seconds in which QEMU waited for a CPU, in the host's seconds that this touches."""
+        return sum(wait for since, until, wait in self._waits if since < end and until > begin)
+
+    def _explain(self, until):
+        """Stalls of which the host's records are complete now."""
+        known = [mark for mark in self._late if mark.end + 1 < until + SLACK]
+        self.marks += [mark for mark in known if mark.end - mark.begin - 0.1 <= self._waited(mark.begin, mark.end)]
+        self._late = [mark for mark in self._late if mark not in known]
+
+    def _marks_of(self, record, begin, end):
+        marks = tuple(mark for mark in self.marks if mark.touches(begin, end, record.get("path")))
+        gap = record.get("gap_ms", 0) / 1000
+        since = record.get("gap_at", end - gap)
+        return (*marks, HOST) if 1000 * gap >= PAUSE_MS and gap <= self._waited(since, since + gap) else marks
+
     def _closed(self, until):
+        self._explain(until)
         closed = []
         for second in sorted(second for second in self._open if second + 1 <= until):
             mixes = self._phases.pop(second)
             entries = [
-                Entry(record, begin, end, tuple(m for m in self.marks if m.touches(begin, end, record.get("path"))))
+                Entry(record, begin, end, self._marks_of(record, begin, end))
                 for record, begin, end in self._open.pop(second)
             ]
             marks = tuple(m for m in self.marks if m.touches(second, second + 1))

@@ -52,6 +52,19 @@ class GuestsGone(Count):
                 self.found(entry.end, f"{entry.record.get('guest', records.DUT)}: {entry.record.get('why', 'ended')}")
 
 
+class FaultsUndone(Count):
+    """A fault that could not be injected proves nothing."""
+
+    name = "faults_undone"
+    nothing = "no fault was injected"
+
+    def second(self, second):
+        for entry in second.of("fault"):
+            self.looked = True
+            if entry.record.get("error"):
+                self.found(entry.end, f"{entry.record.get('name')}: {entry.record['error']}")
+
+
 class _Frames(Count):
     """Frames of a kind that nobody sent."""
 
@@ -160,4 +173,4 @@ class RingAccounts(Count):
             yield "the guest itself found a buffer with no owner, or two"
 
 
-RULES = (AllocFailures, Panics, GuestsGone, Corrupt, Duplicates, Stalls, DeviceResets, DeviceErrors, RingAccounts)
+RULES = (AllocFailures, Panics, GuestsGone, FaultsUndone, Corrupt, Duplicates, Stalls, DeviceResets, DeviceErrors, RingAccounts)
