@@ -250,9 +250,19 @@ void load_segments(void)
     out_of_order();
 }
 
+/* As when all have become too old: what asks for neighbours now finds every place empty. */
+static void forget_neighbours(void)
+{
+    netif_set_down(netif_default);
+    netif_set_up(netif_default);
+    rig_pump();
+    rig_drop_frames();
+}
+
 void load_headers(void)
 {
     fill_queues();
+    forget_neighbours();
     load_strangers(100, true, CONFIG_NEIGHBORS);
     load_strangers(100, false, CONFIG_NEIGHBORS);
 }
@@ -265,6 +275,7 @@ void load_references(void)
     for (unsigned i = 0; i < CONFIG_TCP_CONN; i++)
         load_connect(i, i < STACK_PENDING ? 1 + i / 2 : 0, i % 2, 0);
     rig.arp_silent = true;
+    forget_neighbours();
     load_strangers(100, true, CONFIG_NEIGHBORS);
     load_strangers(100, false, CONFIG_NEIGHBORS);
     rig.link_up = false;
@@ -301,6 +312,7 @@ void load_packets(void)
     load_listen_echo();
     load_connections();
     out_of_order();
+    forget_neighbours();
     load_large_frames(100, true, CONFIG_NEIGHBORS);
     load_large_frames(100, false, CONFIG_NEIGHBORS);
     if (CONFIG_RX_BIG > 0)

@@ -74,6 +74,71 @@ static void redirect_to_nobody_is_forgotten(void **state)
     hostile_alive();
 }
 
+/* What an address that nobody has makes us ask for: its segment for a closed port is refused. */
+static void segment_from_nobody(unsigned host, bool v6)
+{
+    uint8_t frame[RIG_FRAME_MAX], syn[20] = {0x9c, 0x40, 0x03, 0xe7, [12] = 0x50, 2, 16};
+    const uint32_t len = rig_build_ip(frame, v6, 6, syn, sizeof(syn));
+
+    rig_set_host(frame, len, host);
+    rig_inject(frame, len);
+    rig_pump();
+}
+
+/* An ARP message to us from 10.2.(host): a question, or an answer to none of ours. */
+static void arp_from_somebody(unsigned host, uint8_t operation)
+{
+    uint8_t frame[60] = {[12] = 8,  6,         0, 1,
+                         8,         0,         6, 4,
+                         0,         operation, 2, 0,
+                         0,         0,         0, (uint8_t)host,
+                         10,        0,         2, (uint8_t)host,
+                         [38] = 10, 0,         2, 2};
+
+    memcpy(frame, rig_guest_mac, 6);
+    memcpy(frame + 6, frame + 22, 6);
+    memcpy(frame + 32, rig_guest_mac, 6);
+    rig_inject(frame, sizeof(frame));
+    rig_pump();
+}
+
+/* 0027: the peer is not asked for again, which would have no answer. */
+static void neighbour_outlives_questions_for_nobody(void **state)
+{
+    (void)state;
+    for (unsigned v6 = 0; v6 < 2; v6++) {
+        struct rig_tcp t;
+
+        assert_true(v6 ? rig_tcp_connect6(&t, 7) : rig_tcp_connect(&t, 7));
+        for (unsigned i = 0; i < 3 * CONFIG_NEIGHBORS; i++)
+            segment_from_nobody(100 + i, v6);
+        for (unsigned i = 0; i < 3 * CONFIG_NEIGHBORS; i++)
+            arp_from_somebody(100 + i, (uint8_t)(1 + i % 2));
+        rig_drop_frames();
+        rig.arp_silent = true;
+        assert_int_equal(rig_tcp_send(&t, "ping", 4), 4);
+        rig_advance_ms(10);
+        assert_int_equal(t.rx_len, 4);
+        rig.arp_silent = false;
+        rig_tcp_abort(&t);
+    }
+}
+
+/* 0027: as long as there is no other place, a new neighbour has that of the oldest. */
+static void new_neighbour_is_found_where_all_places_are_taken(void **state)
+{
+    (void)state;
+    rig.hosts = 40 + CONFIG_NEIGHBORS;
+    for (unsigned i = 40; i <= rig.hosts; i++) {
+        struct rig_tcp t;
+
+        rig_tcp_syn_from(&t, i, false, 7);
+        rig_advance_ms(10);
+        assert_true(t.established);
+        rig_tcp_abort(&t);
+    }
+}
+
 /* 0003: a path MTU that leaves nothing for a segment. */
 static void path_mtu_has_a_floor(void **state)
 {
@@ -293,6 +358,8 @@ int main(void)
         ON_ECHO(option_without_its_length_is_ignored),
         ON_ECHO(neighbour_option_of_no_length_is_refused),
         ON_ECHO(redirect_to_nobody_is_forgotten),
+        ON_ECHO(neighbour_outlives_questions_for_nobody),
+        ON_ECHO(new_neighbour_is_found_where_all_places_are_taken),
         ON_ECHO(path_mtu_has_a_floor),
         ON_ECHO(mss_option_after_the_handshake_is_ignored),
         ON_ECHO(segment_across_the_edge_of_the_window_is_trimmed),
