@@ -6,11 +6,12 @@
     slow    as many as the services hold, of which a little is read now and then
     half    connections to iperf3 and HTTP that begin to say something
 
-Prints one line, the number of connections, when they are there, and goes on until it is killed. Connections
-that the guest ends are made anew.
+Prints one line, the number of connections, when they are there or PATIENCE is at an end, and goes on until it is
+killed. Connections that the guest ends are made anew.
 """
 
 import contextlib
+import errno
 import socket
 import sys
 import time
@@ -19,21 +20,47 @@ EVERYTHING = b"GET /data?bytes=1000000000000 HTTP/1.1\r\nHost: guest\r\n\r\n"
 UPLOAD = b"PUT /data HTTP/1.1\r\nHost: guest\r\nContent-Length: 1000000000000\r\n\r\n"
 COOKIE = b"a" * 36 + b"\0"
 LITTLE = 4096  # bytes of receive buffer
+PATIENCE = 1.5  # seconds; who is not let in until then may be later
 
 
-def connect(host, port, say=b""):
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LITTLE)
-    sock.settimeout(5)
-    try:
-        sock.connect((host, port))
-        if say:
-            sock.send(say)
-    except OSError:
-        sock.close()
-        return None
-    sock.setblocking(False)
-    return sock
+class Client:
+    """One connection, again and again: it is asked for, says something, and then goes on as it does."""
+
+    def __init__(self, address, say, go_on):
+        self.address, self.say, self.go_on = address, say, go_on
+        self._sock = None
+
+    def turn(self):
+        """True if there is a connection."""
+        if self._sock is None:
+            self._begin()
+            return False
+        if self._said:
+            open_ = self.go_on(self._sock)
+        else:
+            open_ = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0 and self._try_to_say()
+        if not open_:
+            self._sock.close()
+            self._sock = None
+        return open_ and self._said
+
+    def _begin(self):
+        self._sock = socket.socket()
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LITTLE)
+        self._sock.setblocking(False)
+        self._said = False
+        with contextlib.suppress(OSError):  # it is on its way, or turn() finds out
+            self._sock.connect(self.address)
+
+    def _try_to_say(self):
+        """False: it cannot be."""
+        try:
+            self._sock.getpeername()
+            self._sock.send(self.say)
+            self._said = True
+        except OSError as error:
+            return error.errno == errno.ENOTCONN
+        return True
 
 
 def fill(sock):
@@ -96,15 +123,17 @@ def half(ports, count):
 def main(what, host, *words):
     settings = {name: int(value) for name, _, value in (word.partition("=") for word in words)}
     ways = {"deaf": deaf, "slow": slow, "half": half}[what](settings, settings.get("count", 0))
-    socks = [connect(host, port, say) for port, say, _ in ways]
-    print(sum(sock is not None for sock in socks), flush=True)
+    clients = [Client((host, port), say, go_on) for port, say, go_on in ways]
+    end = time.monotonic() + PATIENCE
+    there = [client.turn() for client in clients]
+    while not all(there) and time.monotonic() < end:
+        time.sleep(0.01)
+        there = [known or client.turn() for client, known in zip(clients, there)]
+    print(sum(there), flush=True)
     while True:
         time.sleep(0.5)
-        for k, (port, say, go_on) in enumerate(ways):
-            if socks[k] is None or not go_on(socks[k]):
-                if socks[k]:
-                    socks[k].close()
-                socks[k] = connect(host, port, say)
+        for client in clients:
+            client.turn()
 
 
 if __name__ == "__main__":
