@@ -11,6 +11,7 @@
 
 #include "app.h"
 #include "lwip/netif.h"
+#include "netbuf.h"
 #include "netport.h"
 #include "record.h"
 #include "sink_frame.h"
@@ -107,38 +108,73 @@ static bool same_station(const uint8_t *a, const uint8_t *b)
     return a4 == b4 && a2 == b2;
 }
 
-static bool take(struct netif *netif, const uint8_t *frame, uint32_t len, bool vouched)
+static void count(const struct sink_arrival *a)
 {
-    struct sink_frame f;
-    struct sink_arrival a;
-    const char *refused;
+    const char *refused = sink_run_count(a);
 
-    if (!sink_frame_find(frame, len, &f))
+    if (refused != NULL)
+        apps_refused("test frame", refused);
+}
+
+/* Any frame but the usual one. */
+static bool take(struct netif *netif, const struct netbuf *nb, bool vouched, struct sink_arrival *a)
+{
+    const uint8_t *frame = netbuf_frame(nb);
+    struct sink_frame f;
+
+    if (!sink_frame_may_be(frame, nb->len) || !sink_frame_find(frame, nb->len, &f))
         return false;
     if ((frame[0] & 1) == 0 && !same_station(frame, netif->hwaddr))
         return false;
 
     const uint8_t *payload = frame + f.payload;
     counters.frames++;
-    a.now_ns = time_ns();
-    a.bytes = len;
-    if (!testframe_read(payload, f.bytes, &a.f) || !f.sound ||
+    a->bytes = nb->len;
+    if (!testframe_read(payload, f.bytes, &a->f) || !f.sound ||
         !(vouched || sink_frame_udp_sound(frame, &f))) {
-        count_corrupt(&a.f, payload, f.bytes);
+        count_corrupt(&a->f, payload, f.bytes);
         return true;
     }
-    a.held_ns = held(&a.f, payload, f.bytes);
-    refused = sink_run_count(&a);
-    if (refused != NULL)
-        apps_refused("test frame", refused);
-    if (f.port == SINK_REFLECT && a.f.kind == TESTFRAME_SENT)
-        reflect(netif, frame, len, &f, a.now_ns);
+    a->held_ns = held(&a->f, payload, f.bytes);
+    count(a);
+    if (f.port == SINK_REFLECT && a->f.kind == TESTFRAME_SENT)
+        reflect(netif, frame, nb->len, &f, a->now_ns);
     return true;
 }
 
-static bool wants(const uint8_t *frame, uint32_t len)
+static bool take_usual(struct netif *netif, const struct netbuf *nb, bool vouched,
+                       struct sink_arrival *a)
 {
-    return sink_frame_may_be(frame, len);
+    const uint8_t *frame = netbuf_frame(nb);
+
+    if (!sink_frame_usual(frame, nb->len, vouched) || !same_station(frame, netif->hwaddr) ||
+        !testframe_read_here(frame + SINK_USUAL_PAYLOAD, TESTFRAME_BYTES, &a->f))
+        return false;
+    counters.frames++;
+    a->bytes = nb->len;
+    a->held_ns = 0;
+    count(a);
+    return true;
+}
+
+/* All of them came at the same time: when they were taken off the ring. */
+static unsigned take_many(struct netif *netif, struct netbuf **nb, unsigned n)
+{
+    struct netbuf *taken[CONFIG_RX_BATCH];
+    struct sink_arrival a = {.now_ns = time_ns()};
+    unsigned left = 0, done = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        const bool vouched = nb[i]->offload != 0 && netport_csum_vouched(nb[i]);
+
+        if (nb[i]->next == NULL &&
+            (take_usual(netif, nb[i], vouched, &a) || take(netif, nb[i], vouched, &a)))
+            taken[done++] = nb[i];
+        else
+            nb[left++] = nb[i];
+    }
+    memcpy(nb + left, taken, done * sizeof(*taken));
+    return left;
 }
 
 /* ---- records out ------------------------------------------------------------------------------
@@ -245,7 +281,7 @@ static bool start(void)
 {
     counters = (struct counters){0};
     sink_run_start(apps_conf->job.interval_ns, apps_conf->job.first_seq);
-    netport_rx_first(wants, take);
+    netport_rx_first(take_many);
     on = true;
     return true;
 }

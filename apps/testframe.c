@@ -11,15 +11,7 @@
 
 static uint64_t load64(const uint8_t *p)
 {
-    uint64_t v;
-
-    __builtin_memcpy(&v, p, sizeof(v));
-    return v;
-}
-
-static uint64_t load64_be(const uint8_t *p)
-{
-    return __builtin_bswap64(load64(p));
+    return __builtin_bswap64(testframe_word(p));
 }
 
 static void store64_be(uint8_t *p, uint64_t v)
@@ -68,22 +60,8 @@ void testframe_write(uint8_t *payload, uint32_t bytes, const struct testframe *f
 
 bool testframe_read(const uint8_t *payload, uint32_t bytes, struct testframe *f)
 {
-    uint64_t a, b;
-    uint32_t check;
-
     *f = (struct testframe){0};
-    if (bytes < TESTFRAME_BYTES)
-        return false;
-    a = load64_be(payload);
-    b = load64_be(payload + WORD);
-    f->kind = (uint8_t)(a >> 56);
-    f->run = (uint16_t)(a >> 40);
-    f->flow = (uint16_t)(a >> 24);
-    f->seq = (a & 0xffffff) << 16 | b >> 48;
-    f->time_ns = b >> 8 & TESTFRAME_MASK;
-    check = (uint32_t)(b & 0xff) << 16 | (uint32_t)payload[16] << 8 | payload[17];
-    return (f->kind == TESTFRAME_SENT || f->kind == TESTFRAME_REFLECTED) &&
-           check == testframe_check(a, b & ~0xffull, testframe_fill(payload, bytes));
+    return testframe_read_here(payload, bytes, f);
 }
 
 uint32_t testframe_wrong(const uint8_t *payload, uint32_t bytes, uint16_t run)
@@ -114,7 +92,7 @@ bool testframe_times(const uint8_t *payload, uint32_t bytes, uint64_t *received_
 {
     if (bytes < TESTFRAME_TIMES_BYTES)
         return false;
-    *received_ns = load64_be(payload + TESTFRAME_BYTES);
-    *sent_ns = load64_be(payload + TESTFRAME_BYTES + WORD);
+    *received_ns = testframe_word(payload + TESTFRAME_BYTES);
+    *sent_ns = testframe_word(payload + TESTFRAME_BYTES + WORD);
     return true;
 }

@@ -97,6 +97,18 @@ void netbuf_put(struct netbuf_pool *p, struct netbuf *nb)
     put_from(p, nb, NETBUF_STACK);
 }
 
+void netbuf_put_many(struct netbuf_pool *p, struct netbuf *const *nb, unsigned n)
+{
+    uint16_t *free = p->free + p->free_n;
+
+    for (unsigned i = 0; i < n; i++) {
+        netbuf_change(nb[i], NETBUF_STACK, NETBUF_FREE);
+        free[i] = nb[i]->id;
+    }
+    p->free_n = (uint16_t)(p->free_n + n);
+    netbuf_count(p, NETBUF_STACK, NETBUF_FREE, n);
+}
+
 void netbuf_to_device(struct netbuf_pool *p, struct netbuf *nb)
 {
     move(p, nb, NETBUF_STACK, NETBUF_DEVICE);

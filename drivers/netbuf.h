@@ -127,6 +127,29 @@ static inline void netbuf_count(struct netbuf_pool *p, enum netbuf_state from, e
 /* FREE -> STACK: n buffers, of which there must be so many. */
 void netbuf_get_many(struct netbuf_pool *p, struct netbuf **nb, unsigned n);
 
+/* STACK -> FREE: so many. */
+void netbuf_put_many(struct netbuf_pool *p, struct netbuf *const *nb, unsigned n);
+
+/* DEVICE -> STACK, and one that was FREE goes to the DEVICE in its place, which is returned; there
+ * must be one. Then how many they were. */
+static inline struct netbuf *netbuf_swap(struct netbuf_pool *p, struct netbuf *nb)
+{
+    struct netbuf *spare = &p->bufs[p->free[--p->free_n]];
+
+    netbuf_change(nb, NETBUF_DEVICE, NETBUF_STACK);
+    netbuf_change(spare, NETBUF_FREE, NETBUF_DEVICE);
+    return spare;
+}
+
+static inline void netbuf_swap_count(struct netbuf_pool *p, unsigned n)
+{
+    const uint16_t used = (uint16_t)(p->n - p->free_n);
+
+    netbuf_count(p, NETBUF_FREE, NETBUF_STACK, n);
+    if (used > p->used_max)
+        p->used_max = used;
+}
+
 /* DEVICE -> FREE: one that the device has done with, to the place behind the stack of free ones
  * that the one before left, p->free + p->free_n for the first; then how many they were. */
 static inline uint16_t *netbuf_done(struct netbuf *nb, uint16_t *free)

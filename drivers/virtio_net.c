@@ -144,10 +144,8 @@ static struct netbuf *swap(struct vnet *vn, const struct vq_done *done, struct n
     return spare;
 }
 
-void vnet_rx_taken(struct vnet *vn, unsigned n)
+void vnet_rx_taken(struct vnet *vn, unsigned n, unsigned posted)
 {
-    unsigned posted = vq_outstanding(&vn->rx.vq);
-
     if (posted < vn->rx.posted_min)
         vn->rx.posted_min = (uint16_t)posted;
     vn->rx.completions += n;
@@ -158,11 +156,16 @@ void vnet_rx_taken(struct vnet *vn, unsigned n)
 static unsigned rx_batch(struct vnet *vn, struct netbuf **out, unsigned *n, unsigned max)
 {
     struct vq_done done[VNET_BATCH];
-    unsigned taken = vq_take(&vn->rx.vq, done, max);
+    unsigned taken = vnet_rx_turn_many(vn, out, n, max);
 
+    if (taken > 0) {
+        publish(vn, &vn->rx, VIRTIO_NET_RXQ);
+        return taken;
+    }
+    taken = vq_take(&vn->rx.vq, done, max);
     if (taken == 0)
         return 0;
-    vnet_rx_taken(vn, taken);
+    vnet_rx_taken(vn, taken, vq_outstanding(&vn->rx.vq));
     for (unsigned i = 0; i < taken; i++) {
         struct netbuf *up;
         vnet_rx_post(vn, swap(vn, &done[i], &up));
@@ -206,6 +209,11 @@ void vnet_rx_release(struct vnet *vn, struct netbuf *nb)
         netbuf_put(&vn->rx_pool, nb);
         nb = next;
     }
+}
+
+void vnet_rx_release_many(struct vnet *vn, struct netbuf *const *nb, unsigned n)
+{
+    netbuf_put_many(&vn->rx_pool, nb, n);
 }
 
 bool vnet_rx_hold(struct vnet *vn, struct netbuf *nb)

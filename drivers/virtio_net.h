@@ -122,6 +122,9 @@ bool vnet_link_up(const struct vnet *vn);
 unsigned vnet_rx_poll(struct vnet *vn, struct netbuf **out, unsigned max);
 void vnet_rx_release(struct vnet *vn, struct netbuf *nb);
 
+/* The same of n frames of one buffer each. */
+void vnet_rx_release_many(struct vnet *vn, struct netbuf *const *nb, unsigned n);
+
 /* Instead of vnet_rx_release(): the caller keeps a frame of one buffer (HELD) until
  * vnet_rx_let_go(), whatever becomes of the device meanwhile. What is held comes out of the spares
  * of a batch, so that the ring stays full; false: no more of them can be spared, the frame is the

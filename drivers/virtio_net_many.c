@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Transmit, many frames at once: those that generators send, and everybody's that the device gives
- * back.
+ * Many frames at once: those that generators send, everybody's that the device gives back, and
+ * those that are received.
  *
  * A frame that goes out again and again with few bytes changed should cost those few bytes. So a
  * buffer keeps what was written to it, the device's header included, and the stamp says what that
@@ -126,4 +126,78 @@ unsigned vnet_tx_reclaim(struct vnet *vn)
 uint64_t vnet_tx_group(const struct vnet *vn, unsigned group)
 {
     return vn->tx_groups[group];
+}
+
+/* ---- received ---------------------------------------------------------------------------------
+ */
+
+struct turning {
+    struct vnet *vn;
+    struct netbuf **out;
+    unsigned frames;
+    uint64_t bytes;
+};
+
+/* vnet_hdr_rx(), which is for headers that say more than most. */
+VQ_SPLIT_INLINE bool header_right(const struct vnet *vn, struct netbuf *nb, uint32_t frame_bytes)
+{
+    const uint8_t *header = nb->base + NETBUF_HEADROOM - vn->hdr_bytes;
+    uint16_t both;
+
+    __builtin_memcpy(&both, header, sizeof(both)); /* flags; gso_type << 8 */
+    if ((both & ~VIRTIO_NET_HDR_F_DATA_VALID) != 0 ||
+        !(vn->vpci.features & VIRTIO_NET_F_GUEST_CSUM))
+        return vnet_hdr_rx(vn, nb, frame_bytes);
+    nb->offload = both != 0 ? NETBUF_CSUM_VALID : 0;
+    return true;
+}
+
+static void no_buffer(struct vnet *vn)
+{
+    vn->rx_pool.failures++;
+    vn->rx_drops[VNET_RX_NO_BUFFER]++;
+}
+
+/* Swap or recycle, as in virtio_net.c. */
+VQ_SPLIT_INLINE struct vq_out turn(void *of, void *token, uint32_t len)
+{
+    struct turning *t = of;
+    struct vnet *vn = t->vn;
+    struct netbuf *nb = token;
+    const uint32_t bytes = len - vn->hdr_bytes, header = vn->hdr_bytes;
+
+    if (len < header + VNET_ETH_HEADER)
+        vn->rx_drops[vnet_rx_too_short(vn, len)]++;
+    else if (!header_right(vn, nb, bytes))
+        vn->rx_drops[VNET_RX_HEADER]++;
+    else if (vn->rx_pool.free_n == 0)
+        no_buffer(vn);
+    else {
+        nb->len = bytes;
+        t->bytes += bytes;
+        t->out[t->frames++] = nb;
+        nb = netbuf_swap(&vn->rx_pool, nb);
+        nb->offset = NETBUF_HEADROOM;
+        nb->next = NULL;
+    }
+    return (struct vq_out){nb->dma + NETBUF_HEADROOM - header, header + nb->cap - NETBUF_HEADROOM,
+                           nb};
+}
+
+unsigned vnet_rx_turn_many(struct vnet *vn, struct netbuf **out, unsigned *n, unsigned max)
+{
+    struct turning t = {.vn = vn, .out = out + *n};
+    struct vq *vq = &vn->rx.vq;
+    unsigned taken;
+
+    static_assert(VNET_BATCH <= VQ_SPLIT_TURN, "a batch is one turn");
+    if (vn->segs > 1 || vq->ops != &vq_split)
+        return 0;
+    taken = vq_split_turn_ins(vq, max, turn, &t);
+    netbuf_swap_count(&vn->rx_pool, t.frames);
+    vnet_rx_taken(vn, taken, vq_outstanding(vq) - taken);
+    vn->rx.packets += t.frames;
+    vn->rx.bytes += t.bytes;
+    *n += t.frames;
+    return taken;
 }

@@ -106,7 +106,7 @@ unsigned vnet_merge_poll(struct vnet *vn, struct netbuf **out, unsigned max)
         want = pieces_of(vn, done);
         if (want > 1)
             taken += vq_take(&vn->rx.vq, done + 1, want - 1);
-        vnet_rx_taken(vn, taken);
+        vnet_rx_taken(vn, taken, vq_outstanding(&vn->rx.vq));
         swap_all(vn, done, taken, taken == want, &up);
         if (up == NULL)
             continue;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * The state of one NIC, shared by the files of the driver: virtio_net.c (data path),
- * virtio_net_hdr.c (the header of each frame), virtio_net_merge.c (frames in several buffers),
+ * virtio_net_hdr.c (the header of each frame), virtio_net_many.c (many frames at once),
+ * virtio_net_merge.c (frames in several buffers),
  * virtio_net_bufs.c (memory behind the rings), virtio_net_up.c (probe, bring-up, recovery),
  * virtio_net_features.c (what is accepted), virtio_net_stats.c (what it says about itself).
  */
@@ -253,8 +254,14 @@ void vnet_rx_fill(struct vnet *vn);
 /* Puts a buffer of ours on the receive ring, in which there is room for it. */
 void vnet_rx_post(struct vnet *vn, struct netbuf *nb);
 
-/* Counts completions that were just taken off the receive ring, before it is full again. */
-void vnet_rx_taken(struct vnet *vn, unsigned n);
+/* Counts completions that were just taken off the receive ring, in which so many buffers were left.
+ */
+void vnet_rx_taken(struct vnet *vn, unsigned n, unsigned posted);
+
+/* Takes at most `max` completions off the receive ring and puts as many buffers back, where it has
+ * a form for which that can be done in one loop; *n counts the frames that are added to out[].
+ * Returns completions; 0: none is there, or it is to be done one by one. */
+unsigned vnet_rx_turn_many(struct vnet *vn, struct netbuf **out, unsigned *n, unsigned max);
 
 /* Rings a doorbell. vnet_notify(): one that the device wants for buffers behind `before`, an index
  * of the queue, unless it shall be lost on demand. */

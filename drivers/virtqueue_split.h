@@ -41,10 +41,10 @@ static inline volatile struct virtq_used *vq_split_used(const struct vq *vq)
 
 /* ---- many at once -----------------------------------------------------------------------------
  *
- * For whoever sends a great number of frames, each a buffer of one segment that the device may
- * read: what vq_add() and vq_take() do, without what only other buffers need, and compiled into one
- * loop with what is to be done for each buffer. That is a function which is known at compile time
- * and gets `of`.
+ * For whoever sends or receives a great number of frames, each in a buffer of one segment: what
+ * vq_add() and vq_take() do, without what only other buffers need, and compiled into one loop with
+ * what is to be done for each buffer. That is a function which is known at compile time and gets
+ * `of`.
  */
 #define VQ_SPLIT_INLINE static inline __attribute__((always_inline))
 
@@ -86,6 +86,56 @@ VQ_SPLIT_INLINE void vq_split_add_outs(struct vq *vq, unsigned n, struct vq_out 
 
 /* Completions that the device says are there. */
 unsigned vq_split_completions(struct vq *vq);
+
+/* Of a queue of which the device only writes, all of whose buffers take one descriptor: takes at
+ * most max completions, VQ_SPLIT_TURN at most, and then adds another buffer in the place of each,
+ * or the same one. turn() gets the token and how much was written, and says which. Ends before a
+ * faulty one, as vq_take() does. */
+#define VQ_SPLIT_TURN 64u
+VQ_SPLIT_INLINE unsigned
+vq_split_turn_ins(struct vq *vq, unsigned max,
+                  struct vq_out (*turn)(void *of, void *token, uint32_t len), void *of)
+{
+    const volatile struct virtq_used_elem *used = vq_split_used(vq)->ring;
+    volatile uint64_t *descs = vq_split_desc(vq, 0);
+    volatile uint16_t *avail = vq_split_avail(vq)->ring;
+    struct vq_slot *slots = vq->slots;
+    const unsigned pending = vq_split_completions(vq), want = pending < max ? pending : max;
+    const unsigned size = vq->size, mask = vq->mask, seen = vq->seen_idx, added = vq->added_idx;
+    struct vq_done done[VQ_SPLIT_TURN];
+    uint32_t ids[VQ_SPLIT_TURN], id = 0, len = 0;
+    unsigned n;
+
+    /* All of them before any is added, so that one that is there twice is found. */
+    for (n = 0; n < want; n++) {
+        const volatile struct virtq_used_elem *elem = &used[(seen + n) & mask];
+
+        id = shm_read32(&elem->id);
+        len = shm_read32(&elem->len);
+        struct vq_slot *slot = &slots[id];
+        if (id >= size || slot->token == NULL || len > slot->len)
+            break;
+        ids[n] = id;
+        done[n] = (struct vq_done){slot->token, len};
+        slot->token = NULL;
+    }
+    if (n < want)
+        vq_complete(vq, id, len, &done[n]); /* it is not: the queue is broken, and says why */
+    for (unsigned i = 0; i < n; i++) {
+        const struct vq_out out = turn(of, done[i].token, done[i].len);
+        struct vq_slot *slot = &slots[ids[i]];
+        volatile uint64_t *desc = &descs[2 * ids[i]];
+
+        slot->token = out.token;
+        slot->len = out.len;
+        shm_write64(&desc[0], out.addr);
+        shm_write64(&desc[1], VIRTQ_DESC(out.len, VIRTQ_DESC_F_WRITE, 0));
+        shm_write16(&avail[(added + i) & mask], (uint16_t)ids[i]);
+    }
+    vq->seen_idx = (uint16_t)(seen + n);
+    vq->added_idx = (uint16_t)(added + n);
+    return n;
+}
 
 /* vq_take() for a queue of which the device only reads: back() gets the token of each. Entries that
  * are not of one descriptor, or not of any, are looked at by vq_complete(). */

@@ -24,6 +24,25 @@
 /* ---- one turn ---------------------------------------------------------------------------------
  */
 
+static ethif_rx_take_fn *rx_first;
+
+void ethif_rx_first(ethif_rx_take_fn *take)
+{
+    rx_first = take;
+}
+
+/* Frames that are left for the stack. */
+static unsigned taken_first(struct ethif *e, struct netbuf **frames, unsigned n)
+{
+    unsigned left = n;
+
+    if (n > 0 && rx_first != NULL)
+        left = rx_first(&e->netif, frames, n);
+    if (left < n)
+        vnet_rx_release_many(e->vn, frames + left, n - left);
+    return left;
+}
+
 void ethif_follow_link(struct ethif *e)
 {
     const bool up = vnet_link_up(e->vn);
@@ -66,9 +85,10 @@ unsigned ethif_poll(struct ethif *e, uint64_t now_ns)
     address_check_ip6(e);
     follow_announcement(e);
     const unsigned n = vnet_rx_poll(e->vn, frames, rx_budget(e, now_ns));
-    if (n > 1)
+    const unsigned left = taken_first(e, frames, n);
+    if (left > 1)
         acks_defer();
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < left; i++)
         ethif_rx(e, frames[i]);
     ethif_rx_end(e);
     acks_send();

@@ -51,10 +51,8 @@ struct ethif {
 void ethif_init(struct ethif *e, struct vnet *vn);
 
 /* Who looks at frames before the stack does: netport_rx_first(). */
-typedef bool ethif_rx_wants_fn(const uint8_t *frame, uint32_t len);
-typedef bool ethif_rx_take_fn(struct netif *netif, const uint8_t *frame, uint32_t len,
-                              bool vouched);
-void ethif_rx_first(ethif_rx_wants_fn *wants, ethif_rx_take_fn *take);
+typedef unsigned ethif_rx_take_fn(struct netif *netif, struct netbuf **nb, unsigned n);
+void ethif_rx_first(ethif_rx_take_fn *take);
 
 /* Tells lwIP if the link went up or down. Up announces the addresses by ARP and neighbour
  * advertisement, and takes DHCP and router solicitation up again. */

@@ -148,9 +148,7 @@ static struct pbuf *rx_copy(const struct rx *f, uint32_t skip)
     return p;
 }
 
-/* True if the checksum of TCP or UDP need not be looked at. One that nobody has finished cannot be
- * wrong, but it has to be that of TCP or UDP, where lwIP looks for it. */
-static bool csum_vouched(const struct netbuf *nb, const uint8_t *frame)
+bool ethif_csum_vouched(const struct netbuf *nb, const uint8_t *frame)
 {
     const struct offload_csum c = {nb->csum_start, nb->csum_offset};
 
@@ -289,7 +287,7 @@ static bool run_takes(struct ethif *e, struct netbuf *nb)
     memcpy(head, netbuf_frame(nb), GRO_HEAD);
     if (!gro_follows(&run.gro, &f))
         return false;
-    f.vouched = csum_vouched(nb, head);
+    f.vouched = ethif_csum_vouched(nb, head);
     if ((nb->offload & NETBUF_CSUM_PARTIAL && !f.vouched) ||
         (run.n == 1 && !(gro_expected(&run.gro) && gro_first_right(&run.gro))) ||
         !gro_right(&run.gro, &f))
@@ -308,35 +306,12 @@ static bool run_takes(struct ethif *e, struct netbuf *nb)
 /* ---- any frame ---------------------------------------------------------------------------------
  */
 
-static struct {
-    ethif_rx_wants_fn *wants;
-    ethif_rx_take_fn *take;
-} rx_first;
-
-void ethif_rx_first(ethif_rx_wants_fn *wants, ethif_rx_take_fn *take)
-{
-    rx_first.wants = wants;
-    rx_first.take = take;
-}
-
-static bool is_taken_first(struct ethif *e, const struct netbuf *nb)
-{
-    const uint8_t *frame = netbuf_frame(nb);
-
-    return rx_first.wants != NULL && nb->next == NULL && rx_first.wants(frame, nb->len) &&
-           rx_first.take(&e->netif, frame, nb->len, csum_vouched(nb, frame));
-}
-
 void ethif_rx(struct ethif *e, struct netbuf *nb)
 {
     if (run.p != NULL) {
         if (run_takes(e, nb))
             return;
         ethif_rx_end(e);
-    }
-    if (is_taken_first(e, nb)) {
-        vnet_rx_release(e->vn, nb);
-        return;
     }
 
     struct rx f;
@@ -349,7 +324,7 @@ void ethif_rx(struct ethif *e, struct netbuf *nb)
     rx_begin(&f, nb);
     reason = rx_reject(e, &f);
     if (reason == NULL) {
-        vouched = csum_vouched(nb, f.head);
+        vouched = ethif_csum_vouched(nb, f.head);
         p = rx_packet(e, &f, skip, vouched, &held);
         if (p == NULL)
             reason = &e->rx_no_pbuf;

@@ -15,6 +15,7 @@
 #include "lwip/timeouts.h"
 #include "config.h"
 #include "ethif.h"
+#include "ethif_rx.h"
 #include "ethif_tx.h"
 #include "linger.h"
 #include "netport_priv.h"
@@ -427,9 +428,14 @@ const char *netport_ip6(unsigned k)
 /* ---- for applications --------------------------------------------------------------------------
  */
 
-void netport_rx_first(netport_rx_wants_fn *wants, netport_rx_take_fn *take)
+void netport_rx_first(netport_rx_take_fn *take)
 {
-    ethif_rx_first(wants, take);
+    ethif_rx_first(take);
+}
+
+bool netport_csum_vouched(const struct netbuf *nb)
+{
+    return ethif_csum_vouched(nb, netbuf_frame(nb));
 }
 
 unsigned netport_tx_room(const struct netif *netif)

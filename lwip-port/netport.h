@@ -58,15 +58,17 @@ bool netport_ready(void);
 const char *netport_ip(unsigned k);
 const char *netport_ip6(unsigned k);
 
-/* Looks at each received frame that lies in one buffer before the stack does, where the device put
- * it, which may change it meanwhile; nothing was checked yet. `wants` sees all of them and says in
- * few instructions whether `take` is worth a call. `vouched`: what checksum UDP has need not be
- * looked at. True of `take`: the frame is done with, the stack does not get it. There is one pair;
- * it is called within netport_poll(). */
-typedef bool netport_rx_wants_fn(const uint8_t *frame, uint32_t len);
-typedef bool netport_rx_take_fn(struct netif *netif, const uint8_t *frame, uint32_t len,
-                                bool vouched);
-void netport_rx_first(netport_rx_wants_fn *wants, netport_rx_take_fn *take);
+/* Looks at received frames, those of a turn (CONFIG_RX_BATCH at most), before the stack does, where
+ * the device put them, which may change them meanwhile; nothing was checked yet. Moves those that
+ * it is done with, none of several buffers, behind the others, which stay in their order, and
+ * returns how many these are: the stack gets them. There is one such function; it is called within
+ * netport_poll(). */
+struct netbuf;
+typedef unsigned netport_rx_take_fn(struct netif *netif, struct netbuf **nb, unsigned n);
+void netport_rx_first(netport_rx_take_fn *take);
+
+/* True if what checksum of TCP or UDP a received frame has need not be looked at. */
+bool netport_csum_vouched(const struct netbuf *nb);
 
 /* Frames that bulk senders may still queue towards this interface. UDP senders ask before each
  * batch. */

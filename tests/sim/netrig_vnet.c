@@ -287,6 +287,12 @@ void vnet_rx_release(struct vnet *vn, struct netbuf *nb)
     }
 }
 
+void vnet_rx_release_many(struct vnet *vn, struct netbuf *const *nb, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        vnet_rx_release(vn, nb[i]);
+}
+
 bool vnet_rx_hold(struct vnet *vn, struct netbuf *nb)
 {
     assert_int_equal(nb->state, NETBUF_STACK);
