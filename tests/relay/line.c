@@ -74,13 +74,15 @@ static struct line_frame heap_get(struct line *l)
  */
 
 /* False: there is no room. */
-static bool copy(struct line *l, const uint8_t *frame, uint32_t len, struct line_frame *f)
+static bool copy(struct line *l, const uint8_t *frame, uint32_t len, uint64_t in_ns,
+                 struct line_frame *f)
 {
     if (l->counts.waiting == l->frames_max || l->bytes + len > l->bytes_max) {
         l->counts.overrun++;
         return false;
     }
-    *f = (struct line_frame){.number = l->number++, .len = len, .bytes = malloc(len)};
+    *f = (struct line_frame){
+        .number = l->number++, .in_ns = in_ns, .len = len, .bytes = malloc(len)};
     if (f->bytes == NULL)
         abort();
     memcpy(f->bytes, frame, len);
@@ -113,11 +115,12 @@ static void pass_those_apart(struct line *l, uint64_t due_ns)
     }
 }
 
-static void pass_on(struct line *l, const uint8_t *frame, uint32_t len, uint64_t due_ns)
+static void pass_on(struct line *l, const uint8_t *frame, uint32_t len, uint64_t in_ns,
+                    uint64_t due_ns)
 {
     struct line_frame f;
 
-    if (!copy(l, frame, len, &f))
+    if (!copy(l, frame, len, in_ns, &f))
         return;
     f.due_ns = due_ns;
     heap_put(l, f);
@@ -125,11 +128,11 @@ static void pass_on(struct line *l, const uint8_t *frame, uint32_t len, uint64_t
 }
 
 static void set_apart(struct line *l, const uint8_t *frame, uint32_t len, uint32_t behind,
-                      uint64_t due_ns)
+                      uint64_t in_ns, uint64_t due_ns)
 {
     struct line_frame f;
 
-    if (!copy(l, frame, len, &f))
+    if (!copy(l, frame, len, in_ns, &f))
         return;
     f.due_ns = due_ns;
     f.behind = behind;
@@ -152,10 +155,10 @@ void line_put(struct line *l, uint8_t *frame, uint32_t len, uint64_t now_ns)
     case DROP:
         return;
     case DELAY:
-        pass_on(l, frame, len, due_ns + v.amount * NS_PER_MS);
+        pass_on(l, frame, len, now_ns, due_ns + v.amount * NS_PER_MS);
         return;
     case REORDER:
-        set_apart(l, frame, len, v.amount, due_ns + REORDER_NS);
+        set_apart(l, frame, len, v.amount, now_ns, due_ns + REORDER_NS);
         return;
     case CORRUPT:
         script_corrupt(eth, eth_len, v.amount, v.random);
@@ -167,11 +170,11 @@ void line_put(struct line *l, uint8_t *frame, uint32_t len, uint64_t now_ns)
     default:
         break;
     }
-    pass_on(l, frame, len, due_ns);
+    pass_on(l, frame, len, now_ns, due_ns);
     if (v.action == DUP)
         for (uint32_t i = 0; i < v.amount; i++) {
             l->counts.copies++;
-            pass_on(l, frame, len, due_ns);
+            pass_on(l, frame, len, now_ns, due_ns);
         }
 }
 
@@ -191,6 +194,7 @@ const uint8_t *line_get(struct line *l, uint64_t now_ns, uint32_t *len)
 
     free(l->leaving);
     l->leaving = f.bytes;
+    l->left_in_ns = f.in_ns;
     l->bytes -= f.len;
     l->counts.waiting--;
     l->counts.out++;

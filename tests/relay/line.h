@@ -32,6 +32,7 @@ struct line_counts {
 
 struct line_frame {
     uint64_t due_ns, number; /* the order of leaving */
+    uint64_t in_ns;          /* when it came */
     uint32_t len;
     uint32_t behind; /* so many more have to pass it */
     uint8_t *bytes;
@@ -44,6 +45,7 @@ struct line {
     uint64_t latency_ns;  /* of every frame */
     uint32_t frames_max;
     uint64_t bytes_max;
+    uint64_t left_in_ns; /* when the frame that line_get() gave last had come */
     /* private */
     struct line_frame *heap; /* by due_ns and number */
     uint32_t heap_n;

@@ -17,6 +17,8 @@
  *     seed N          decides what chance does in the rules that come behind it
  *     clear           forgets the rules
  *     counts          both directions' numbers since the start, and those of each rule
+ *     trace FILE      notes there each frame that leaves from now on (struct trace), for whoever asks
+ *                     for the counts before reading
  *
  * At the end of the input it ends. `overrun` is what got lost without a rule, here or because we
  * came too late: the figures of a test count if it is 0.
@@ -50,10 +52,19 @@ struct end {
     uint64_t refused;       /* frames that the interface did not take from us */
 };
 
+/* One frame in the file: times between which we had it, by CLOCK_MONOTONIC. */
+struct trace {
+    uint64_t in_ns, out_ns;
+    uint32_t dir; /* 0: from the first tap to the second */
+    uint32_t len;
+    uint8_t bytes[104]; /* its first ones */
+};
+
 static const char *const dir_names[2] = {"a>b", "b>a"};
 static struct end ends[2];
 static struct line lines[2]; /* the first goes from the first end to the second */
 static bool whole;
+static FILE *trace_file;
 
 static _Noreturn void fail(const char *what)
 {
@@ -113,7 +124,7 @@ static void open_end(struct end *e, const char *name)
 }
 
 /* Takes what has come; returns how many frames. */
-static unsigned take(unsigned side, uint64_t now)
+static unsigned take(unsigned side)
 {
     static uint8_t frame[FRAME_MAX];
     unsigned n = 0;
@@ -129,21 +140,37 @@ static unsigned take(unsigned side, uint64_t now)
             continue;
         if (whole && ((struct virtio_net_hdr *)frame)->gso_type != VIRTIO_NET_HDR_GSO_NONE)
             ends[side].gso++;
-        line_put(&lines[side], frame, (uint32_t)got, now);
+        line_put(&lines[side], frame, (uint32_t)got, now_ns());
     }
     return n;
 }
 
+static void trace(unsigned side, const uint8_t *frame, uint32_t len)
+{
+    const uint32_t front = lines[side].front_bytes;
+    struct trace t = {.in_ns = lines[side].left_in_ns,
+                      .out_ns = now_ns(),
+                      .dir = side,
+                      .len = len - front};
+
+    memcpy(t.bytes, frame + front, t.len < sizeof(t.bytes) ? t.len : sizeof(t.bytes));
+    if (fwrite(&t, sizeof(t), 1, trace_file) != 1)
+        fail("trace");
+}
+
 /* Gives what is due. The kernel takes it at once and asks nobody. */
-static void give(unsigned side, uint64_t now)
+static void give(unsigned side)
 {
     struct end *to = &ends[1 - side];
     const uint8_t *frame;
     uint32_t len = 0;
 
-    while ((frame = line_get(&lines[side], now, &len)) != NULL)
+    while ((frame = line_get(&lines[side], now_ns(), &len)) != NULL) {
+        if (trace_file != NULL)
+            trace(side, frame, len);
         if (write(to->fd, frame, len) != (ssize_t)len)
             to->refused++;
+    }
 }
 
 /* ---- commands -----------------------------------------------------------------------------------
@@ -206,11 +233,24 @@ static const char *command_of_direction(struct line *l, const char *text)
     return wrong;
 }
 
+static const char *begin_trace(const char *path)
+{
+    if (trace_file != NULL)
+        fclose(trace_file);
+    trace_file = fopen(path, "w");
+    return trace_file != NULL ? NULL : strerror(errno);
+}
+
 static void command(const char *text)
 {
+    static const char tracing[] = "trace ";
     const char *wrong = "no such command";
 
+    if (strncmp(text, tracing, sizeof(tracing) - 1) == 0)
+        wrong = begin_trace(text + sizeof(tracing) - 1);
     if (strcmp(text, "counts") == 0) {
+        if (trace_file != NULL)
+            fflush(trace_file);
         printf("{");
         print_direction(0);
         printf(",");
@@ -279,16 +319,15 @@ int main(int argc, char **argv)
     puts("ok");
     fflush(stdout);
     for (;;) {
-        uint64_t now = now_ns();
         unsigned n = 0;
 
         for (unsigned side = 0; side < 2; side++) {
-            n += take(side, now);
-            give(side, now);
+            n += take(side);
+            give(side);
         }
         const uint64_t a = line_due_ns(&lines[0]), b = line_due_ns(&lines[1]);
 
-        sleep_until(fds, n > 0 ? 0 : a < b ? a : b, now);
+        sleep_until(fds, n > 0 ? 0 : a < b ? a : b, now_ns());
         if (fds[0].revents != 0 && !commands())
             return 0;
     }

@@ -14,6 +14,7 @@ them carried as they are.
 
 import json
 import os
+import struct
 import subprocess
 import time
 
@@ -23,6 +24,7 @@ from antifreeze import net as networks
 QUEUE = 20000  # frames that wait in a tap's queue
 CARRIER_SECONDS = 10  # the kernel needs up to one
 DIRECTIONS = ("a>b", "b>a")
+_TRACE = struct.Struct("<QQII104s")
 
 
 class Relay:
@@ -57,6 +59,18 @@ class Relay:
     def clear(self):
         """Forgets the rules."""
         self._expect_ok(self._say("clear"))
+
+    def trace(self, path):
+        """Notes each frame that leaves from now on."""
+        self._expect_ok(self._say(f"trace {path}"))
+        self._traced = path
+
+    def traced(self):
+        """What was noted: (direction, came in and left by CLOCK_MONOTONIC in ns, its first bytes)."""
+        self.counts()
+        with open(self._traced, "rb") as file:
+            for came, left, way, length, frame in _TRACE.iter_unpack(file.read()):
+                yield DIRECTIONS[way], came, left, frame[:length]
 
     def counts(self):
         """Of both directions. Fails if a frame was lost that no rule names."""

@@ -4,6 +4,8 @@
 The network is the relay (relay.py); what its script did to the frames is what the flood's own result says of them.
 """
 
+import math
+
 import pytest
 
 import testframe
@@ -19,6 +21,7 @@ RULES = {
 }
 
 
+FRAME_BYTES = 100  # with room for a reflector's times
 FRAMES = 20_050  # behind the last that has to be passed by others there are some
 
 
@@ -63,6 +66,64 @@ def test_result_says_what_the_network_did(boot, pair, target, least):
     assert {each["bytes"] for each in result["per_size"]} == {least}
     assert result["delay"]["count"] == result["received"]
     assert 0 < result["delay"]["min_us"] <= result["delay"]["p50_us"] <= result["delay"]["max_us"]
+
+
+# ---- delay --------------------------------------------------------------------------------------
+
+PLAIN, HELD, HELD_MS = 200, 1000, 40
+PERCENTILES = {"p50_us": 0.5, "p90_us": 0.9, "p99_us": 0.99, "p99_9_us": 0.999, "p99_99_us": 0.9999, "max_us": 1}
+
+
+def percentile(numbers, share):
+    return sorted(numbers)[math.ceil(len(numbers) * share) - 1]
+
+
+def on_the_way(relay):
+    """Of each frame, by its number: for how long the relay had it, by its own clock, and for how long it was on its way,
+    by the guest's. A reflector on the guest's second NIC says when each came, so that both are known of every one."""
+    relayed, travelled = {}, {}
+    for way, came, left, frame in relay.traced():
+        test = testframe.read(frame[42:]) if len(frame) == FRAME_BYTES else None
+        if test and way == "a>b":
+            relayed[test.seq] = left - came
+        elif test:
+            travelled[test.seq] = testframe.times(frame[42:])[0] - test.time_ns & (1 << 40) - 1
+    return [(relayed[seq], travelled[seq]) for seq in sorted(relayed)]
+
+
+def test_a_delay_that_the_network_adds_is_in_every_percentile(boot, pair, tmp_path):
+    """The relay holds frames, and notes for how long it really had each one. What the machine adds, however busy it is,
+    is what a frame's way took beyond that."""
+    pair.relay.trace(tmp_path / "trace")
+    pair.relay.rule(f"a>b dport {testframe.REFLECTOR} frames {PLAIN + 1}- delay {HELD_MS}")
+    total = (PLAIN + HELD) * FRAME_BYTES
+    words = f"run=flood target=net1 port={testframe.REFLECTOR} len={FRAME_BYTES} rate=1kpps time=0 bytes={total}"
+    guest = both(boot, pair, words, healthy=False)
+    assert guest.wait_exit(60) == 0, guest.error("no PASS")
+    frames = on_the_way(pair.relay)
+    there = next(each for each in guest.find("result") if each["job"].startswith("sink-") and not each["reflected"])
+    assert len(frames) == there["delay"]["count"] == PLAIN + HELD
+
+    # No frame came before the relay let it go, and the least that was added to its way is the same with and without.
+    beyond = [travelled - relayed for relayed, travelled in frames]
+    assert min(beyond) > 0
+    assert all(relayed >= HELD_MS * 1e6 for relayed, _ in frames[PLAIN:])
+    assert abs(min(beyond[PLAIN:]) - min(beyond[:PLAIN])) < 0.01 * HELD_MS * 1e6
+
+    # Each percentile is that of the frames' ways, and so at least that of the delays added.
+    for name, share in PERCENTILES.items():
+        assert there["delay"][name] * 1000 == pytest.approx(percentile([each[1] for each in frames], share), rel=0.01), name
+        assert there["delay"][name] * 1010 > percentile([each[0] for each in frames], share), name
+    assert there["delay"]["min_us"] * 1000 == pytest.approx(min(each[1] for each in frames), abs=1)
+
+    # The round trip is the way there and the way back, without the time in between.
+    trip = flood_of(guest)["delay"]
+    assert trip["count"] == PLAIN + HELD
+    for name in PERCENTILES:
+        assert trip[name] >= there["delay"][name] * 0.99
+
+
+# ---- criteria -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("words, status", [("max_lost=0", 0), ("max_lost=0 from=net0 max_delay=1us", 3)])
