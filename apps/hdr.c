@@ -13,10 +13,6 @@
 
 #define PPM 1000000u
 
-/* What a number of omitted values may cost one by one; beyond, they are counted bucket by bucket.
- */
-#define OMITTED_FEW 32
-
 static unsigned bucket_of(uint64_t ns)
 {
     if (ns < HDR_SUB)
@@ -62,43 +58,6 @@ void hdr_record(struct hdr *h, uint64_t ns)
     note_range(h, ns, ns);
     h->count[bucket_of(ns)]++;
     h->total++;
-}
-
-/* How many of step, 2 * step, …, all shifted by `rest`, are below `end`. */
-static uint64_t terms_below(uint64_t end, uint64_t rest, uint64_t step)
-{
-    return end > rest + step ? (end - rest - 1) / step : 0;
-}
-
-/* The values rest + k * step for k = 1 … n, which the buckets from the first on count. */
-static void record_terms(struct hdr *h, uint64_t rest, uint64_t step, uint64_t n)
-{
-    uint64_t done = 0;
-
-    note_range(h, rest + step, rest + step);
-    h->total += n;
-    for (unsigned b = bucket_of(rest + step); done < n; b++) {
-        uint64_t below = b + 1 < HDR_BUCKETS ? terms_below(last_of(b) + 1, rest, step) : n;
-        if (below > n)
-            below = n;
-        h->count[b] += below - done;
-        done = below;
-    }
-}
-
-void hdr_record_paced(struct hdr *h, uint64_t ns, uint64_t interval_ns)
-{
-    hdr_record(h, ns);
-    if (interval_ns == 0 || ns < 2 * interval_ns)
-        return;
-
-    const uint64_t n = ns / interval_ns - 1, rest = ns % interval_ns;
-    if (n > OMITTED_FEW) {
-        record_terms(h, rest, interval_ns, n);
-        return;
-    }
-    for (uint64_t k = 1; k <= n; k++)
-        hdr_record(h, rest + k * interval_ns);
 }
 
 void hdr_merge(struct hdr *into, const struct hdr *from)

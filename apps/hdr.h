@@ -33,13 +33,6 @@ struct hdr {
 void hdr_reset(struct hdr *h);
 void hdr_record(struct hdr *h, uint64_t ns);
 
-/* For a sender that waits for each answer before its next question, which it wanted to ask every
- * interval_ns: an answer that took longer kept it from asking, and what it would have seen was
- * ns - interval_ns, ns - 2 * interval_ns, … down to interval_ns. These are recorded, too: the
- * correction for coordinated omission. Takes bounded time whatever the two are; 0 corrects
- * nothing. Not for one that sends on time whatever comes back: it omits nothing. */
-void hdr_record_paced(struct hdr *h, uint64_t ns, uint64_t interval_ns);
-
 /* What one recorded is recorded in the other as well. */
 void hdr_merge(struct hdr *into, const struct hdr *from);
 

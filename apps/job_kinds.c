@@ -5,5 +5,6 @@
 #include "flood.h"
 #include "iperf3_job.h"
 #include "job.h"
+#include "stamp_job.h"
 
-const struct job_kind *const job_kinds[] = {&iperf3_job, &flood_job, NULL};
+const struct job_kind *const job_kinds[] = {&iperf3_job, &flood_job, &stamp_job, NULL};

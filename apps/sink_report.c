@@ -9,6 +9,7 @@
 #include "sink_report.h"
 
 #include "app.h"
+#include "job_measure.h"
 #include "sink.h"
 #include "time.h"
 
@@ -19,46 +20,6 @@
 
 /* ---- what is measured -------------------------------------------------------------------------
  */
-
-static void measure(struct job_totals *t, enum job_limit limit, uint64_t value)
-{
-    t->measured |= 1u << limit;
-    t->value[limit] = value;
-}
-
-/* In 10^-9 of all that were expected; not below what it is. */
-static uint64_t loss_ppb(const struct seqwin_counts *n)
-{
-    const uint64_t lost = seqwin_lost(n), most = UINT64_MAX / NS_PER_S;
-
-    if (n->expected == 0)
-        return 0;
-    if (lost > most)
-        return lost / (n->expected / NS_PER_S);
-    return (lost * NS_PER_S + n->expected - 1) / n->expected;
-}
-
-static void measure_counts(struct job_totals *t, const struct seqwin_counts *n, uint64_t corrupt)
-{
-    measure(t, JOB_MAX_LOSS, loss_ppb(n));
-    measure(t, JOB_MAX_LOST, seqwin_lost(n));
-    measure(t, JOB_MAX_LATE, n->late);
-    measure(t, JOB_MAX_REORDERED, n->reordered);
-    measure(t, JOB_MAX_DUPLICATE, n->duplicate);
-    measure(t, JOB_MAX_CORRUPT, corrupt);
-}
-
-static void measure_delay(struct job_totals *t, const struct hdr *delay)
-{
-    static const struct {
-        enum job_limit limit;
-        uint32_t ppm;
-    } shown[] = {{JOB_MAX_P50, 500000},   {JOB_MAX_P90, 900000},    {JOB_MAX_P99, 990000},
-                 {JOB_MAX_P99_9, 999000}, {JOB_MAX_P99_99, 999900}, {JOB_MAX_DELAY, 1000000}};
-
-    for (unsigned i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
-        measure(t, shown[i].limit, hdr_percentile(delay, shown[i].ppm));
-}
 
 struct figures sink_report_figures(const struct sink_run *r)
 {
@@ -87,7 +48,8 @@ void sink_report_judge(struct verdict *v, const struct sink_run *r)
     if (!is_judged())
         return;
     asked.dir = JOB_RX;
-    measure_counts(&t, &r->n, r->corrupt);
+    job_measure_counts(&t, &r->n);
+    job_measure(&t, JOB_MAX_CORRUPT, r->corrupt);
     measure_run(&t, r);
     job_judge(v, r->name, &asked, &t);
 }
@@ -148,11 +110,12 @@ void sink_totals(uint16_t run, bool back, uint64_t sent, struct job_totals *t)
     const struct seqwin_counts n = counts_of(r, sent);
 
     *t = (struct job_totals){0};
-    measure_counts(t, &n, r != NULL ? r->corrupt : 0);
+    job_measure_counts(t, &n);
+    job_measure(t, JOB_MAX_CORRUPT, r != NULL ? r->corrupt : 0);
     if (r == NULL)
         return;
     measure_run(t, r);
-    measure_delay(t, &r->delay);
+    job_measure_delay(t, &r->delay);
 }
 
 uint64_t sink_over_ns(uint16_t run, bool back, uint64_t sent, uint64_t sent_ns)

@@ -173,8 +173,8 @@
 /* Listeners: iperf3, echo, discard, chargen, http, relays; one each, for IPv4 and IPv6 together. */
 #define CONFIG_LISTENERS (5 + CONFIG_RELAYS)
 
-/* UDP ports: iperf3 (one for all streams), echo, discard, chargen, STAMP. */
-#define CONFIG_UDP_PORTS 5
+/* UDP ports: iperf3 (one for all streams), echo, discard, chargen, STAMP; a STAMP sender's. */
+#define CONFIG_UDP_PORTS 6
 
 /* ---- consequences -----------------------------------------------------------------------------
  */

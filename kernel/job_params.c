@@ -106,7 +106,8 @@ static bool set_run(struct job_params *p, struct text v, enum job_limit limit)
     static const char *const words[] = {[JOB_RUN_SERVE] = "serve",
                                         [JOB_RUN_NONE] = "none",
                                         [JOB_RUN_CLIENT] = "client",
-                                        [JOB_RUN_FLOOD] = "flood"};
+                                        [JOB_RUN_FLOOD] = "flood",
+                                        [JOB_RUN_STAMP] = "stamp"};
     unsigned which;
 
     (void)limit;
@@ -219,15 +220,27 @@ static bool set_omit(struct job_params *p, struct text v, enum job_limit limit)
     return text_time(v, OMIT_MAX_S * NS_PER_S, &p->omit_ns);
 }
 
-static bool set_bytes(struct job_params *p, struct text v, enum job_limit limit)
+/* off, or a number that is not 0 */
+static bool read_end(struct text v, uint64_t *end)
 {
     uint64_t n = 0;
 
-    (void)limit;
     if (!text_is(v, "off") && (!read_scaled(v, &n) || n == 0))
         return false;
-    p->bytes = n;
+    *end = n;
     return true;
+}
+
+static bool set_bytes(struct job_params *p, struct text v, enum job_limit limit)
+{
+    (void)limit;
+    return read_end(v, &p->bytes);
+}
+
+static bool set_count(struct job_params *p, struct text v, enum job_limit limit)
+{
+    (void)limit;
+    return read_end(v, &p->count);
 }
 
 static bool set_rate(struct job_params *p, struct text v, enum job_limit limit)
@@ -341,6 +354,18 @@ static bool set_ramp(struct job_params *p, struct text v, enum job_limit limit)
     return text_time(v, TIME_MAX_NS, &p->ramp_ns);
 }
 
+static bool set_reflector(struct job_params *p, struct text v, enum job_limit limit)
+{
+    static const char *const words[] = {"stateless", "stateful"};
+    unsigned which;
+
+    (void)limit;
+    if (!read_word(v, words, COUNT(words), &which))
+        return false;
+    p->reflector_counts = which == 1;
+    return true;
+}
+
 static bool set_first_seq(struct job_params *p, struct text v, enum job_limit limit)
 {
     (void)limit;
@@ -386,7 +411,7 @@ static bool limit_delay(struct job_params *p, struct text v, enum job_limit limi
 #define ACCEPT_SCALED "a whole number below 2^63, also with k, M, G or T behind it"
 
 static const struct job_key keys[] = {
-    {"run", set_run, .of_all = true, .accepted = "serve, client, flood, none"},
+    {"run", set_run, .of_all = true, .accepted = "serve, client, flood, stamp, none"},
     {"target", set_target,
      .accepted = "A.B.C.D or [IPv6 address]: of one host; or of a NIC of this guest, also in "
                  "brackets: " ACCEPT_NIC},
@@ -413,6 +438,8 @@ static const struct job_key keys[] = {
     {"gap", set_gap, .only = JOB_RUN_FLOOD,
      .accepted = "cbr, poisson, or burst:N with a number from 1 to " TEXT_OF(BURST_MAX)},
     {"ramp", set_ramp, .only = JOB_RUN_FLOOD, .accepted = ACCEPT_TIME},
+    {"count", set_count, .only = JOB_RUN_STAMP, .accepted = "off, or " ACCEPT_SCALED},
+    {"reflector", set_reflector, .only = JOB_RUN_STAMP, .accepted = "stateless, stateful"},
     {"first_seq", set_first_seq, .of_serving = true, .only = JOB_RUN_FLOOD,
      .accepted = "a number below 2^64"},
     {"interval", set_interval, .of_all = true,

@@ -16,6 +16,7 @@ enum job_run {
     JOB_RUN_NONE,  /* the same */
     JOB_RUN_CLIENT,
     JOB_RUN_FLOOD, /* frames without a connection, apps/flood_job.c */
+    JOB_RUN_STAMP, /* questions to a STAMP reflector, apps/stamp_job.c */
 };
 
 static inline bool job_run_is_job(enum job_run run)
@@ -99,6 +100,8 @@ struct job_params {
     uint32_t burst;             /* packets of one, with JOB_BURSTS */
     uint64_t ramp_ns;           /* in which the rate rises to its value */
     uint64_t first_seq;         /* of each flow */
+    uint64_t count;             /* packets, which end the job as well as time; 0 = off */
+    bool reflector_counts;      /* a STAMP reflector numbers its answers itself */
     uint64_t interval_ns;       /* of `interval` records; 0 = none */
     uint64_t limit[JOB_LIMITS]; /* where its key was said */
     uint64_t said;              /* a bit for each key that was: job_params_said() */
@@ -150,7 +153,7 @@ const char *job_limit_name(enum job_limit limit);
 /* All of them, for messages. */
 #define JOB_KEYS_KNOWN                                                                             \
     "run target from port proto dir streams time omit bytes rate len flows dst_mac vlan dscp gap " \
-    "ramp first_seq interval min_bps min_pps "                                                     \
+    "ramp count reflector first_seq interval min_bps min_pps "                                     \
     "max_loss max_lost max_late max_reordered max_duplicate max_corrupt max_gap max_p50 max_p90 "  \
     "max_p99 max_p99.9 max_p99.99 max_delay"
 

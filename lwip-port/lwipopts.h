@@ -179,8 +179,8 @@ unsigned short netport_ooseq_limit(const struct tcp_pcb *pcb);
 
 #define MEMP_NUM_TCP_PCB              CONFIG_TCP_CONN
 #define MEMP_NUM_TCP_PCB_LISTEN       CONFIG_LISTENERS
-/* The services' ports; one for each stream of iperf3 clients; one for the DHCP clients of all NICs.
- */
+/* The services' ports and a STAMP sender's; one for each stream of iperf3 clients; one for the DHCP
+ * clients of all NICs. */
 #define MEMP_NUM_UDP_PCB (CONFIG_UDP_PORTS + CONFIG_IPERF_STREAM + 1)
 
 /* Frames held while their neighbour is unknown: one an entry, in each of the two tables. */

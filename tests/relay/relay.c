@@ -17,8 +17,8 @@
  *     seed N          decides what chance does in the rules that come behind it
  *     clear           forgets the rules
  *     counts          both directions' numbers since the start, and those of each rule
- *     trace FILE      notes there each frame that leaves from now on (struct trace), for whoever asks
- *                     for the counts before reading
+ *     trace FILE      notes there each frame that leaves from now on (struct trace), for whoever
+ * asks for the counts before reading
  *
  * At the end of the input it ends. `overrun` is what got lost without a rule, here or because we
  * came too late: the figures of a test count if it is 0.
@@ -148,10 +148,8 @@ static unsigned take(unsigned side)
 static void trace(unsigned side, const uint8_t *frame, uint32_t len)
 {
     const uint32_t front = lines[side].front_bytes;
-    struct trace t = {.in_ns = lines[side].left_in_ns,
-                      .out_ns = now_ns(),
-                      .dir = side,
-                      .len = len - front};
+    struct trace t = {
+        .in_ns = lines[side].left_in_ns, .out_ns = now_ns(), .dir = side, .len = len - front};
 
     memcpy(t.bytes, frame + front, t.len < sizeof(t.bytes) ? t.len : sizeof(t.bytes));
     if (fwrite(&t, sizeof(t), 1, trace_file) != 1)

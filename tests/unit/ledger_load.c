@@ -376,8 +376,8 @@ void load_services(void)
     rig.conf.n_relays = CONFIG_RELAYS;
     rig.conf.services |= SERVICE_RELAY;
     apps_start(&rig.conf);
-    for (unsigned i = 0; i < CONFIG_IPERF_STREAM; i++)
-        udp_bind(udp_new(), IP_ANY_TYPE, 0); /* as iperf3's clients do */
+    for (unsigned i = 0; i < CONFIG_IPERF_STREAM + 1; i++)
+        udp_bind(udp_new(), IP_ANY_TYPE, 0); /* as iperf3's clients and a STAMP sender do */
 }
 
 void load_timers(void)

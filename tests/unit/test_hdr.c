@@ -150,48 +150,6 @@ static void merged_ones_are_as_one(void **state)
     agrees_with(list, VALUES);
 }
 
-/* One by one, as the correction is defined. */
-static void record_omitted(struct hdr *to, uint64_t ns, uint64_t interval)
-{
-    hdr_record(to, ns);
-    for (uint64_t v = ns; v >= 2 * interval; v -= interval)
-        hdr_record(to, v - interval);
-}
-
-static void omitted_values_are_recorded_as_one_by_one(void **state)
-{
-    (void)state;
-    for (unsigned round = 0; round < 400; round++) {
-        const uint64_t interval = 1 + (next_random() >> 50);
-        const uint64_t ns = next_random() >> 42 >> next_random() % 20;
-
-        hdr_reset(&h);
-        hdr_reset(&other);
-        hdr_record_paced(&h, ns, interval);
-        record_omitted(&other, ns, interval);
-        assert_memory_equal(&h, &other, sizeof(h));
-    }
-}
-
-static void omitted_values_take_bounded_time(void **state)
-{
-    (void)state;
-    hdr_reset(&h);
-    for (unsigned i = 0; i < 100; i++)
-        hdr_record_paced(&h, UINT64_MAX - i, 1);
-    hdr_record_paced(&h, HDR_LIMIT_NS, 1);
-    assert_int_equal(h.max, UINT64_MAX);
-    assert_int_equal(h.least, 1);
-}
-
-static void without_an_interval_nothing_is_corrected(void **state)
-{
-    (void)state;
-    hdr_reset(&h);
-    hdr_record_paced(&h, 1000000, 0);
-    assert_int_equal(h.total, 1);
-}
-
 static void json_has_every_percentile(void **state)
 {
     char text[512];
@@ -222,9 +180,6 @@ int main(void)
         cmocka_unit_test(what_is_beyond_counts_and_the_greatest_is_kept),
         cmocka_unit_test(ranks_do_not_overflow),
         cmocka_unit_test(merged_ones_are_as_one),
-        cmocka_unit_test(omitted_values_are_recorded_as_one_by_one),
-        cmocka_unit_test(omitted_values_take_bounded_time),
-        cmocka_unit_test(without_an_interval_nothing_is_corrected),
         cmocka_unit_test(json_has_every_percentile),
     };
 

@@ -121,12 +121,13 @@ UNIT_IPERF3  := apps/interval.c apps/iperf3_client.c apps/iperf3_control.c apps/
     apps/iperf3_json.c apps/iperf3_json_write.c apps/iperf3_open.c apps/json_read.c apps/iperf3_report.c apps/iperf3_results.c \
     apps/iperf3_server.c apps/iperf3_session.c apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c
 # A job's life, its parameters, and what it is measured against; the kinds of jobs.
-UNIT_JOB     := apps/job.c apps/verdict.c kernel/job_params.c
+UNIT_JOB     := apps/job.c apps/job_measure.c apps/verdict.c kernel/job_params.c
 UNIT_SINK    := apps/hdr.c apps/seqwin.c apps/sink.c apps/sink_frame.c apps/sink_report.c apps/sink_run.c apps/testframe.c
 UNIT_FLOOD   := apps/flood.c apps/flood_awake.c apps/flood_check.c apps/flood_frame.c apps/flood_job.c apps/flood_pace.c $(UNIT_SINK)
-UNIT_KINDS   := apps/iperf3_job.c apps/job_kinds.c $(UNIT_FLOOD)
+UNIT_SENDER  := apps/stamp.c apps/stamp_job.c apps/stamp_sender.c
+UNIT_KINDS   := apps/iperf3_job.c apps/job_kinds.c $(UNIT_FLOOD) $(UNIT_SENDER)
 UNIT_STAMP   := apps/stamp.c apps/stamp_reflector.c
-UNIT_APPS    := $(UNIT_KINDS) $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) $(UNIT_JOB) $(UNIT_STAMP) apps/relay.c apps/services.c apps/stats.c \
+UNIT_APPS    := $(UNIT_KINDS) $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) $(UNIT_JOB) apps/stamp_reflector.c apps/relay.c apps/services.c apps/stats.c \
     $(UNIT_SERVICE)
 
 # The HTTP server with one kind of job, which is none.
@@ -217,6 +218,7 @@ $(eval $(call unit_on_rig,test_stamp,$(UNIT_STAMP) apps/small.c $(UNIT_SERVICE))
 $(eval $(call unit_on_rig,test_sink_reflect,$(filter-out %/test_sink.c,$(UNIT_SRC_test_sink))))
 $(eval $(call unit_on_rig,test_flood,apps/interval.c $(UNIT_FLOOD) $(UNIT_JOB) apps/iperf3_count.c $(UNIT_SERVICE)))
 $(eval $(call unit_on_rig,test_flood_here,$(filter-out %/test_flood.c,$(UNIT_SRC_test_flood))))
+$(eval $(call unit_on_rig,test_stamp_sender,apps/interval.c apps/iperf3_count.c apps/flood_pace.c $(UNIT_SENDER) $(UNIT_SINK) $(UNIT_JOB) $(UNIT_SERVICE)))
 UNIT_TESTS += test_flood_awake
 UNIT_SRC_test_flood_awake := tests/unit/test_flood_awake.c apps/flood_awake.c
 

@@ -84,11 +84,25 @@ FLOOD = {
     **DELAY,
 }
 
+STAMP = {
+    "target": JOB["target"],
+    "port": ("N", "its UDP port, 862"),
+    "rate": ("BITS|Npps", "each second; 10pps if nothing is said"),
+    "len": ("OCTETS", "of a packet, 44 or more"),
+    "time": JOB["time"],
+    "count": ("N", "ends it after so many packets"),
+    "reflector": ("stateless|stateful", "stateful: it numbers its answers, so the direction of a loss is known"),
+    **RATES,
+    **{name: RECEIVER[name] for name in ("max_loss", "max_lost", "max_reordered", "max_duplicate")},
+    **DELAY,
+}
+
 # What the guest is to do: (in one line, its keys).
 RUNS = {
     "serve": ("answer iperf3, HTTP, echo, discard and chargen clients, and count test frames, until Ctrl-C",
               GUEST | RATES | RECEIVER | {"first_seq": FLOOD["first_seq"]}),
     "client": ("be an iperf3 client: send to a server, receive from it, or both", GUEST | JOB),
+    "stamp": ("ask a STAMP reflector (RFC 8762): round trip, and losses there and back", GUEST | STAMP),
     "flood": ("send UDP frames that a receiver can count, at a rate or as fast as they go", GUEST | FLOOD),
 }
 

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * run=stamp: a STAMP Session-Sender as a job; see stamp_sender.h and job.h.
+ */
+#include "stamp_job.h"
+
+#include "conn.h"
+#include "iperf3_count.h"
+#include "job_measure.h"
+#include "netport.h"
+#include "record.h"
+#include "stamp.h"
+#include "stamp_sender.h"
+#include "time.h"
+
+#define RATE_USUAL 10 /* packets/s, where nothing is said */
+#define BYTES_MAX  (CONFIG_MTU_MAX - 28)
+
+#define MEASURES                                                                                   \
+    (1u << JOB_MAX_LOSS | 1u << JOB_MAX_LOST | 1u << JOB_MAX_REORDERED | 1u << JOB_MAX_DUPLICATE | \
+     1u << JOB_MAX_P50 | 1u << JOB_MAX_P90 | 1u << JOB_MAX_P99 | 1u << JOB_MAX_P99_9 |             \
+     1u << JOB_MAX_P99_99 | 1u << JOB_MAX_DELAY)
+
+static struct job *current;   /* whose session it is; NULL: nobody's */
+static struct iperf3_gap gap; /* between answers */
+static uint64_t received_mark;
+
+/* ---- what is asked ------------------------------------------------------------------------- */
+
+static bool refuse(struct job_refusal *why, const char *key, const char *accepted)
+{
+    *why = (struct job_refusal){.key = key, .accepted = accepted};
+    return false;
+}
+
+static bool check(const struct job_params *p, struct job_refusal *why)
+{
+    static const char *const others[] = {"proto", "dir", "streams", "omit", "bytes"};
+
+    for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (job_params_said(p, others[i]))
+            return refuse(why, others[i], "nothing, with run=stamp");
+    if (p->target.version == 0)
+        return refuse(why, "target", "the reflector's address, with run=stamp");
+    if (job_params_said(p, "rate") && (p->rate.per_s == 0 || p->rate.per_s > FLOOD_RATE_MAX))
+        return refuse(why, "rate", "more than 0 and at most 1T, with run=stamp");
+    if (p->imix || p->n_lens > 1 ||
+        (p->n_lens == 1 && (p->lens[0] < STAMP_BYTES || p->lens[0] > BYTES_MAX)))
+        return refuse(why, "len", "octets of a packet, from 44 to what the MTU has room for");
+    return true;
+}
+
+/* ---- its life ------------------------------------------------------------------------------ */
+
+static bool start(struct job *j, uint64_t now, const char **why)
+{
+    const struct job_params *p = &j->params;
+    struct stamp_params s = {.port = p->port,
+                             .bytes = p->n_lens != 0 ? p->lens[0] : STAMP_BYTES,
+                             .shape = {.rate = p->rate.per_s, .packets = p->rate.packets},
+                             .time_ns = p->time_ns,
+                             .count = p->count};
+
+    if (current != NULL) {
+        *why = "there is a session already";
+        return false;
+    }
+    if (!job_params_said(p, "rate"))
+        s.shape.rate = RATE_USUAL, s.shape.packets = true;
+    current = j;
+    j->interval.receives = true;
+    received_mark = 0;
+    gap = (struct iperf3_gap){0};
+    conn_address(&s.target, &p->target);
+    stamp_sender_start(&s, now);
+    return true;
+}
+
+static void over(struct job *j, const char *end)
+{
+    job_ended(j, end);
+    current = NULL;
+}
+
+static void watch(uint64_t now)
+{
+    const uint64_t received = stamp_sender_figures()->n.received;
+
+    if (!gap.on)
+        iperf3_gap_start(&gap, true, netport_run_ns(now));
+    if (received != received_mark)
+        gap.progress = true;
+    received_mark = received;
+    iperf3_gap_turn(&gap, netport_run_ns(now));
+}
+
+static unsigned turn(struct job *j, uint64_t now)
+{
+    const bool moved = stamp_sender_figures()->start_ns != 0;
+    const unsigned done = stamp_sender_poll(now);
+
+    if (!moved && stamp_sender_figures()->start_ns != 0)
+        job_moves(j, now);
+    switch (stamp_sender_state()) {
+    case STAMP_SENDING:
+        watch(now);
+        break;
+    case STAMP_WAITING:
+        job_rests(j, now);
+        break;
+    case STAMP_FAILED:
+        record_error("%s: %s", j->name, stamp_sender_why());
+        over(j, stamp_sender_why());
+        break;
+    case STAMP_DONE:
+        over(j, "done");
+        break;
+    default:
+        break;
+    }
+    return done;
+}
+
+static uint64_t deadline(const struct job *j)
+{
+    (void)j;
+    return stamp_sender_deadline();
+}
+
+static void stop(struct job *j)
+{
+    (void)j;
+    stamp_sender_stop(time_ns());
+}
+
+static bool set_rate(struct job *j, struct job_rate rate)
+{
+    (void)j;
+    if (rate.per_s == 0 || rate.per_s > FLOOD_RATE_MAX)
+        return false;
+    stamp_sender_change_rate(rate.per_s, rate.packets, time_ns());
+    return true;
+}
+
+/* ---- what it says -------------------------------------------------------------------------- */
+
+/* Bytes of UDP's payload. */
+static struct figures figures(const struct job *j)
+{
+    const struct stamp_figures *f = stamp_sender_figures();
+    const uint64_t bytes = j->params.n_lens != 0 ? j->params.lens[0] : STAMP_BYTES;
+    const uint64_t answers = f->n.received + f->n.duplicate;
+
+    return (struct figures){.tx_packets = f->sent,
+                            .tx_bytes = f->sent * bytes,
+                            .rx_packets = answers,
+                            .rx_bytes = answers * bytes};
+}
+
+static void progress(struct job *j, uint64_t now, struct figures *sum, uint64_t *gap_us,
+                     bool *warm_up)
+{
+    *sum = figures(j);
+    *gap_us = iperf3_gap_interval_ns(&gap, netport_run_ns(now)) / NS_PER_US;
+    *warm_up = false;
+}
+
+static void totals(const struct job *j, struct job_totals *t)
+{
+    const struct stamp_figures *f = stamp_sender_figures();
+
+    *t = (struct job_totals){.sum = figures(j), .gap_max_us = gap.total_max_ns / NS_PER_US};
+    if (f->start_ns != 0)
+        t->duration_us = ((f->end_ns != 0 ? f->end_ns : time_ns()) - f->start_ns) / NS_PER_US;
+    job_measure_counts(t, &f->n);
+    if (f->n.received != 0)
+        job_measure_delay(t, &f->trip);
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+/* Since the start, in both kinds of records. */
+static void put_counts(const struct job *j, struct json *out)
+{
+    const struct stamp_figures *f = stamp_sender_figures();
+
+    (void)j;
+    json_u64(out, "sent", f->sent);
+    json_u64(out, "slipped", f->slipped);
+    json_u64(out, "received", f->n.received);
+}
+
+static void result(const struct job *j, struct json *out)
+{
+    const struct stamp_figures *f = stamp_sender_figures();
+
+    put_counts(j, out);
+    json_u64(out, "lost", less(f->sent, f->n.received));
+    if (j->params.reflector_counts) {
+        json_u64(out, "lost_there", less(f->sent, f->arrived));
+        json_u64(out, "lost_back", less(f->arrived, f->n.received));
+    }
+    json_u64(out, "reordered", f->n.reordered);
+    json_u64(out, "duplicate", f->n.duplicate);
+    json_u64(out, "stray", f->stray);
+    json_fixed(out, "jitter_us", (int64_t)seqwin_jitter_ns(&f->n), 3);
+    json_fixed(out, "held_max_us", (int64_t)f->held_max_ns, 3);
+    hdr_json(&f->trip, out, "round_trip");
+    hdr_json(&f->from_due, out, "round_trip_from_due");
+}
+
+const struct job_kind stamp_job = {
+    .name = "stamp",
+    .run = JOB_RUN_STAMP,
+    .measures = MEASURES,
+    .check = check,
+    .start = start,
+    .turn = turn,
+    .deadline = deadline,
+    .stop = stop,
+    .set_rate = set_rate,
+    .progress = progress,
+    .totals = totals,
+    .more = put_counts,
+    .result = result,
+};
