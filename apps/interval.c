@@ -4,6 +4,7 @@
  */
 #include "interval.h"
 
+#include "config.h"
 #include "record.h"
 #include "time.h"
 
@@ -63,12 +64,49 @@ void figures_put_sum(struct json *j, const char *key, bool sends, const struct f
     json_end_object(j);
 }
 
+static void put_start(const struct interval *i)
+{
+    struct json *j = record_begin("start");
+
+    json_str(j, "job", i->job);
+    json_object(j, "data");
+    json_str(j, "version", "antifreeze " CONFIG_VERSION);
+    json_object(j, "test_start");
+    json_u64(j, "bidir", i->sends && i->receives);
+    json_fixed(j, "interval", (int64_t)(i->period_ns / NS_PER_MS), 3);
+    json_end_object(j);
+    json_end_object(j);
+    record_end();
+}
+
 void interval_begin(struct interval *i, uint64_t period_ns, uint64_t now)
 {
     i->period_ns = period_ns;
     i->start_ns = i->mark_ns = now;
     i->next_ns = period_ns != 0 ? now + period_ns : UINT64_MAX;
     i->mark = (struct figures){0};
+    if (period_ns != 0)
+        put_start(i);
+}
+
+void interval_end(const struct interval *i, const struct figures *sum, uint64_t us)
+{
+    struct json *j;
+
+    if (i->period_ns == 0)
+        return;
+    j = record_begin("end");
+    json_str(j, "job", i->job);
+    json_object(j, "data");
+    json_array(j, "streams");
+    json_end_array(j);
+    if (i->sends)
+        figures_put_sum(j, "sum_sent", true, sum, 0, us, false);
+    if (i->receives)
+        figures_put_sum(j, i->sends ? "sum_received_bidir_reverse" : "sum_received", false, sum, 0,
+                        us, false);
+    json_end_object(j);
+    record_end();
 }
 
 static void put_data(struct json *j, const struct interval *i, const struct figures *f,

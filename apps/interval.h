@@ -3,7 +3,8 @@
  * What a test or job has moved, and the `interval` records that say so once in a while.
  *
  * Beside the plain fields an interval has `data`, which is that of iperf3 --json-stream: tools that
- * read its `sum` find the same numbers under the same names.
+ * read its `sum` find the same numbers under the same names. As there, `start` and `end` are events
+ * of their own, around the intervals.
  */
 #ifndef APPS_INTERVAL_H
 #define APPS_INTERVAL_H
@@ -48,13 +49,17 @@ struct interval {
     const struct job *of;
 };
 
-/* The first one begins now. job, sends and receives are set, all else is not. */
+/* The first one begins now, and a `start` record says so. job, sends and receives are set, all else
+ * is not. */
 void interval_begin(struct interval *i, uint64_t period_ns, uint64_t now);
 
 static inline bool interval_due(const struct interval *i, uint64_t now)
 {
     return now >= i->next_ns;
 }
+
+/* All is over: writes the `end` record, if there was a start. `sum` and `us` are of the result. */
+void interval_end(const struct interval *i, const struct figures *sum, uint64_t us);
 
 /* Writes the record, and the next interval begins. `sum` is all that was moved since the start,
  * `gap_us` the longest time without progress in this interval. */

@@ -177,6 +177,7 @@ void iperf3_report_result(const struct iperf3_session *s)
     json_u64(j, "gap_max_us", gap_max_us(s));
     iperf3_report_test(s, j);
     record_end();
+    interval_end(&s->interval, &sum, measured_us(s));
 }
 
 /* What was lost of the packets that either end has counted. */

@@ -341,6 +341,7 @@ void job_ended(struct job *j, const char *end)
     if (j->kind->result != NULL)
         j->kind->result(j, out);
     record_end();
+    interval_end(&j->interval, &j->totals.sum, j->totals.duration_us);
 }
 
 /* ---- all of them --------------------------------------------------------------------------- */

@@ -183,17 +183,18 @@ static unsigned take_many(struct netif *netif, struct netbuf **nb, unsigned n)
 /* The run is over, for as long as no more of it comes. */
 static void result(struct sink_run *r, const char *end)
 {
+    const struct figures f = sink_report_figures(r);
     struct verdict v = {.pass = true};
     struct json *j = record_begin("result");
 
     sink_report_judge(&v, r);
     r->failed = !v.pass;
-
     json_str(j, "end", end);
     json_str(j, "dir", "rx");
     sink_report_put(j, r);
     record_end();
     r->over = true;
+    interval_end(&r->interval, &f, (r->heard_ns - r->start_ns) / NS_PER_US);
 }
 
 static void interval(struct sink_run *r, uint64_t now)

@@ -82,6 +82,7 @@ struct rig {
     bool tx_csum;       /* the device completes checksums */
     bool tx_cuts;       /* and cuts large TCP segments */
     uint64_t tx_cut;    /* that it got so far */
+    uint64_t tx_more;   /* frames of each stamp that it says it has sent, beside those it has */
     bool announce_due;  /* the device asks for an announcement */
     uint32_t rx_piece;  /* bytes of a receive buffer, of which a frame may take several; 0: any */
     uint8_t rx_offload; /* NETBUF_* of the frames that rig_inject() gets */

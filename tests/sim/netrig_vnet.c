@@ -367,7 +367,7 @@ void vnet_tx_many(struct vnet *vn, struct netbuf *const *nb, unsigned n)
 
 uint64_t vnet_tx_group(const struct vnet *vn, unsigned group)
 {
-    return vn->groups[group];
+    return vn->groups[group] + rig.tx_more;
 }
 
 /* What a device does with NETBUF_CSUM_PARTIAL: every frame's check shows whether the sum comes out

@@ -2,8 +2,6 @@
 """run=flood against what is independent of it: the tap's counters, a capture, checksums computed here."""
 
 import collections
-import pathlib
-import re
 import statistics
 import struct
 from typing import NamedTuple
@@ -12,7 +10,7 @@ import pytest
 
 import testframe
 from antifreeze import frames
-from capture import Capture
+from capture import Capture, from_tap
 from ping import ping_sizes
 
 FOREIGN = "52:54:00:00:99:99"
@@ -79,12 +77,6 @@ def run(boot, tap, words):
     assert (totals["tx_packets"], totals["tx_bytes"]) == (len(from_guest), sum(map(len, from_guest)))
     assert [totals["tx_packets"], totals["tx_bytes"]] == [now - then for now, then in zip(from_tap(tap), before)]
     return guest.find("result")[-1], seen
-
-
-def from_tap(tap):
-    """(frames, bytes) that the kernel has counted from the guest."""
-    line = re.search(rf"^ *{tap.name}: *(\d+) +(\d+)", pathlib.Path("/proc/net/dev").read_text(), re.M)
-    return int(line[2]), int(line[1])
 
 
 def check_counts(result, seen):

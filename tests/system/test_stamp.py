@@ -86,8 +86,9 @@ def test_sender_asks_a_reflector_of_this_host(boot, tap, version):
     guest = boot(words, net=tap, ready=False, healthy=False)
     assert guest.wait_exit(60) == 0, guest.error("no PASS")
     result = guest.find("result")[0]
-    assert (result["job"], result["end"], result["sent"]) == ("stamp-1", "done", 100)
-    assert result["received"] == result["rx_packets"] == 100
+    assert (result["job"], result["end"]) == ("stamp-1", "done")
+    assert result["sent"] + result["slipped"] == 100  # given up: the host did not run the guest
+    assert result["sent"] == result["received"] == result["rx_packets"] == len(reflector.packets) > 50
     assert not any(result[name] for name in ("lost", "lost_there", "lost_back", "reordered", "duplicate", "stray"))
     assert 0 < result["round_trip"]["min_us"] <= result["round_trip_from_due"]["max_us"]
     times = []
@@ -96,28 +97,26 @@ def test_sender_asks_a_reflector_of_this_host(boot, tap, version):
         assert (seq, ttl, len(packet), ssid) == (number, 255, 80, 0)
         assert error >> 14 == 0 and error & 0xFF != 0 and packet[16:] == bytes(64)
         times.append(s << 32 | fraction)
-    assert times == sorted(set(times)) and len(times) == 100
+    assert times == sorted(set(times))
 
 
 @pytest.mark.parametrize("mode", ["stateful", "stateless"])
 def test_sender_tells_on_which_way_packets_were_lost(boot, tap, mode):
-    """Between two guests; the last packet of the count is dropped on neither way."""
+    """Between two guests; the last packets are dropped on neither way."""
     there, back = f"a>b dport {PORT}", f"b>a sport {PORT}"
     with Pair() as pair:
-        pair.relay.rule(f"{there} every 10 drop", f"{back} every 9 drop", f"{back} every 11 dup 1", "b>a latency 20")
+        pair.relay.rule(f"{there} frames 11-40 drop", f"{back} frames 101-130 drop", f"{back} frames 11-20 dup 1", "b>a latency 20")
         reflector = boot(f"stamp={mode}", net=pair.right, healthy=False)
         words = f"run=stamp target={pair.right.guest4} rate=200pps count=305 reflector={mode} max_p50=20ms"
         guest = boot(words, net=pair.left, ready=False, healthy=False)
         assert guest.wait_exit(60) == 3, guest.error("a median of 20 ms passed")
-        rules = pair.relay.counts()
-        lost_there, (lost_back, twice) = pair.relay.fired("a>b"), (rule["fired"] for rule in rules["b>a"]["rules"])
-        assert (lost_there, lost_back) == (30, 30)
+        assert [pair.relay.fired("a>b"), pair.relay.fired("b>a"), pair.relay.fired("b>a", 1)] == [30, 30, 10]
         reflector.qmp.command("system_powerdown")
-        assert reflector.wait("stats", 30)["services"]["stamp"]["reflected"] == 275
+        reflected = reflector.wait("stats", 30)["services"]["stamp"]["reflected"]
     result = guest.find("result")[0]
-    assert (result["sent"], result["slipped"]) == (305 - result["slipped"], 0)
-    assert (result["received"], result["lost"], result["duplicate"]) == (245, 60, twice)
+    assert result["sent"] == 305 - result["slipped"] == reflected + 30
+    assert (result["received"], result["lost"], result["duplicate"]) == (reflected - 30, 60, 10)
     assert (result.get("lost_there"), result.get("lost_back")) == ((30, 30) if mode == "stateful" else (None, None))
-    assert result["round_trip"]["count"] == 245
+    assert result["round_trip"]["count"] == result["received"]
     assert result["round_trip"]["min_us"] >= 20_000
     assert [each["name"] for each in result["criteria"] if not each["ok"]] == ["max_p50_us"]

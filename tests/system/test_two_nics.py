@@ -139,6 +139,34 @@ def test_the_other_way_round(boot, pair):
     assert pair.relay.counts()["b>a"]["in"] >= 300
 
 
+# ---- what comes after very many -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", [2**32 - 250, 2**40 - 250, 2**64 - 250])
+def test_sequences_go_on_where_both_ends_know_the_first(boot, pair, first):
+    sink = boot(f"run=serve first_seq={first} max_lost=1", net=pair.right, healthy=False)
+    pair.relay.rule(f"a>b dport {testframe.PORT} frames 400 drop")
+    words = f"run=flood target={pair.right.guest4} rate=1kpps first_seq={first} bytes=30000 time=0"
+    assert boot(words, net=pair.left, ready=False, healthy=False).wait_exit(60) == 0
+    result = sink.wait("result", 30)
+    assert (result["expected"], result["received"], result["lost"]) == (500, 499, 1)
+
+
+@pytest.mark.parametrize("start_ms", [2**32 - 700, 2**31 - 700])
+def test_the_stacks_clock_goes_on_beyond_its_end(boot, pair, start_ms):
+    """Its milliseconds have 32 bits; it starts so near their end that the run lies across it."""
+    words = f"run=flood target=net1 rate=2kpps time=1500ms interval=100ms fault=clock:{start_ms} max_lost=0"
+    guest = both(boot, pair, words, healthy=False)
+    assert guest.wait_exit(60) == 0, guest.error("no PASS")
+    assert guest.find("ready")[0]["t_us"] < 600_000 < guest.find("result")[0]["t_us"] - 800_000
+    ends = [record["end_us"] for record in guest.find("interval") if record["job"] == "flood-1"]
+    assert ends == sorted(ends) and 1_400_000 < ends[-1] < 1_000_000 * guest.find("result")[0]["t_us"]
+    assert flood_of(guest)["received"] == flood_of(guest)["sent"] == 3000 - flood_of(guest)["slipped"]
+
+
+# ---- two guests ---------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("lost, status", [(0, 0), (3, 3)])
 def test_two_guests_test_a_network_between_them(boot, pair, lost, status):
     """The sink's verdict is its own: it knows what is missing up to the last frame that came."""
@@ -163,7 +191,7 @@ def test_a_sink_to_which_nothing_came_has_failed(boot, net):
 
 @pytest.mark.parametrize("words, key, value", [
     ("target=net1", "target", "net1"),
-    ("target=net0 from=net0", "from", "target"),
+    ("target=net0 from=net0", "from", "net0"),
     ("target=net1 from=net2", "from", "net2"),
     ("target=net9", "target", "net9"),
 ])  # fmt: skip

@@ -170,6 +170,27 @@ static void flows_beyond_the_ports_go_to_the_next_one(void **state)
     check_result(65536, 3932160);
 }
 
+/* As if so many more had left. */
+static void counters_go_on_beyond_32_bits(void **state)
+{
+    const uint64_t bit32 = 1ull << 32;
+
+    (void)state;
+    say("interval", "100ms");
+    say("rate", "1kpps");
+    say("time", "250ms");
+    start();
+    rig_advance_ms(105);
+    rig.tx_more = bit32;
+    rig_advance_ms(100);
+    assert_int_equal(rig_number(rig_record("interval"), "tx_packets", 0), bit32 + 100);
+    assert_int_equal(rig_number(rig_record("interval"), "tx_bytes", 0), 60 * (bit32 + 100));
+    assert_int_equal(rig_number(rig_record("interval"), "sent", 0), bit32 + 200);
+    rig_advance_ms(100);
+    assert_int_equal(count("tx_packets"), bit32 + 250);
+    assert_int_equal(count("tx_bytes"), 60 * (bit32 + 250));
+}
+
 /* Wherever in a batch that is. */
 static void sequence_goes_on_beyond_what_its_low_bits_count(void **state)
 {
@@ -406,6 +427,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(flows_take_turns_and_count_by_themselves),
         TEST(flows_beyond_the_ports_go_to_the_next_one),
+        TEST(counters_go_on_beyond_32_bits),
         TEST(sequence_goes_on_beyond_what_its_low_bits_count),
         cmocka_unit_test(checksum_is_the_complement_and_never_0),
         TEST(sizes_follow_each_other_as_listed),

@@ -202,6 +202,74 @@ static void intervals_come_each_period_and_add_up(void **state)
     assert_int_equal(rig_record_count("interval"), 3);
 }
 
+static void start_and_end_are_around_the_intervals(void **state)
+{
+    static const struct {
+        const char *dir, *sums;
+    } cases[] = {
+        {"tx", "\"sum_sent\":{\"start\":0.000000,\"end\":0.500000,\"seconds\":0.500000,"
+               "\"bytes\":1000,\"bits_per_second\":16000,\"packets\":10,\"omitted\":false,"
+               "\"sender\":true}}"},
+        {"rx", "\"sum_received\":{\"start\":0.000000,\"end\":0.500000,\"seconds\":0.500000,"
+               "\"bytes\":50,\"bits_per_second\":800,\"packets\":5,\"omitted\":false,"
+               "\"sender\":false}}"},
+        {"both", "\"packets\":10,\"omitted\":false,\"sender\":true},"
+                 "\"sum_received_bidir_reverse\":{"},
+    };
+
+    (void)state;
+    jobs_ready();
+    fake.totals.sum =
+        (struct figures){.tx_bytes = 1000, .rx_bytes = 50, .tx_packets = 10, .rx_packets = 5};
+    fake.totals.duration_us = 500000;
+    say("interval", "100ms");
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        say("dir", cases[i].dir);
+        struct job *j = start();
+        assert_int_equal(rig_record_count("start"), i + 1);
+        assert_true(rig_says(rig_record("start"), "job", j->name));
+        assert_non_null(strstr(rig_record("start"),
+                               i == 2 ? "\"test_start\":{\"bidir\":1,\"interval\":0.100}"
+                                      : "\"test_start\":{\"bidir\":0,\"interval\":0.100}"));
+        assert_int_equal(rig_record_count("end"), i);
+        job_ended(j, "done");
+        assert_int_equal(rig_record_count("end"), i + 1);
+        assert_true(rig_says(rig_record("end"), "job", j->name));
+        assert_non_null(strstr(rig_record("end"), cases[i].sums));
+    }
+    say("interval", "0");
+    job_ended(start(), "done");
+    assert_int_equal(rig_record_count("start"), 3);
+    assert_int_equal(rig_record_count("end"), 3);
+}
+
+/* 2^32 packets and bytes, and what is beyond. */
+static void counters_go_on_beyond_32_bits(void **state)
+{
+    const uint64_t bit32 = 1ull << 32;
+
+    (void)state;
+    jobs_ready();
+    say("interval", "100ms");
+    fake.sum = (struct figures){.tx_bytes = bit32 - 100, .tx_packets = bit32 - 1};
+    struct job *j = start();
+    rig_advance_ms(100);
+    assert_int_equal(rig_number(rig_record("interval"), "tx_bytes", 0), bit32 - 100);
+    assert_int_equal(rig_number(rig_record("interval"), "bps_tx", 0), (bit32 - 100) * 80);
+    fake.sum = (struct figures){.tx_bytes = bit32 + 400, .tx_packets = bit32 + 4};
+    rig_advance_ms(100);
+    assert_int_equal(rig_number(rig_record("interval"), "tx_bytes", 0), 500);
+    assert_int_equal(rig_number(rig_record("interval"), "tx_packets", 0), 5);
+    assert_int_equal(rig_number(rig_record("interval"), "bps_tx", 0), 40000);
+    fake.totals.sum = (struct figures){.tx_bytes = 3 * bit32, .tx_packets = bit32 + 4};
+    fake.totals.duration_us = bit32 + 1;
+    job_ended(j, "done");
+    assert_int_equal(rig_number(rig_record("result"), "tx_bytes", 0), 3 * bit32);
+    assert_int_equal(rig_number(rig_record("result"), "tx_packets", 0), bit32 + 4);
+    assert_int_equal(rig_number(rig_record("result"), "duration_us", 0), bit32 + 1);
+    assert_int_equal(rig_number(rig_record("result"), "bps_tx", 0), 23999999);
+}
+
 static void job_that_rests_reports_no_more(void **state)
 {
     (void)state;
@@ -486,6 +554,8 @@ int main(void)
         TEST(job_that_cannot_start_when_its_time_comes_has_failed),
         TEST(job_that_cannot_start_at_once_is_refused_and_forgotten),
         TEST(intervals_come_each_period_and_add_up),
+        TEST(start_and_end_are_around_the_intervals),
+        TEST(counters_go_on_beyond_32_bits),
         TEST(job_that_rests_reports_no_more),
         TEST(interval_has_the_sums_of_a_json_stream),
         TEST(turns_and_deadlines_are_those_of_its_kind),

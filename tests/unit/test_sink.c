@@ -647,6 +647,43 @@ static void numbers_before_the_first_that_came_are_lost_unless_the_first_is_know
     assert_int_equal(seqwin_lost(&sink_of(2)->n), 0);
 }
 
+/* As if so many had come before. */
+static void counters_go_on_beyond_32_bits(void **state)
+{
+    const uint64_t bit32 = 1ull << 32;
+
+    (void)state;
+    rig.conf.job.interval_ns = 1000 * MS;
+    assert_true(sink_service.start());
+    sink_send(SINK_RUN, 0, 0);
+    rig_pump();
+    struct sink_run *r = sink_run_find(TESTFRAME_SENT, SINK_RUN);
+    r->bytes = bit32 - 100;
+    r->n.received = r->n.expected = bit32 - 2;
+    r->n.duplicate = r->n.late = r->n.reordered = r->corrupt = bit32 - 1;
+    r->delay.total = r->delay.count[0] = bit32 - 1;
+    rig_advance_ms(1000);
+    for (uint64_t k = 1; k <= 5; k++)
+        sink_send(SINK_RUN, 0, k + (k > 3)); /* 4 is lost, */
+    sink_send(SINK_RUN, 0, 2);
+    sink_send(SINK_RUN, 0, 2);
+    rig_advance_ms(1000);
+    const char *i = rig_record("interval");
+    assert_int_equal(rig_number(i, "rx_packets", 0), 7);
+    assert_int_equal(rig_number(i, "rx_bytes", 0), 7 * 60);
+    sink_send(SINK_RUN, 0, 4); /* and comes behind others */
+    rig_advance_ms(CONFIG_SINK_IDLE_MS + 10);
+    const char *all = rig_record("result");
+    assert_int_equal(rig_number(all, "rx_bytes", 0), bit32 - 100 + 8 * 60);
+    assert_int_equal(rig_number(all, "expected", 0), bit32 + 4);
+    assert_int_equal(rig_number(all, "received", 0), bit32 + 4);
+    assert_int_equal(rig_number(all, "duplicate", 0), bit32 + 1);
+    assert_int_equal(rig_number(all, "reordered", 0), bit32);
+    assert_int_equal(rig_number(all, "rx_packets", 0), 3 * bit32 + 4);
+    assert_int_equal(rig_number(all, "count", 0), bit32 + 5);
+    assert_int_equal(rig_number(rig_record("end"), "packets", 0), 3 * bit32 + 4);
+}
+
 static void intervals_are_reported_while_a_run_lasts(void **state)
 {
     const unsigned before = rig_record_count("interval");
@@ -697,6 +734,7 @@ int main(void)
         TEST(runs_that_come_are_judged_if_anything_was_asked),
         TEST(a_run_that_failed_is_remembered_when_its_place_is_needed),
         TEST(numbers_before_the_first_that_came_are_lost_unless_the_first_is_known),
+        TEST(counters_go_on_beyond_32_bits),
         TEST(intervals_are_reported_while_a_run_lasts),
     };
 
