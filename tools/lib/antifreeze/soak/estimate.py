@@ -67,8 +67,8 @@ SHAPES = (log_loss_stretch, log_loss_erf)
 
 
 def critical(shape, rate, spread, target, most):
-    """The load at which that part of the frames is lost; `most` if it is beyond."""
-    low, high = 1e-3, most
+    """The load at which that part of the frames is lost: `most` if it is beyond, one frame a second if any load loses more."""
+    low, high = 1.0, most
     if shape(high, rate, spread) - math.log(high) < math.log(target):
         return most
     for _ in range(50):
