@@ -120,6 +120,19 @@ class Stalls(_Increments):
         return ", ".join(f"{n} {cause} so far" for cause, n in causes.items()) or "cause not known"
 
 
+class LostSignals(_Increments):
+    """Work that was found although nobody had told of it: an interrupt that did not come, a doorbell that was not heard."""
+
+    name = "lost_signals"
+
+    def counter(self, stats):
+        causes = stats.get("stalls_by_cause", {})
+        return causes.get("lost_irq", 0) + causes.get("lost_kick", 0)
+
+    def what(self, stats):
+        return ", ".join(f"{stats['stalls_by_cause'].get(cause, 0)} {cause} so far" for cause in ("lost_irq", "lost_kick"))
+
+
 class DeviceResets(_Increments):
     name = "device_resets"
 
@@ -173,4 +186,30 @@ class RingAccounts(Count):
             yield "the guest itself found a buffer with no owner, or two"
 
 
-RULES = (AllocFailures, Panics, GuestsGone, FaultsUndone, Corrupt, Duplicates, Stalls, DeviceResets, DeviceErrors, RingAccounts)
+class CountersFall(Count):
+    """A counter of a queue that is less than it was. After a snapshot was loaded it may be: that is a fault."""
+
+    name = "counters_fall"
+    nothing = "no statistics of the guest"
+
+    def __init__(self, criterion, windows):
+        super().__init__(criterion, windows)
+        self.before = {}
+
+    def second(self, second):
+        for entry in second.of("guest"):
+            stats = records.guest_record(entry, "stats", records.DUT)
+            for queue in stats.get("queues", ()) if stats else ():
+                self.looked = True
+                for counter in ("packets", "bytes"):
+                    key = f"{queue['nic']} {queue['queue']} {counter}"
+                    now = queue.get(counter, 0)
+                    if now < self.before.get(key, 0) and entry.quiet:
+                        self.found(entry.end, f"{key} was {self.before[key]} and is {now}")
+                    self.before[key] = now
+
+
+RULES = (
+    AllocFailures, Panics, GuestsGone, FaultsUndone, Corrupt, Duplicates, Stalls, LostSignals, DeviceResets, DeviceErrors,
+    RingAccounts, CountersFall,
+)  # fmt: skip
