@@ -246,11 +246,13 @@ static void run(int fd, double rate, bool times)
     uint64_t slot = 0;
 
     now_counts.start = first;
-    while (!ending || (waited_for > 0 && now() < last + LOST_S)) {
+    for (;;) {
         double nap = ending ? LOST_S : send_due(fd, first, rate, &slot), at = now();
         struct timespec wait;
         if (ending && last == 0)
             last = at;
+        if (last > 0 && (waited_for == 0 || at >= last + LOST_S))
+            break;
         give_up(at - LOST_S);
         if (at >= next_report) {
             report(fd, at, times);

@@ -6,10 +6,10 @@ DATAGRAMS := $(BUILD)/datagrams
 SOAK      ?= 5m
 
 .PHONY: soak soak-mutants
-soak: all $(DATAGRAMS) ## mixed traffic and faults, a verdict, a report in build/soak; SOAK=30s, 5m, 30m, 6h, 24h, any
+soak: all $(DATAGRAMS) $(STORM) ## mixed traffic and faults, a verdict, a report in build/soak; SOAK=30s, 5m, 30m, 6h, 24h, any
 	$(Q)tools/antifreeze soak $(SOAK)
 
-soak-mutants: all $(DATAGRAMS) ## whether a soak finds what is wrong: guests with a planted defect each; MUTANTS="leak wrap"
+soak-mutants: all $(DATAGRAMS) $(STORM) ## whether a soak finds what is wrong: guests with a planted defect each; MUTANTS="leak wrap"
 	$(Q)tools/soak-mutants $(MUTANTS)
 
 test test-long: $(DATAGRAMS)

@@ -49,7 +49,7 @@ def of(records, src, **fields):
 
 
 def test_short_soak_carries_its_mix_on_every_path_and_says_so(soak):
-    status, output, records = soak("10s", "--seed", 5, "--verdict-only", "--set", "check=panic")
+    status, output, records = soak("10s", "--seed", 5, "--no-faults", "--verdict-only", "--set", "check=panic")
     assert re.fullmatch(r"(PASS|FAIL) after \d+ s \(done\): .*\n", output)
     assert status == (0 if output.startswith("PASS") else 1)
     [begin], [end] = of(records, "soak", what="begin"), of(records, "soak", what="end")
@@ -58,6 +58,7 @@ def test_short_soak_carries_its_mix_on_every_path_and_says_so(soak):
     assert "qemu-system" in begin["qemu"] and "iperf" in begin["versions"]["iperf3"]
     for path in ("tap", "plain", "user"):
         assert sum(r["bytes"] for r in of(records, "traffic", path=path)) > 0, path
+    for path in ("tap", "plain", "user", "wire"):
         probes = of(records, "probe", path=path)
         assert len(probes) >= 9 and all(r["sent"] and r["rtt_us"] for r in probes[:9]), path
     hosts = of(records, "host")
@@ -68,10 +69,19 @@ def test_short_soak_carries_its_mix_on_every_path_and_says_so(soak):
     assert len(of(records, "soak", what="idle")) == 2
 
 
+@pytest.mark.long
+def test_fault_that_is_asked_for_happens(soak):
+    status, output, records = soak("20s", "--fault", "link", "--verdict-only")
+    faults = of(records, "fault")
+    assert [(r["what"], r["name"]) for r in faults] == [("begin", "link"), ("end", "link")] and "error" not in faults[1]
+    silent = [r for r in of(records, "probe", path=faults[0]["path"]) if faults[0]["t"] + 1 < r["t"] < faults[1]["t"]]
+    assert silent and not any(r["packets"] for r in silent)
+
+
 def test_interrupted_soak_is_judged_by_what_was_run(tmp_path):
     need_taps()
     folder = tmp_path / "run"
-    with Interrupted([TOOL, "soak", "1h", "--seed", "1", "--folder", str(folder)], environment()) as tool:
+    with Interrupted([TOOL, "soak", "1h", "--folder", str(folder)], environment()) as tool:
         tool.until_it_says(" of 1:00:00")
         _, rest = tool.end(os.kill, signal.SIGINT, 30)
     assert re.search(r"^(PASS|FAIL) after \d+ s \(interrupted\)", rest.splitlines()[-1]), rest
@@ -88,6 +98,7 @@ def test_killed_soak_leaves_nobody_and_can_still_be_judged(tmp_path):
         assert len(descendants(tool.process.pid)) > 5
         tool.end(os.kill, signal.SIGKILL, 10)  # sees that nobody is left; taps and namespaces go with them
     done = subprocess.run([sys.executable, TOOL, "soak", "--report", folder], capture_output=True, text=True, timeout=60)
+    assert (folder / "index.html").is_file() and json.loads((folder / "verdict.json").read_text())["status"] in done.stdout
     assert done.returncode in (1, 2) and "(the records end in the middle)" in done.stdout, done.stdout + done.stderr
 
 
@@ -136,4 +147,4 @@ def test_clock():
 
 
 def test_every_mix_of_the_plan_has_its_program():
-    assert set(traffic.MIXES) == set(plan.MIXES)
+    assert set(traffic.KINDS) == set(plan.MIXES) | set(plan.OURS.values())

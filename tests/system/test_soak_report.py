@@ -128,3 +128,9 @@ def test_numbers_are_short_and_never_nothing():
 def test_gnuplot_says_what_it_cannot_draw():
     with pytest.raises(Error, match="gnuplot: "):
         gnuplot.run("nonsense")
+
+
+@pytest.mark.parametrize("logarithmic", [False, True])
+def test_few_points_are_a_picture_too(logarithmic):
+    for points in ([(1, 0)], [(2.5, 10)], [(0, 0), (1, 0)]):
+        assert "<svg" in pictures.lines("figures", [("one", points)], 2, logarithmic=logarithmic)

@@ -11,6 +11,7 @@ import pathlib
 import re
 import subprocess
 import threading
+import typing
 
 from . import Error
 
@@ -53,13 +54,25 @@ def start(command, every=1):
         raise Error(f"iperf3 cannot be run ({error}): run `make deps`") from None
 
 
+class Interval(typing.NamedTuple):
+    """What a line tells, times in seconds of the client."""
+
+    start: float
+    end: float
+    bps: float
+    role: str  # "TX" or "RX" of a --bidir client, else None
+    datagrams: int  # of UDP that the client received: how many there should have been,
+    lost: int  # and how many of them are missing
+
+
 def interval(line):
-    """(start s, end s, bit/s, "TX" or "RX" of a --bidir client, else None) of a line about an interval; None of any
-    other, those about the whole among them."""
+    """The Interval of a line; None of any other, those about the whole among them."""
     found = _LINE.match(line)
     if not found or found["rest"].endswith(("sender", "receiver")):
         return None
-    return float(found["start"]), float(found["end"]), float(found["kbits"]) * 1000, found["role"]
+    loss = _LOSS.search(found["rest"])
+    counts = (int(loss["total"]), int(loss["lost"])) if loss else (0, 0)
+    return Interval(float(found["start"]), float(found["end"]), float(found["kbits"]) * 1000, found["role"], *counts)
 
 
 def run(command, timeout, on_interval=None):
@@ -119,7 +132,7 @@ def _take(line, result, on_interval):
         if loss:
             result.lost, result.datagrams = int(loss["lost"]), int(loss["total"])
     else:
-        *this, _ = interval(line)
-        result.intervals.append(tuple(this))
+        this = interval(line)[:3]
+        result.intervals.append(this)
         if on_interval:
             on_interval(*this)

@@ -11,7 +11,7 @@ import subprocess
 import time
 
 from .. import BUILD, TOP, Error, own_folder, qemu, world
-from . import log, loop, plan
+from . import kinds, log, loop, plan, report
 from .judge import Judge
 from .live import Live
 from .rig import Rig
@@ -27,6 +27,9 @@ def options(jobs, epilog):
     )  # fmt: skip
     soak.add_argument("duration", nargs="?", default="5m", metavar="DURATION", help=f"{', '.join(plan.LEVELS)} or any other (default 5m)")
     soak.add_argument("--seed", type=int, metavar="N", help="of phases, faults and the guest; printed if it is drawn")
+    which = soak.add_mutually_exclusive_group()
+    which.add_argument("--no-faults", action="store_true", help="only traffic")
+    which.add_argument("--fault", action="append", metavar="NAME", help=f"only this one, or these: {', '.join(kinds.KINDS)}")
     soak.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a key of the guest")
     soak.add_argument("--image", metavar="FILE", help="another guest than the one in build/")
     soak.add_argument("--qemu", metavar="PROGRAM", help="the emulator, as QEMU= names it")
@@ -67,7 +70,7 @@ def main(said, extra, pairs):
     """The exit status: 0 PASS, 1 FAIL, 2 it could not be judged. `pairs` reads KEY=VALUE words."""
     if said.report:
         folder = pathlib.Path(said.report)
-        verdict = _judged(folder)
+        verdict = _report(folder)
     else:
         for name in ("qemu", "accel"):
             if getattr(said, name):
@@ -83,13 +86,10 @@ def main(said, extra, pairs):
     return {"PASS": 0, "FAIL": 1}.get(verdict["status"], 2)
 
 
-def _judged(folder):
+def _report(folder):
     if not (folder / log.NAME).is_file():
         raise Error(f"there is no {log.NAME} of a soak in {folder}")
-    judge = Judge()
-    for record in log.read(folder):
-        judge.feed(record)
-    return judge.verdict()
+    return report.write(folder)
 
 
 def _table(verdict):
@@ -116,7 +116,7 @@ def _line(verdict, folder):
 def _run(said, seconds, extra, pairs):
     """(the verdict, the folder)"""
     seed = said.seed if said.seed is not None else random.randrange(1, 1 << 32)
-    planned = plan.make(seconds, seed, [])
+    planned = plan.make(seconds, seed, [] if said.no_faults else said.fault)
     words = " ".join(f"{key}={value}" for key, value in pairs(said.set, "--set"))
     nic = dict(pairs(said.nic, "--nic"))
     on = qemu.accelerator().why
@@ -134,4 +134,4 @@ def _run(said, seconds, extra, pairs):
         )  # fmt: skip
         loop.Soak(rig, planned, live, judge).run()
     live.close()
-    return _judged(folder), folder
+    return report.write(folder), folder

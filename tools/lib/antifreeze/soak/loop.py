@@ -10,12 +10,13 @@ import contextlib
 import time
 
 from .. import Error, qemu
-from . import watch
+from . import kinds, watch
+from .faults import Injector
 from .traffic import Traffic
 
 TICK = 1.0
 QUIET_SECONDS = 8  # that the programs may take to end
-IDLE_SECONDS = 6  # that closed connections may be remembered by the guest, and more
+IDLE_SECONDS = 3  # more than a connection or a fault may linger in the guest
 END_SECONDS = 10  # that the guest may take to end
 
 STATS_PERIOD = 1
@@ -40,10 +41,11 @@ class Soak:
             self._traffic = self._rig.traffic = traffic
             self._log.write("soak", what="idle")
             statistics = watch.Statistics(self._rig, period)
+            idle = statistics.ask()
             try:
-                idle = statistics.ask()
-                self._host = watch.Host(self._rig, traffic)
-                self._until_over()
+                with Injector(self._rig, self._plan.faults):
+                    self._host = watch.Host(self._rig, traffic)
+                    self._until_over()
             except KeyboardInterrupt:
                 self._why = INTERRUPTED
             finally:
@@ -64,8 +66,8 @@ class Soak:
             now = self._log.now()
             if phases and now >= phases[0].at:
                 phase = phases.pop(0)
-                self._log.write("soak", what="phase", mixes=phase.mixes, seconds=phase.seconds)
-                self._traffic.switch(phase.mixes)
+                self._log.write("soak", what="phase", name=phase.name, seconds=phase.seconds)
+                self._traffic.switch(phase.sources)
             if now - begun >= self._plan.seconds or self._over():
                 return
             time.sleep(max(0, due - time.monotonic()))
@@ -96,7 +98,8 @@ class Soak:
             while not self._traffic.quiet() and time.monotonic() < deadline:
                 time.sleep(0.1)
                 self._traffic.tick(time.monotonic())
-            deadline = time.monotonic() + IDLE_SECONDS
+            lingers = [kinds.KINDS[fault.name].lingers for fault in self._plan.faults if fault.at < self._log.now()]
+            deadline = time.monotonic() + IDLE_SECONDS + max(lingers, default=0)
             while idle and time.monotonic() < deadline and not _at_rest(statistics.ask(), idle):
                 time.sleep(0.2)
             self._log.write("soak", what="idle")

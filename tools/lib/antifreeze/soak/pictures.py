@@ -47,6 +47,7 @@ def lines(title, curves, seconds, faults=(), logarithmic=False):
     curves = [(name, points) for name, points in curves if points]
     if not curves:
         return ""
+    seconds = max(seconds, *(t for _, points in curves for t, _ in points))  # a mean stands in the middle of its time
     unit, factor = unit_of(seconds)
     bands = [
         f'set object rectangle from {fault["begin"] / factor:.6g},graph 0 to {(fault["end"] or seconds) / factor:.6g},graph 1 '
@@ -60,10 +61,11 @@ def lines(title, curves, seconds, faults=(), logarithmic=False):
         round_, colour = divmod(number, len(COLOURS))  # more than can be told by colour are dashed
         style = f"lines lw 1.6 dt {round_ + 1}" if len(points) > 1 else "points pt 7 ps 0.5"
         plots.append(f'$c{number} using 1:2 with {style} lc rgb "{COLOURS[colour]}" title "{name}"')
-    least = min(value for _, points in curves for _, value in points)
+    values = [value for _, points in curves for _, value in points]
+    least, room = min(values), "*" if max(values) > 0 else "1"  # gnuplot has no axis from 0 to 0
     svg = gnuplot.run(_SCRIPT.format(
         width=WIDTH, height=HEIGHT, last=f"{seconds / factor:.6g}", unit=unit, title=title, bands="\n".join(bands), blocks="\n".join(blocks),
-        plots=", ".join(plots), scale="set logscale y" if logarithmic and least > 0 else "", yrange="[*:*]" if logarithmic else "[0:*]",
+        plots=", ".join(plots), scale="set logscale y" if logarithmic and least > 0 else "", yrange="[*:*]" if logarithmic and least > 0 else f"[0:{room}]",
     ))  # fmt: skip
     return _inline(svg, title)
 

@@ -4,16 +4,19 @@
     tap     with all offloads: frames of up to 64 KiB, checksums left to the other side
     plain   without any: every frame is one of the wire
     user    QEMU's own network, a TCP proxy in its main loop
+    wire    a tap behind a process that can be stopped: a back-end that blocks QEMU. Only the probe uses it
 
 The guest is booted once and serves on all of them until the soak ends. A second guest, whose tap the host routes to the
 others, sends test frames where the mix asks for them.
 """
 
 import dataclasses
+import http.client
 import pathlib
 import subprocess
 
 from .. import Error, net, world
+from ..wire import Wire
 from . import kinds
 
 READY_SECONDS = 60
@@ -83,7 +86,8 @@ class Path:
 
 
 class Rig:
-    """with Rig(folder, seed, …) as rig: rig.guest is ready and rig.paths lead to it. `log` is set by who has one."""
+    """with Rig(folder, seed, …) as rig: rig.guest is ready and rig.paths lead to it. `log` is set by who
+    has one, and `stats` by who asked for them last."""
 
     def __init__(self, folder, seed, words="", nic=None, netdev="", more=(), image=None):
         """`words` are more of the guest's configuration; `nic` are options of every device, `netdev` is behind each tap's
@@ -91,6 +95,7 @@ class Rig:
         if world.why_no_taps():
             raise Error(f"a soak needs taps: {world.why_no_taps()}")
         self.folder, self.seed, self.log = pathlib.Path(folder), seed, None
+        self.stats = None
         self._open = []
         try:
             self._boot(words, nic or {}, "," + netdev if netdev else "", more=tuple(more), image=image)
@@ -107,21 +112,29 @@ class Rig:
     def _boot(self, words, options, netdev, **machine):
         # The second guest's frames come over a tap of its own.
         pathlib.Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
-        networks = {kinds.TAP: lambda: _Tap(netdev), kinds.PLAIN: lambda: _PlainTap(netdev), kinds.USER: net.UserNet}
+        networks = {kinds.TAP: lambda: _Tap(netdev), kinds.PLAIN: lambda: _PlainTap(netdev), kinds.USER: net.UserNet, kinds.WIRE: Wire}
         self.paths = {name: Path(name, k, self._keep(make())) for k, (name, make) in enumerate(networks.items())}
         self.state = self.folder / "state.qcow2"
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", self.state, _STATE_SIZE], check=True)
         first, *others = self.paths.values()
         self.guest = self._keep(
             net.NetGuest(
-                first.net, self.folder / "dut", " ".join([*(path.config() for path in others), f"seed={self.seed}", words]), options,
+                first.net, self.folder / "dut", " ".join([*(path.config() for path in others), f"seed={self.seed} fault=allow", words]), options,
                 more_nics=[path.net.nic(**options) for path in others], memory_mib=MEMORY_MIB, state=self.state, **machine,
             )
         )  # fmt: skip
         self.guest.wait("ready", READY_SECONDS)
         for path in self.paths.values():
-            if path.net.kind == "tap":
+            if path.net.kind != "user":
                 path.net.know_guest()  # no peer is to wait for an answer that a fault has eaten
+            self._try(path)
+
+    def _try(self, path):
+        """Each path leads to the guest, and the guest knows the way back."""
+        try:
+            net.get(path.address("http"), "/stats", READY_SECONDS)
+        except (OSError, http.client.HTTPException) as error:
+            raise self.guest.error(f"path {path.name} does not lead to the guest: {error!r}") from None
 
     def _keep(self, thing):
         self._open.append(thing)

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The programs at the other end: what each path carries in a phase, and what of it arrived in each second.
 
-A mix is one word of the plan (plan.MIXES; up is what the guest sends). Datagrams are sent at a rate, whatever comes back,
-by build/datagrams, which counts each of them; TCP is the real iperf3 as fast as it goes, whose tenths of a second are
-read; connections are curl's, one after the other at a rate; and with datagrams of mixed sizes a second guest floods the
-first one's sink. A probe asks each path all the time how long an answer takes.
+A kind is one word of the plan (plan.MIXES; up is to the guest). Datagrams are sent at a rate, whatever comes back,
+by build/datagrams, which counts each of them; TCP and udp_down are the real iperf3, whose tenths of a second are
+read; connections are curl's, one after the other at a rate; and in a flood a second guest fills the first one's sink. A probe asks each path all the time how long an answer takes.
 
 Every running source writes a record each second, also when nothing moved: that is what a freeze looks like. One whose
 program ended too early is started again.
@@ -147,24 +146,31 @@ class Probe(Datagrams):
         self.rig.log.write("probe", path=self.path, **said)
 
 
-class Tcp(Source):
+class Iperf3(Source):
     """iperf3's lines, ten a second, summed up. Times of silence are by its own clock."""
 
-    OPTIONS = {"tcp_up": ["-R"], "tcp_down": [], "tcp_both": ["--bidir"]}
-    WAYS = {"tcp_up": ("tx",), "tcp_down": ("rx",), "tcp_both": ("rx", "tx")}
+    WAYS = {"tcp_up": ("rx",), "tcp_down": ("tx",), "tcp_both": ("rx", "tx"), "udp_down": ("tx",)}
 
     def __init__(self, *words):
         super().__init__(*words)
+        self.proto = self.kind[:3]
         self._ways = {way: _Way() for way in self.WAYS[self.kind]}
+
+    def options(self):
+        words = {("rx",): [], ("tx",): ["-R"], ("rx", "tx"): ["--bidir"]}[self.WAYS[self.kind]]
+        if self.proto == "udp":
+            size = USER_BYTES if self.path == kinds.USER else 1472
+            words += ["-u", "-l", str(size), "-b", str(8 * size * PPS[self.path])]
+        return words
 
     def start(self):
         host, port = self.address("iperf3")
         self._begun = time.monotonic()
-        self._zero = None
+        self._zero = None  # when its clock began
         self._said = ""
         for way in self._ways.values():
             way.begin()
-        self.process = iperf.start(["iperf3", "-c", host, "-p", str(port), "-t", LONGEST, *self.OPTIONS[self.kind]], 0.1)
+        self.process = iperf.start(["iperf3", "-c", host, "-p", str(port), "-t", LONGEST, *self.options()], 0.1)
         threading.Thread(target=self._read, args=(self.process, self.process.stdout), daemon=True).start()
 
     def take(self, line):
@@ -172,11 +178,10 @@ class Tcp(Source):
             self._said = line.strip()
         found = iperf.interval(line)
         if found:
-            start, end, bps, role = found
-            zero = time.monotonic() - end
+            zero = time.monotonic() - found.end
             self._zero = zero if self._zero is None else min(zero, self._zero)
-            way = {"TX": "rx", "RX": "tx"}.get(role) or self.WAYS[self.kind][0]
-            self._ways[way].take(start, end, bps)
+            way = {"TX": "rx", "RX": "tx"}.get(found.role) or self.WAYS[self.kind][0]
+            self._ways[way].take(found)
 
     def tick(self, now):
         over = self.ended()
@@ -188,20 +193,21 @@ class Tcp(Source):
 
     def _write(self, name, way, now, over):
         waiting = self._zero is None and now - self._begun < STARTING_SECONDS
-        bytes_, gap, at = way.second(None if self._zero is None or over else now - self._zero)
+        fields, gap, at = way.second(None if self._zero is None or over else now - self._zero)
         if self._zero is None and not over:  # it does not get through
             gap, at = now - self._begun, 0
         since = self._begun if self._zero is None else self._zero
-        extra = {"error": self._said} if over and self._said else {}
+        if over and self._said:
+            fields["error"] = self._said
         self.rig.log.write(
-            "traffic", name=self.name if len(self._ways) == 1 else f"{self.name}.{name}", path=self.path, proto="tcp", dir=name,
-            seconds=1.0, bytes=bytes_, gap_ms=round(gap * 1000, 1), gap_at=round(self.rig.log.at(since + at), 4),
-            answering=not (waiting or over or self.stopping is not None), **extra,
+            "traffic", name=self.name if len(self._ways) == 1 else f"{self.name}.{name}", path=self.path, proto=self.proto, dir=name,
+            seconds=1.0, gap_ms=round(gap * 1000, 1), gap_at=round(self.rig.log.at(since + at), 4),
+            answering=not (waiting or over or self.stopping is not None), **fields,
         )  # fmt: skip
 
 
 class _Way:
-    """What went one way of a TCP test, whose own clock starts with it."""
+    """What went one way of an iperf3 test, whose own clock starts with it."""
 
     OVERDUE = 0.3  # a line of a tenth of a second that is so late is silence, too
 
@@ -209,26 +215,35 @@ class _Way:
         self.begin()
 
     def begin(self):
-        self._bytes, self._gap, self._gap_at, self._moved = 0, 0.0, 0.0, 0.0
+        self._moved = 0.0
+        self._clear()
 
-    def take(self, start, end, bps):
-        if bps > 0:
-            self._see(start)
-            self._bytes += int(bps * (end - start) / 8)
-            self._moved = end
+    def _clear(self):
+        self._bytes, self._datagrams, self._lost, self._gap, self._gap_at = 0, 0, 0, 0.0, 0.0
+
+    def take(self, line):
+        self._datagrams += line.datagrams
+        self._lost += line.lost
+        if line.bps > 0:
+            self._see(line.start)
+            self._bytes += round(line.bps * (line.end - line.start) / 8)
+            self._moved = line.end
         else:
-            self._see(end)
+            self._see(line.end)
 
     def _see(self, until):
         if until - self._moved > self._gap:
             self._gap, self._gap_at = until - self._moved, self._moved
 
     def second(self, now):
-        """(bytes, longest gap, when it began) since the last call; `now` while it runs."""
+        """(fields of a record, longest gap, when it began) since the last call; `now` while it runs."""
         if now is not None and now - self._moved > self.OVERDUE:
             self._see(now)
-        said = self._bytes, self._gap, self._gap_at
-        self._bytes, self._gap, self._gap_at = 0, 0.0, 0.0
+        fields = {"bytes": self._bytes}
+        if self._datagrams:
+            fields |= {"packets": self._datagrams - self._lost, "lost": self._lost}
+        said = fields, self._gap, self._gap_at
+        self._clear()
         return said
 
 
@@ -265,7 +280,7 @@ class Connections(Source):
         over = self.ended()
         with self._lock:
             open_since = self._last or self._begun
-            gap = max(self._slowest, now - open_since - 1 / CONNECTIONS_PER_SECOND)
+            gap = 0.0 if self.stopping else max(self._slowest, now - open_since - 1 / CONNECTIONS_PER_SECOND)
             self.record(
                 seconds=1.0, bytes=self._bytes, packets=self._served, failed=self._failed, gap_ms=round(gap * 1000, 1),
                 gap_at=round(self.rig.log.at((self._last or now) - gap), 4), answering=not over and self.stopping is None,
@@ -277,37 +292,42 @@ class Connections(Source):
 
 
 class Flood(Source):
-    """A second guest: what it sent is in its records, what arrived in the first one's statistics."""
+    """A second guest: what it sent is in its records, what arrived in the first one's statistics, which are of the
+    second before."""
 
     proto, way = "udp", "rx"
-    COUNTS = ("received", "lost", "late", "duplicate", "corrupt")
+    ARRIVED = {"packets": "received", "lost": "lost", "late": "late", "duplicate": "duplicate", "corrupt": "corrupt"}
 
     def start(self):
-        self.peer = self.rig.generator(self.rig.paths[self.path], f"rate={FLOOD_PPS}pps len=imix seed={self.rig.seed + 1}")
+        self._begun = time.monotonic()
+        self.peer = self.rig.generator(self.rig.paths[self.path], f"rate={FLOOD_PPS}pps len=imix")
         self.process = self.peer.process
-        self._told = 0
-        self._sums = {}
+        self._told, self._sums = 0, {}
 
     def tick(self, now):
-        intended = sent = bytes_ = gap = 0
+        fields = dict.fromkeys(("intended", "sent", "bytes", "gap_ms"), 0)
         records = self.peer.records[self._told :]
         self._told += len(records)
         for record in records:
-            self.rig.log.write("guest", guest="peer", record=record)
+            self.rig.log.write("guest", guest="peer", record={key: value for key, value in record.items() if key != "data"})
             if record["event"] == "interval":
-                intended += self._since("intended", record)
-                sent += self._since("offered", record)
-                bytes_ += record["tx_bytes"]
-                gap = max(gap, record["gap_max_us"] / 1000)
-        if intended or self.stopping is None:
-            self.record(
-                seconds=1.0, intended=intended, sent=sent, bytes=bytes_, gap_ms=gap,
-                answering=now - self._begun > STARTING_SECONDS and self.stopping is None and not self.ended(),
-            )  # fmt: skip
+                fields["intended"] += self._since("intended", record["intended"])
+                fields["sent"] += self._since("offered", record["offered"])
+                fields["bytes"] += record["tx_bytes"]
+                fields["gap_ms"] = max(fields["gap_ms"], record["gap_max_us"] / 1000)
+        running = now - self._begun > STARTING_SECONDS and self.stopping is None and not self.ended()
+        for run in self._runs():
+            fields |= {name: self._since(counted, run[counted]) for name, counted in self.ARRIVED.items()}
+        self.record(seconds=1.0, answering=running, **fields)
 
-    def _since(self, name, record):
-        before, self._sums[name] = self._sums.get(name, 0), record[name]
-        return record[name] - before
+    def _runs(self):
+        """What the first guest counts of ours: one run at most."""
+        runs = (self.rig.stats or {}).get("services", {}).get("sink", {}).get("runs", [])
+        return [run for run in runs if not run["over"] and not run["reflected"]][:1]
+
+    def _since(self, name, value):
+        before, self._sums[name] = self._sums.get(name, 0), value
+        return value - before
 
     def stop(self):
         if self.stopping is None:
@@ -320,7 +340,9 @@ class Flood(Source):
         self.peer.net.close()
 
 
-MIXES = dict.fromkeys(Tcp.OPTIONS, (Tcp,)) | dict.fromkeys(SIZES, (Datagrams,)) | {"connections": (Connections,)}
+KINDS = (
+    dict.fromkeys(Iperf3.WAYS, Iperf3) | dict.fromkeys(SIZES, Datagrams) | {"connections": Connections, "flood": Flood}
+)
 
 
 class Traffic:
@@ -342,16 +364,11 @@ class Traffic:
         for path in self.rig.paths:
             self._start(Probe(self.rig, "probe", path), self._probes.append)
 
-    def switch(self, mixes):
-        """From now on each path carries this."""
+    def switch(self, sources):
+        """From now on there are these (kind, path)."""
         self.leave()
-        for path, mix in mixes.items():
-            kinds_of_it = [(mix, one) for one in MIXES[mix]]
-            if mix == "udp_imix" and self.rig.paths[path].net.kind == "tap":
-                kinds_of_it.append(("flood", Flood))
-            for kind, one in kinds_of_it:
-                source = one(self.rig, kind, path)
-                self._start(source, lambda source: self.sources.update({source.name: source}))
+        for kind, path in sources:
+            self._start(KINDS[kind](self.rig, kind, path), lambda source: self.sources.update({source.name: source}))
 
     @staticmethod
     def _start(source, keep):

@@ -44,7 +44,7 @@ class Statistics(threading.Thread):
     def __init__(self, rig, period):
         super().__init__(daemon=True)
         self._rig, self._period = rig, period
-        self._addresses = [path.address("http") for path in rig.paths.values()]
+        self._addresses = [path.address("http") for path in reversed(rig.paths.values())]  # the last one has least to carry
         self._stopped = threading.Event()
         self.start()
 
@@ -54,6 +54,7 @@ class Statistics(threading.Thread):
             with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
                 stats = json.loads(net.get(self._addresses[0], "/stats", STATS_SECONDS)[2])
                 self._rig.log.write("guest", guest="dut", record={"event": "stats", **stats})
+                self._rig.stats = stats
                 return stats
             self._addresses.append(self._addresses.pop(0))
             if self._stopped.is_set():
@@ -83,9 +84,10 @@ class Host:
 
     def _now(self):
         tasks = pathlib.Path(f"/proc/{self._pid}")
-        used = {"cpu_soak": time.process_time(), "cpu_qemu": 0.0, "wait_qemu": 0.0}
+        used = {"cpu_soak": time.process_time(), "cpu_qemu": 0.0, "wait_qemu": 0.0, "wait_main": 0.0}
         with contextlib.suppress(OSError, IndexError):  # it has just ended
             used |= {"cpu_qemu": meter.cpu(tasks), "wait_qemu": meter.waited(tasks / f"task/{self._vcpu}")}
+            used |= {"wait_main": meter.waited(tasks / f"task/{self._pid}")}
         return used
 
     def _peers_used(self):

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the soak makes of iperf3's lines, and of programs that say nothing or end."""
+
+import time
+
+import pytest
+
+from antifreeze import iperf
+from antifreeze.soak import log, traffic
+
+
+class Rig:
+    def __init__(self, folder):
+        self.log = log.Log(folder)
+
+
+@pytest.fixture
+def rig(tmp_path):
+    rig = Rig(tmp_path)
+    yield rig
+    rig.log.close()
+
+
+def source(rig, kind, ended=False):
+    """A source whose program is not there; what it would have said is given to take()."""
+    made = traffic.Iperf3(rig, kind, "tap")
+    made._zero, made._said = None, ""
+    made.ended = lambda: ended
+    made.start = lambda: None
+    return made
+
+
+def line(start, end, kbits, way="", rest=""):
+    return f"[  5]{way}   {start:.2f}-{end:.2f}   sec  1.00 MBytes  {kbits} Kbits/sec  {rest}\n"
+
+
+def records(tmp_path):
+    return list(log.read(tmp_path))
+
+
+def test_tenths_are_summed_and_a_silence_has_its_exact_length(rig, tmp_path):
+    s = source(rig, "tcp_up")
+    for k in range(10):
+        s.take(line(k / 10, (k + 1) / 10, 0 if 3 <= k < 7 else 80000, rest="  0  100 KBytes"))
+    s.tick(time.monotonic())
+    [r] = records(tmp_path)
+    assert (r["name"], r["dir"], r["proto"], r["bytes"], r["answering"]) == ("tcp_up@tap", "rx", "tcp", 6_000_000, True)
+    assert r["gap_ms"] == 400 and abs(r["gap_at"] - (s._zero - rig.log._begin + 0.3)) < 0.001
+
+
+def test_silence_goes_on_over_the_seconds(rig, tmp_path):
+    s = source(rig, "tcp_down")
+    s.take(line(0, 0.1, 80000))
+    for k in range(1, 10):
+        s.take(line(k / 10, (k + 1) / 10, 0))
+    s.tick(time.monotonic())
+    for k in range(10, 20):
+        s.take(line(k / 10, (k + 1) / 10, 0 if k < 15 else 80000))
+    s.tick(time.monotonic())
+    assert [(r["dir"], r["bytes"], r["gap_ms"]) for r in records(tmp_path)] == [("tx", 1_000_000, 900), ("tx", 5_000_000, 1400)]
+
+
+def test_both_ways_are_told_apart(rig, tmp_path):
+    s = source(rig, "tcp_both")
+    s.take(line(0, 0.1, 80000, "[TX-C]"))
+    s.take(line(0, 0.1, 160000, "[RX-C]"))
+    s.tick(time.monotonic())
+    assert [(r["name"], r["dir"], r["bytes"]) for r in records(tmp_path)] == [
+        ("tcp_both@tap.rx", "rx", 1_000_000), ("tcp_both@tap.tx", "tx", 2_000_000),
+    ]  # fmt: skip
+
+
+def test_datagrams_that_the_guest_sent_and_that_are_missing(rig, tmp_path):
+    s = source(rig, "udp_down")
+    s.take(line(0, 0.1, 1600, rest="0.010 ms  3/200 (1.5%)"))
+    s.tick(time.monotonic())
+    [r] = records(tmp_path)
+    assert (r["proto"], r["packets"], r["lost"]) == ("udp", 197, 3)
+
+
+def test_line_about_the_whole_is_no_interval():
+    assert iperf.interval(line(0, 10, 80000, rest="0             sender")) is None
+    assert iperf.interval("iperf Done.\n") is None
+
+
+def test_lines_that_do_not_come_are_a_silence(rig, tmp_path):
+    s = source(rig, "tcp_up")
+    s.take(line(0, 0.1, 80000))
+    s.tick(time.monotonic() + 0.9)
+    s.tick(time.monotonic() + 1.9)
+    first, second = records(tmp_path)
+    assert first["bytes"] == 1_000_000 and 850 < first["gap_ms"] < 1000
+    assert second["bytes"] == 0 and 1850 < second["gap_ms"] < 2000 and second["answering"]
+
+
+def test_program_that_does_not_get_through_is_silent_after_its_time_to_start(rig, tmp_path):
+    s = source(rig, "tcp_up")
+    for seconds in (1, traffic.STARTING_SECONDS + 1):
+        s.tick(s._begun + seconds)
+    starting, silent = records(tmp_path)
+    assert not starting["answering"]
+    assert silent["answering"] and silent["bytes"] == 0 and silent["gap_ms"] == 1000 * (traffic.STARTING_SECONDS + 1)
+
+
+def test_program_that_ended_is_started_again_and_says_why(rig, tmp_path):
+    s = source(rig, "tcp_up", ended=True)
+    begun = []
+    s.start = lambda: begun.append(1)
+    s.take("iperf3: error - unable to connect to server: Connection refused\n")
+    s.tick(time.monotonic())
+    [r] = records(tmp_path)
+    assert begun and not r["answering"] and "Connection refused" in r["error"]
+    s.stopping = time.monotonic()
+    s.tick(time.monotonic())
+    assert len(begun) == 1
+
+
+@pytest.mark.parametrize("said,served", [("200 4000 0.01\n", (1, 0)), ("200 3999 0.01\n", (0, 1)), ("000 0 10.0\n", (0, 1))])
+def test_connection_is_served_only_with_all_its_bytes(rig, tmp_path, said, served):
+    s = traffic.Connections(rig, "connections", "tap")
+    s.ended, s._last = lambda: False, None
+    s.take(said)
+    s.tick(time.monotonic())
+    [r] = records(tmp_path)
+    assert (r["packets"], r["failed"]) == served and r["gap_ms"] >= 1000 * float(said.split()[2])
