@@ -139,6 +139,29 @@ static void new_neighbour_is_found_where_all_places_are_taken(void **state)
     }
 }
 
+/* 0028: the table is full of stations that asked for us once; the peer was known before them all.
+ */
+static void neighbour_in_use_outlives_those_that_only_asked(void **state)
+{
+    struct rig_tcp t;
+
+    (void)state;
+    assert_true(rig_tcp_connect(&t, 7));
+    rig_advance_ms(2000);
+    for (unsigned i = 0; i < CONFIG_NEIGHBORS; i++)
+        arp_from_somebody(50 + i, 1);
+    assert_int_equal(rig_tcp_send(&t, "ping", 4), 4);
+    rig_advance_ms(2000);
+    for (unsigned i = 0; i < CONFIG_NEIGHBORS; i++)
+        segment_from_nobody(100 + i, false);
+    rig_drop_frames();
+    rig.arp_silent = true;
+    assert_int_equal(rig_tcp_send(&t, "pong", 4), 4);
+    rig_advance_ms(10);
+    assert_int_equal(t.rx_len, 8);
+    rig_tcp_abort(&t);
+}
+
 /* 0003: a path MTU that leaves nothing for a segment. */
 static void path_mtu_has_a_floor(void **state)
 {
@@ -359,6 +382,7 @@ int main(void)
         ON_ECHO(neighbour_option_of_no_length_is_refused),
         ON_ECHO(redirect_to_nobody_is_forgotten),
         ON_ECHO(neighbour_outlives_questions_for_nobody),
+        ON_ECHO(neighbour_in_use_outlives_those_that_only_asked),
         ON_ECHO(new_neighbour_is_found_where_all_places_are_taken),
         ON_ECHO(path_mtu_has_a_floor),
         ON_ECHO(mss_option_after_the_handshake_is_ignored),
