@@ -16,13 +16,18 @@ from .judge import Judge
 from .live import Live
 from .rig import Rig
 
-HELP = "soak a guest in mixed traffic and faults on three paths, and judge it by written criteria"
+HELP = "soak a guest in mixed traffic and faults, and judge it by written criteria"
+EPILOG = """\
+Ctrl-C ends it in order, with a report of what was run; a second one ends it at once.
+
+exit status: 0 PASS, 1 FAIL, 2 it could not be run, or not be judged
+"""
 FOLDER = BUILD / "soak"
 
 
-def options(jobs, epilog):
+def options(jobs):
     soak = jobs.add_parser(
-        "soak", help=HELP, description=HELP[0].upper() + HELP[1:] + ". docs/soak.md explains what is done and judged.", epilog=epilog,
+        "soak", help=HELP, description=HELP[0].upper() + HELP[1:] + ". docs/soak.md explains what is done and judged.", epilog=EPILOG,
         allow_abbrev=False, usage="%(prog)s [DURATION] [options] [-- QEMU's arguments]", formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     soak.add_argument("duration", nargs="?", default="5m", metavar="DURATION", help=f"{', '.join(plan.LEVELS)} or any other (default 5m)")
