@@ -123,3 +123,14 @@ def test_connection_is_served_only_with_all_its_bytes(rig, tmp_path, said, serve
     s.tick(time.monotonic())
     [r] = records(tmp_path)
     assert (r["packets"], r["failed"]) == served and r["gap_ms"] >= 1000 * float(said.split()[2])
+
+
+def test_silence_of_connections_began_when_the_last_one_was_over(rig, tmp_path):
+    s = traffic.Connections(rig, "connections", "tap")
+    s.ended, s._last = lambda: False, None
+    s.take("200 4000 0.01\n")
+    s.tick(s._last + 0.5)
+    s.tick(s._last + 3.5)
+    for r, seconds in zip(records(tmp_path), (0.5, 3.5)):
+        assert abs(r["gap_ms"] - 1000 * (seconds - 0.02)) < 1
+        assert abs(r["gap_at"] - rig.log.at(s._last + 0.02)) < 0.001

@@ -255,7 +255,7 @@ class Connections(Source):
     def __init__(self, *words):
         super().__init__(*words)
         self._served = self._failed = self._bytes = 0
-        self._slowest = 0.0
+        self._slowest = 0.0, 0.0  # how long it took, when it began
 
     def start(self):
         host, port = self.address("http")
@@ -274,19 +274,19 @@ class Connections(Source):
         else:
             self._failed += 1
         self._last = time.monotonic()
-        self._slowest = max(self._slowest, float(took))
+        self._slowest = max(self._slowest, (float(took), self._last - float(took)))
 
     def tick(self, now):
         over = self.ended()
         with self._lock:
-            open_since = self._last or self._begun
-            gap = 0.0 if self.stopping else max(self._slowest, now - open_since - 1 / CONNECTIONS_PER_SECOND)
+            due = (self._last or self._begun) + 1 / CONNECTIONS_PER_SECOND
+            gap, since = (0.0, now) if self.stopping else max(self._slowest, (now - due, due))
             self.record(
                 seconds=1.0, bytes=self._bytes, packets=self._served, failed=self._failed, gap_ms=round(gap * 1000, 1),
-                gap_at=round(self.rig.log.at((self._last or now) - gap), 4), answering=not over and self.stopping is None,
+                gap_at=round(self.rig.log.at(since), 4), answering=not over and self.stopping is None,
             )  # fmt: skip
             self._served = self._failed = self._bytes = 0
-            self._slowest = 0.0
+            self._slowest = 0.0, 0.0
         if over and self.stopping is None:
             self.start()
 
