@@ -261,6 +261,9 @@ static void counters_go_on_beyond_32_bits(void **state)
     assert_int_equal(rig_number(rig_record("interval"), "tx_bytes", 0), 500);
     assert_int_equal(rig_number(rig_record("interval"), "tx_packets", 0), 5);
     assert_int_equal(rig_number(rig_record("interval"), "bps_tx", 0), 40000);
+    fake.sum.tx_bytes += 3 * bit32;
+    rig_advance_ms(100);
+    assert_int_equal(rig_number(rig_record("interval"), "tx_bytes", 0), 3 * bit32);
     fake.totals.sum = (struct figures){.tx_bytes = 3 * bit32, .tx_packets = bit32 + 4};
     fake.totals.duration_us = bit32 + 1;
     job_ended(j, "done");

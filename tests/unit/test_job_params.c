@@ -38,7 +38,24 @@ static void every_key_sets_its_field(void **state)
     assert_int_equal(p->flows, 65536);
     assert_int_equal(p->interval_ns, S / 4);
 
+    assert_int_equal(p->target.nic, JOB_NO_NIC);
+    assert_int_equal(p->from, JOB_NO_NIC);
+
+    conf_accept("target=net3 from=net1 count=1k reflector=stateful");
+    assert_int_equal(p->target.version, 4);
+    assert_int_equal(p->target.nic, 3);
+    assert_int_equal(p->from, 1);
+    assert_int_equal(p->count, 1000);
+    assert_true(p->reflector_counts);
+
+    conf_accept("target=[net0] count=off reflector=stateless");
+    assert_int_equal(p->target.version, 6);
+    assert_int_equal(p->target.nic, 0);
+    assert_int_equal(p->count, 0);
+    assert_false(p->reflector_counts);
+
     conf_accept("target=[fe80::1] len=imix rate=100M bytes=off");
+    assert_int_equal(p->target.nic, JOB_NO_NIC);
     assert_int_equal(p->target.version, 6);
     assert_memory_equal(p->target.ip6, ip6, 16);
     assert_true(p->imix);
@@ -149,6 +166,17 @@ static void values_out_of_range_or_malformed_are_refused(void **state)
         "target=[::]",
         "target=[fe80::1%1]",
         "target=host.example",
+        "target=net",
+        "target=net4",
+        "target=net01",
+        "target=[net1",
+        "target=eth0",
+        "from=",
+        "from=net4",
+        "from=[net1]",
+        "count=0",
+        "count=-1",
+        "reflector=yes",
         "port=0",
         "port=65536",
         "port=",
