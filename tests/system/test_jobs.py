@@ -4,8 +4,8 @@
 import json
 import subprocess
 
-import frames
 import testframe
+from antifreeze import frames
 from capture import Capture
 from iperf3_server import server
 
