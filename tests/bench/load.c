@@ -3,12 +3,14 @@
  * The host's end of those measurements of `make bench` that iperf3 has no word for.
  *
  *     load ping|tcp|udp HOST SECONDS PAUSE_US
- *     load raw|test INTERFACE MAC SECONDS
+ *     load raw|test INTERFACE MAC SECONDS [PPS]
  *
  * The first: one request after the other, each as soon as the one before is answered and PAUSE_US
  * have passed; prints each round trip in microseconds, a line each. The second: frames of 60 bytes
  * to that MAC address, of a type that nobody knows or test frames (apps/testframe.h), as fast as
- * the other side takes them; prints "frames seconds".
+ * the other side takes them; prints "frames seconds". With PPS so many each second instead, whether
+ * they are taken or not; prints "frames seconds run", the frames that were due and so were sent or
+ * dropped on the way, and the run of test frames.
  *
  * TCP and UDP talk one byte with the echo service. Round trips are timed around the two system
  * calls, with nothing printed before the end.
@@ -45,6 +47,10 @@
  */
 #define AHEAD_MAX 512
 #define DROPPED_S 10e-3
+
+/* Frames at once at a given rate; a nap ends so much before they are due. */
+#define PACED_BATCH 32u
+#define NAP_S       80e-6
 
 static uint32_t trips_us[TRIPS_MAX];
 
@@ -255,21 +261,63 @@ static void number_frames(uint64_t first)
     }
 }
 
+static void make_batch(struct mmsghdr batch[BATCH], struct iovec parts[BATCH])
+{
+    memset(batch, 0, BATCH * sizeof(*batch));
+    for (int i = 0; i < BATCH; i++) {
+        parts[i] = (struct iovec){frames[i], FRAME_BYTES};
+        batch[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
+    }
+}
+
+/* A batch at a time, each when it is due. What the interface has no room for is lost. */
+static void paced_frames(const char *interface, const char *mac, double seconds, bool test,
+                         double pps)
+{
+    struct mmsghdr batch[BATCH];
+    struct iovec parts[BATCH];
+    int fd = raw_socket(interface);
+    const uint64_t end = (uint64_t)(seconds * pps);
+    uint64_t number = 0;
+    double start = now();
+
+    write_headers(mac, test);
+    make_batch(batch, parts);
+    while (number < end) {
+        const double due = start + (double)number / pps, at = now();
+        const unsigned n = end - number < PACED_BATCH ? (unsigned)(end - number) : PACED_BATCH;
+
+        if (due > at) {
+            if (due - at > NAP_S)
+                nap(due - at - NAP_S);
+            continue;
+        }
+        if (test)
+            number_frames(number);
+        for (unsigned i = 0; i < n;) {
+            const int sent = sendmmsg(fd, &batch[i], n - i, 0);
+            if (sent < 0 && errno != ENOBUFS)
+                fail("sendmmsg");
+            i += sent > 0 ? (unsigned)sent : 1; /* that one was dropped */
+        }
+        number += n;
+    }
+    printf("%llu %.6f %u\n", (unsigned long long)number, now() - start,
+           (unsigned)(uint16_t)getpid());
+}
+
 /* Not more than AHEAD_MAX are on their way. When none was taken for a while, those that are not
  * were dropped somewhere, and nobody waits for them. */
 static void raw_frames(const char *interface, const char *mac, double seconds, bool test)
 {
     struct iovec parts[BATCH];
-    struct mmsghdr batch[BATCH] = {0};
+    struct mmsghdr batch[BATCH];
     int fd = raw_socket(interface);
     uint64_t first = taken(interface), last = first, ahead = 0, number = 0;
     double start = now(), moved = start;
 
     write_headers(mac, test);
-    for (int i = 0; i < BATCH; i++) {
-        parts[i] = (struct iovec){frames[i], FRAME_BYTES};
-        batch[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
-    }
+    make_batch(batch, parts);
     while (now() - start < seconds) {
         uint64_t at = taken(interface), n = at - last;
         int sent;
@@ -298,7 +346,9 @@ int main(int argc, char **argv)
 {
     const bool test = strcmp(argc > 1 ? argv[1] : "", "test") == 0;
 
-    if (argc == 5 && (test || strcmp(argv[1], "raw") == 0)) {
+    if (argc == 6 && (test || strcmp(argv[1], "raw") == 0)) {
+        paced_frames(argv[2], argv[3], atof(argv[4]), test, atof(argv[5]));
+    } else if (argc == 5 && (test || strcmp(argv[1], "raw") == 0)) {
         raw_frames(argv[2], argv[3], atof(argv[4]), test);
     } else if (argc == 5) {
         round_trips(argv[1], argv[2], atof(argv[3]), atof(argv[4]) * 1e-6);

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from antifreeze import TOP, Error, net, world
-from antifreeze.bench import cpio, figures, iperf, linux, memory, packages, pairs, plot, readme, report, udp
+from antifreeze.bench import cpio, figures, iperf, linux, memory, packages, pairs, plot, readme, report, sink, udp
 from antifreeze.bench.meter import Cost
 from antifreeze.bench.rows import ROWS, Row
 
@@ -360,6 +360,7 @@ def test_a_thousandth_may_be_lost():
     assert udp.passes(iperf.Flow(packets=1000, lost=1))
     assert not udp.passes(iperf.Flow(packets=1000, lost=2))
     assert not udp.passes(iperf.Flow(packets=0, lost=0))
+    assert sink.arrived(1000, 999) and not sink.arrived(1000, 998) and not sink.arrived(0, 0)
 
 
 def test_row_names_are_unique():

@@ -25,6 +25,12 @@ def test_frames(guest, seconds):
     return raw_frames(guest, seconds, "test")
 
 
+def paced_test_frames(guest, seconds, pps):
+    """(test frames of 60 bytes that were sent at this rate, whoever took them, seconds that this lasted, number of the run)."""
+    sent, took, run = _run("test", guest.net.name, guest.net.mac, seconds, pps).split()
+    return int(sent), float(took), int(run)
+
+
 def rate(kind):
     """For a row: round trips per second."""
     return lambda guest, seconds: len(round_trips(kind, guest, seconds)) / seconds

@@ -3,7 +3,7 @@
 
 import dataclasses
 
-from . import generators, iperf, load, raw, udp
+from . import generators, iperf, load, raw, sink, udp
 
 GBIT = 1e9
 
@@ -60,6 +60,7 @@ ROWS = (
     _udp_row("udp-in-1472", "UDP host to guest, 1472 bytes", None, 1472),
     _raw_out_row(raw.Generator()),
     Row("raw-in", "60-byte frames received", "kpps", raw.receive),
+    Row("sink-60", "60-byte frames accounted for", "kpps", sink.Search(), bar=3.0, per_cpu=False),
     Row("ping", "ping, median", "ms", load.ping_ms(50), bar=0.7, more_is_better=False),
     Row("ping-p99", "ping, 99th percentile", "ms", load.ping_ms(99), more_is_better=False),
     Row("tcp-rr", "TCP requests and answers", "1/s", load.rate("tcp"), bar=2.0),

@@ -20,6 +20,11 @@ class Search:
         self._bits = 8 * length
         self._found = {}
 
+    def trial(self, guest, seconds, pps):
+        """(True if it passed, datagrams per second that arrived)."""
+        flow = iperf.run(guest, seconds, "-b", str(int(pps * self._bits)), *self._words)
+        return passes(flow), flow.pps
+
     def __call__(self, guest, seconds):
         """`seconds` for all the trials of a search together, but a second each at least."""
         known = self._found.get(guest)
@@ -28,8 +33,7 @@ class Search:
 
         def trial(pps):
             guest.settle()
-            flow = iperf.run(guest, each, "-b", str(int(pps * self._bits)), *self._words)
-            return passes(flow), flow.pps
+            return self.trial(guest, each, pps)
 
         best = figures.highest(trial, known or FIRST_GUESS_PPS, trials, step)
         self._found[guest] = best or known
