@@ -175,8 +175,13 @@ BAD = {
 }
 
 
-def test_an_entry_without_a_buffer_is_left_too():
-    assert failed(verdict_of(changed(with_stats(lambda t: t > records.SECONDS, keep_on_a_ring)))) == ["pools_left"]
+def keep_in_a_hand(stats, t):
+    stats["buffers"]["net0.rx"].update(free=59, held=5)
+
+
+@pytest.mark.parametrize("keep", [keep_on_a_ring, keep_in_a_hand])
+def test_a_buffer_that_is_not_where_it_was_is_left_too(keep):
+    assert failed(verdict_of(changed(with_stats(lambda t: t > records.SECONDS, keep)))) == ["pools_left"]
 
 
 def test_groups_that_came_with_addresses_are_not_left():
