@@ -287,6 +287,55 @@ static void fin_comes_behind_the_last_byte(void **state)
     free(got);
 }
 
+/* Also where the queue of the target's side was full when the FIN came. */
+static void fin_waits_for_what_is_not_queued_yet(void **state)
+{
+    const size_t n = CONFIG_RELAY_RING - WND_STEP;
+    uint8_t *sent = small_noise(n), *got = malloc(n);
+    struct rig_tcp client;
+
+    (void)state;
+    assert_true(n > CONFIG_TCP_SND_SEGS * 536);
+    rig.peer_mss = 536;
+    open_one(&client);
+    targets[0].wnd = 0;
+    assert_int_equal(rig_tcp_send(&targets[0], "x", 1), 1);
+    assert_int_equal(rig_tcp_send(&client, sent, n), n);
+    rig_tcp_fin(&client);
+    targets[0].wnd = 1 << 20;
+    rig_tcp_segment(&targets[0], RIG_ACK, targets[0].snd_nxt, targets[0].rcv_nxt, NULL, 0);
+    assert_int_equal(rig_tcp_recv(&targets[0], got, n, 1000), n);
+    assert_memory_equal(sent, got, n);
+    rig_advance_ms(10);
+    assert_true(targets[0].got_fin);
+    rig_tcp_close(&targets[0]);
+    rig_tcp_close(&client);
+    free(sent);
+    free(got);
+}
+
+/* Both have said FIN; what is not acknowledged may have to be sent again, from the ring. */
+static void place_is_kept_until_all_is_acknowledged(void **state)
+{
+    struct rig_tcp client, *t = &targets[0];
+
+    (void)state;
+    open_one(&client);
+    t->manual_ack = true;
+    const uint32_t acked = t->rcv_nxt;
+    assert_int_equal(rig_tcp_send(&client, "x", 1), 1);
+    rig_tcp_fin(&client);
+    rig_tcp_segment(t, RIG_FIN | RIG_ACK, t->snd_nxt++, acked, NULL, 0);
+    rig_pump();
+    assert_true(client.got_fin);
+    assert_int_equal(stat_of("open"), 1);
+    rig_tcp_segment(t, RIG_ACK, t->snd_nxt, t->rcv_nxt, NULL, 0);
+    rig_pump();
+    assert_int_equal(stat_of("open"), 0);
+    rig_tcp_close(&client);
+    rig_tcp_forget(t);
+}
+
 static void reset_of_the_client_is_carried(void **state)
 {
     const uint64_t before = stat_of("resets");
@@ -469,6 +518,8 @@ int main(void)
         ON4(half_close_of_the_client_is_carried),
         ON4(half_close_of_the_target_is_carried),
         ON4(fin_comes_behind_the_last_byte),
+        ON4(fin_waits_for_what_is_not_queued_yet),
+        ON4(place_is_kept_until_all_is_acknowledged),
         ON4(reset_of_the_client_is_carried),
         ON4(reset_of_the_target_is_carried),
         ON4(reset_after_a_half_close_is_carried),
