@@ -4,7 +4,7 @@
 
 STORM := $(BUILD)/storm
 
-test test-long: $(STORM)
+soak test test-long: $(STORM)
 
 $(STORM): tests/soak/storm.c tests/soak/storm.mk | deps
 	@mkdir -p $(@D)

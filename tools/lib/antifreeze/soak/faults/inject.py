@@ -4,7 +4,8 @@
     with Injector(rig, plan.faults):
         …
 
-Its end is its end in the middle of a fault, too. A fault that cannot be done is an `error` of its record: the
+One that begins late, because the one before took long to end, keeps its length. The
+injector's end is its end in the middle of a fault, too. A fault that cannot be done is an `error` of its record: the
 soak goes on, and the judge sees that it did not happen.
 """
 
@@ -57,15 +58,15 @@ class Injector:
         fault = make(self._rig, planned)
         try:
             self._write(fault, "begin")
-            start = time.monotonic()
+            start, end = time.monotonic(), self._rig.log.now() + planned.seconds
             fault.start()
             fault.figures["took_s"] = round(time.monotonic() - start, 3)
-            self._wait_until(planned.end)
+            self._wait_until(end)
             fault.hurry = self._ended.is_set()
             fault.stop()
             self._write(fault, "end")
             if planned.rest:
-                self._wait_until(planned.end + planned.rest)
+                self._wait_until(self._rig.log.now() + planned.rest)
         except (Error, OSError) as error:
             self._write(fault, "end", error=str(error).partition("\n")[0])
         finally:
