@@ -242,6 +242,14 @@ static inline bool iperf3_stream_counts(const struct iperf3_stream *st)
 
 unsigned iperf3_streams_used(void);
 
+/* For who is no server: the tables are as they have to be. */
+void iperf3_tables_need(void);
+
+/* So many places count as used meanwhile: somebody else has as many connections, and the stack's
+ * pools are made for their sum. False: they are not free. */
+bool iperf3_streams_lend(uint32_t n);
+void iperf3_streams_return(uint32_t n);
+
 /* ---- iperf3_results.c ----------------------------------------------------------------------- */
 
 /* Our results as the peer expects them, in s->text behind room for their length; how many bytes.

@@ -109,8 +109,7 @@ static bool start(struct job *j, uint64_t now, const char **why)
     char cookie[IPERF3_COOKIE_BYTES];
 
     (void)now;
-    if (!(apps_conf->services & SERVICE_IPERF3) && iperf3_streams_used() == 0)
-        iperf3_tables_init(); /* else the server has */
+    iperf3_tables_need();
     make_cookie(cookie);
     struct iperf3_session *s = iperf3_session_new(cookie, &iperf3_client_role);
     *why = "all sessions in use";

@@ -50,6 +50,26 @@ void iperf3_tables_init(void)
     }
 }
 
+/* Else the server has. */
+void iperf3_tables_need(void)
+{
+    if (!(apps_conf->services & SERVICE_IPERF3) && n_used == 0)
+        iperf3_tables_init();
+}
+
+bool iperf3_streams_lend(uint32_t n)
+{
+    if (n > CONFIG_IPERF_STREAM - n_used)
+        return false;
+    n_used += n;
+    return true;
+}
+
+void iperf3_streams_return(uint32_t n)
+{
+    n_used -= n;
+}
+
 unsigned iperf3_streams_used(void)
 {
     return n_used;

@@ -91,7 +91,8 @@ bool job_check(const struct job_params *p, struct job_refusal *why)
  * limit that somebody has set, its place has what the rates before were given. */
 static uint64_t gap_limit_ns(const struct job_params *p)
 {
-    uint64_t units = p->rate.packets ? 1 : (p->n_lens != 0 ? p->lens[0] : LEN_USUAL) * 8u;
+    const bool whole = p->rate.packets || p->run == JOB_RUN_CONNECT;
+    uint64_t units = whole ? 1 : (p->n_lens != 0 ? p->lens[0] : LEN_USUAL) * 8u;
 
     if (job_params_limited(p, JOB_MAX_GAP))
         return p->limit[JOB_MAX_GAP];

@@ -103,11 +103,9 @@ static bool read_delay(struct text v, uint64_t *ns)
 
 static bool set_run(struct job_params *p, struct text v, enum job_limit limit)
 {
-    static const char *const words[] = {[JOB_RUN_SERVE] = "serve",
-                                        [JOB_RUN_NONE] = "none",
-                                        [JOB_RUN_CLIENT] = "client",
-                                        [JOB_RUN_FLOOD] = "flood",
-                                        [JOB_RUN_STAMP] = "stamp"};
+    static const char *const words[] = {
+        [JOB_RUN_SERVE] = "serve", [JOB_RUN_NONE] = "none",   [JOB_RUN_CLIENT] = "client",
+        [JOB_RUN_FLOOD] = "flood", [JOB_RUN_STAMP] = "stamp", [JOB_RUN_CONNECT] = "connect"};
     unsigned which;
 
     (void)limit;
@@ -372,6 +370,29 @@ static bool set_first_seq(struct job_params *p, struct text v, enum job_limit li
     return text_number(v, 10, &p->first_seq);
 }
 
+static bool set_request(struct job_params *p, struct text v, enum job_limit limit)
+{
+    static const char *const words[] = {"echo", "get", "post"};
+    unsigned which;
+
+    (void)limit;
+    if (!read_word(v, words, COUNT(words), &which))
+        return false;
+    p->request = (enum job_request)(JOB_ASK_ECHO + which);
+    return true;
+}
+
+static bool set_hold(struct job_params *p, struct text v, enum job_limit limit)
+{
+    uint64_t ns;
+
+    (void)limit;
+    if (!text_time(v, INTERVAL_MAX_NS, &ns) || (ns != 0 && ns < INTERVAL_MIN_NS))
+        return false;
+    p->hold_ns = ns;
+    return true;
+}
+
 static bool set_interval(struct job_params *p, struct text v, enum job_limit limit)
 {
     uint64_t ns;
@@ -411,7 +432,7 @@ static bool limit_delay(struct job_params *p, struct text v, enum job_limit limi
 #define ACCEPT_SCALED "a whole number below 2^63, also with k, M, G or T behind it"
 
 static const struct job_key keys[] = {
-    {"run", set_run, .of_all = true, .accepted = "serve, client, flood, stamp, none"},
+    {"run", set_run, .of_all = true, .accepted = "serve, client, flood, stamp, connect, none"},
     {"target", set_target,
      .accepted = "A.B.C.D or [IPv6 address]: of one host; or of a NIC of this guest, also in "
                  "brackets: " ACCEPT_NIC},
@@ -442,10 +463,14 @@ static const struct job_key keys[] = {
     {"reflector", set_reflector, .only = JOB_RUN_STAMP, .accepted = "stateless, stateful"},
     {"first_seq", set_first_seq, .of_serving = true, .only = JOB_RUN_FLOOD,
      .accepted = "a number below 2^64"},
+    {"request", set_request, .only = JOB_RUN_CONNECT, .accepted = "echo, get, post"},
+    {"hold", set_hold, .only = JOB_RUN_CONNECT,
+     .accepted = "0, or a time from 100ms to 1h, with the unit ms, s, m or h"},
     {"interval", set_interval, .of_all = true,
      .accepted = "0, or a time from 100ms to 1h, with the unit ms, s, m or h"},
     {"min_bps", limit_scaled, JOB_MIN_BPS, .accepted = ACCEPT_SCALED},
     {"min_pps", limit_scaled, JOB_MIN_PPS, .accepted = ACCEPT_SCALED},
+    {"min_cps", limit_scaled, JOB_MIN_CPS, .accepted = ACCEPT_SCALED},
     {"max_loss", limit_percent, JOB_MAX_LOSS,
      .accepted = "0, or a share like 0.001%, up to seven places behind the point"},
     {"max_lost", limit_scaled, JOB_MAX_LOST, .accepted = ACCEPT_SCALED},
@@ -453,6 +478,7 @@ static const struct job_key keys[] = {
     {"max_reordered", limit_scaled, JOB_MAX_REORDERED, .accepted = ACCEPT_SCALED},
     {"max_duplicate", limit_scaled, JOB_MAX_DUPLICATE, .accepted = ACCEPT_SCALED},
     {"max_corrupt", limit_scaled, JOB_MAX_CORRUPT, .accepted = ACCEPT_SCALED},
+    {"max_failed", limit_scaled, JOB_MAX_FAILED, .accepted = ACCEPT_SCALED},
     {"max_gap", limit_delay, JOB_MAX_GAP, .accepted = ACCEPT_DELAY},
     {"max_p50", limit_delay, JOB_MAX_P50, .accepted = ACCEPT_DELAY},
     {"max_p90", limit_delay, JOB_MAX_P90, .accepted = ACCEPT_DELAY},

@@ -15,8 +15,9 @@ enum job_run {
     JOB_RUN_SERVE, /* no job: the services only */
     JOB_RUN_NONE,  /* the same */
     JOB_RUN_CLIENT,
-    JOB_RUN_FLOOD, /* frames without a connection, apps/flood_job.c */
-    JOB_RUN_STAMP, /* questions to a STAMP reflector, apps/stamp_job.c */
+    JOB_RUN_FLOOD,   /* frames without a connection, apps/flood_job.c */
+    JOB_RUN_STAMP,   /* questions to a STAMP reflector, apps/stamp_job.c */
+    JOB_RUN_CONNECT, /* many connections, apps/connect_job.c */
 };
 
 static inline bool job_run_is_job(enum job_run run)
@@ -43,6 +44,9 @@ struct job_rate {
     bool packets;   /* packets, not bits */
 };
 
+/* What a connection is opened for; ANY: what its port is for. */
+enum job_request { JOB_ASK_ANY, JOB_ASK_ECHO, JOB_ASK_GET, JOB_ASK_POST };
+
 /* How packets follow each other: evenly, at random, or so many at once. */
 enum job_gap { JOB_CBR, JOB_POISSON, JOB_BURSTS };
 
@@ -53,14 +57,16 @@ enum job_limit {
     JOB_NO_LIMIT,
     JOB_MIN_BPS, /* bit/s in each direction that is used */
     JOB_MIN_PPS,
+    JOB_MIN_CPS,  /* connections that were completed each second */
     JOB_MAX_LOSS, /* lost packets, in 10^-9 of those sent */
     JOB_MAX_LOST, /* packets, and so are the next four */
     JOB_MAX_LATE,
     JOB_MAX_REORDERED,
     JOB_MAX_DUPLICATE,
     JOB_MAX_CORRUPT,
-    JOB_MAX_GAP, /* ns, like all that follow */
-    JOB_MAX_P50, /* of the delay */
+    JOB_MAX_FAILED, /* connections */
+    JOB_MAX_GAP,    /* ns, like all that follow */
+    JOB_MAX_P50,    /* of the delay */
     JOB_MAX_P90,
     JOB_MAX_P99,
     JOB_MAX_P99_9,
@@ -97,11 +103,13 @@ struct job_params {
     uint16_t vlan; /* 1 to 4094, or JOB_NO_VLAN */
     uint8_t dscp;
     enum job_gap gap;
-    uint32_t burst;             /* packets of one, with JOB_BURSTS */
-    uint64_t ramp_ns;           /* in which the rate rises to its value */
-    uint64_t first_seq;         /* of each flow */
-    uint64_t count;             /* packets, which end the job as well as time; 0 = off */
-    bool reflector_counts;      /* a STAMP reflector numbers its answers itself */
+    uint32_t burst;        /* packets of one, with JOB_BURSTS */
+    uint64_t ramp_ns;      /* in which the rate rises to its value */
+    uint64_t first_seq;    /* of each flow */
+    uint64_t count;        /* packets, which end the job as well as time; 0 = off */
+    bool reflector_counts; /* a STAMP reflector numbers its answers itself */
+    enum job_request request;
+    uint64_t hold_ns;           /* connections are kept, and asked each so often; 0: they are not */
     uint64_t interval_ns;       /* of `interval` records; 0 = none */
     uint64_t limit[JOB_LIMITS]; /* where its key was said */
     uint64_t said;              /* a bit for each key that was: job_params_said() */
@@ -153,8 +161,9 @@ const char *job_limit_name(enum job_limit limit);
 /* All of them, for messages. */
 #define JOB_KEYS_KNOWN                                                                             \
     "run target from port proto dir streams time omit bytes rate len flows dst_mac vlan dscp gap " \
-    "ramp count reflector first_seq interval min_bps min_pps "                                     \
-    "max_loss max_lost max_late max_reordered max_duplicate max_corrupt max_gap max_p50 max_p90 "  \
+    "ramp count reflector first_seq request hold interval min_bps min_pps min_cps "                \
+    "max_loss max_lost max_late max_reordered max_duplicate max_corrupt max_failed max_gap "       \
+    "max_p50 max_p90 "                                                                             \
     "max_p99 max_p99.9 max_p99.99 max_delay"
 
 #endif

@@ -73,6 +73,7 @@ static void every_limit_is_read_in_its_unit(void **state)
         uint64_t value;
     } cases[] = {
         {"min_bps=100M", JOB_MIN_BPS, 100000000},  {"min_pps=1k", JOB_MIN_PPS, 1000},
+        {"min_cps=5k", JOB_MIN_CPS, 5000},         {"max_failed=9", JOB_MAX_FAILED, 9},
         {"max_loss=0", JOB_MAX_LOSS, 0},           {"max_loss=0.1%", JOB_MAX_LOSS, 1000000},
         {"max_loss=0.0000001%", JOB_MAX_LOSS, 1},  {"max_loss=100%", JOB_MAX_LOSS, 1000000000},
         {"max_lost=5", JOB_MAX_LOST, 5},           {"max_late=0", JOB_MAX_LATE, 0},

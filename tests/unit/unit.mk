@@ -125,7 +125,8 @@ UNIT_JOB     := apps/job.c apps/job_measure.c apps/verdict.c kernel/job_params.c
 UNIT_SINK    := apps/hdr.c apps/seqwin.c apps/sink.c apps/sink_frame.c apps/sink_report.c apps/sink_run.c apps/testframe.c
 UNIT_FLOOD   := apps/flood.c apps/flood_awake.c apps/flood_check.c apps/flood_frame.c apps/flood_job.c apps/flood_pace.c $(UNIT_SINK)
 UNIT_SENDER  := apps/stamp.c apps/stamp_job.c apps/stamp_sender.c
-UNIT_KINDS   := apps/iperf3_job.c apps/job_kinds.c $(UNIT_FLOOD) $(UNIT_SENDER)
+UNIT_CONNECT := apps/connect.c apps/connect_answer.c apps/connect_job.c
+UNIT_KINDS   := apps/iperf3_job.c apps/job_kinds.c $(UNIT_CONNECT) $(UNIT_FLOOD) $(UNIT_SENDER)
 UNIT_STAMP   := apps/stamp.c apps/stamp_reflector.c
 UNIT_APPS    := $(UNIT_KINDS) $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) $(UNIT_JOB) apps/stamp_reflector.c apps/relay.c apps/services.c apps/stats.c \
     $(UNIT_SERVICE)
@@ -222,11 +223,14 @@ $(eval $(call unit_on_rig,test_stamp_sender,apps/interval.c apps/iperf3_count.c 
 UNIT_TESTS += test_flood_awake
 UNIT_SRC_test_flood_awake := tests/unit/test_flood_awake.c apps/flood_awake.c
 
+$(eval $(call unit_on_rig,test_connect,$(UNIT_IPERF3) $(UNIT_JOB) $(UNIT_KINDS) $(UNIT_SERVICE)))
+UNIT_TESTS += test_connect_answer
+UNIT_SRC_test_connect_answer := tests/unit/test_connect_answer.c apps/connect_answer.c kernel/format.c
 UNIT_TESTS += test_flood_pace
 UNIT_SRC_test_flood_pace := tests/unit/test_flood_pace.c apps/flood_pace.c
 
 UNIT_TESTS += test_report
-UNIT_SRC_test_report := tests/unit/test_report.c apps/pattern.c apps/refused.c apps/services.c apps/stats.c \
+UNIT_SRC_test_report := tests/unit/test_report.c apps/hdr.c apps/pattern.c apps/refused.c apps/services.c apps/stats.c \
     apps/interval.c apps/job.c apps/verdict.c kernel/job_params.c kernel/fault.c kernel/format.c kernel/ipaddr.c kernel/json.c kernel/refusal.c kernel/text.c
 
 # The network of the system tests on which things go wrong.

@@ -97,6 +97,21 @@ STAMP = {
     **DELAY,
 }
 
+CONNECT = {
+    "target": JOB["target"],
+    "port": ("N", "its port: 7 unless the request is HTTP's, then 80"),
+    "request": ("echo|get|post", "what each connection asks; of port 80 get, else echo"),
+    "len": ("BYTES", "to be echoed, got or posted"),
+    "rate": ("N|0", "connections each second; 0: as fast as they go"),
+    "streams": ("N", "connections that may be open at once"),
+    "hold": ("TIME|0", "so many are opened once and held, and their data is checked each so often"),
+    "time": JOB["time"],
+    "min_cps": ("N", "fails if fewer connections are completed a second"),
+    "max_failed": ("N", "fails if more connections fail; else if any does"),
+    **RATES,
+    **DELAY,
+}
+
 # What the guest is to do: (in one line, its keys).
 RUNS = {
     "serve": ("answer iperf3, HTTP, echo, discard and chargen clients, and count test frames, until Ctrl-C",
@@ -104,6 +119,7 @@ RUNS = {
     "client": ("be an iperf3 client: send to a server, receive from it, or both", GUEST | JOB),
     "stamp": ("ask a STAMP reflector (RFC 8762): round trip, and losses there and back", GUEST | STAMP),
     "flood": ("send UDP frames that a receiver can count, at a rate or as fast as they go", GUEST | FLOOD),
+    "connect": ("open many connections, short ones or held ones, and check what comes back", GUEST | CONNECT),
 }
 
 
