@@ -18,6 +18,7 @@
 #include "time.h"
 
 #define STEP_NS  (10 * NS_PER_S)  /* that a step may take */
+#define HURRY_NS (3 * NS_PER_S)   /* the same once somebody has asked for the end */
 #define SCAN_NS  (10 * NS_PER_MS) /* between two looks at the limits */
 #define RETRY_NS (100 * NS_PER_MS)
 #define BATCH    16 /* that begin in a turn */
@@ -121,7 +122,7 @@ static void ask(struct place *c, uint64_t now)
 static void close_first(struct place *c, uint64_t now)
 {
     c->step = ENDING;
-    c->limit_ns = now + STEP_NS;
+    c->limit_ns = now + (phase == CONNECT_RUNNING ? STEP_NS : HURRY_NS);
     if (question.ask == CONNECT_ECHO)
         tcp_shutdown(c->pcb, 0, 1);
 }
@@ -357,17 +358,25 @@ void connect_begin(const struct connect_params *p, uint64_t now)
     phase = CONNECT_SEEKING;
 }
 
+static void drain(uint64_t now)
+{
+    phase = CONNECT_DRAINING;
+    scan_ns = now;
+}
+
 void connect_stop(uint64_t now)
 {
-    if (phase == CONNECT_RUNNING)
-        phase = CONNECT_DRAINING;
-    else if (phase == CONNECT_SEEKING) {
-        for (uint32_t i = 0; i < params.places; i++)
-            if (places[i].step != FREE)
-                give_up(&places[i], &n.timed_out);
-        fail("stopped", now);
+    for (uint32_t i = 0; i < params.places; i++) {
+        struct place *c = &places[i];
+        if (c->step != FREE && phase == CONNECT_SEEKING)
+            give_up(c, &n.timed_out);
+        else if (c->step != FREE && c->step != HELD && c->limit_ns > now + HURRY_NS)
+            c->limit_ns = now + HURRY_NS;
     }
-    scan_ns = now;
+    if (phase == CONNECT_SEEKING)
+        fail("stopped", now);
+    else if (phase == CONNECT_RUNNING)
+        drain(now);
 }
 
 unsigned connect_poll(uint64_t now)
@@ -381,7 +390,7 @@ unsigned connect_poll(uint64_t now)
     if (phase == CONNECT_RUNNING)
         done = begin_due(now);
     if (phase == CONNECT_RUNNING && is_over(now))
-        connect_stop(now);
+        drain(now);
     scan(now);
     if (phase == CONNECT_DRAINING && n.open == 0) {
         phase = CONNECT_DONE;

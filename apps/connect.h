@@ -74,7 +74,7 @@ void connect_begin(const struct connect_params *p, uint64_t now_ns);
 unsigned connect_poll(uint64_t now_ns);
 uint64_t connect_deadline(void);
 
-/* None is started any more; what is open may be completed. */
+/* None is started any more; what is open may be completed, in three seconds at most. */
 void connect_stop(uint64_t now_ns);
 
 /* Another rate from now on. */

@@ -9,6 +9,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include "connect_answer.h"
 #include "fuzz_rig.h"
 #include "http_parse.h"
 
@@ -76,6 +77,28 @@ static void cuts_change_nothing(const uint8_t *data, size_t n)
         struct meaning cut = understand(data, n, piece);
         MUST(cut.heads == whole.heads && cut.dones == whole.dones && cut.status == whole.status &&
              cut.body_bytes == whole.body_bytes && cut.hash == whole.hash);
+    }
+}
+
+/* The same bytes as what a server answers to our own question. */
+static void cuts_change_no_answer(const uint8_t *data, size_t n)
+{
+    static const enum connect_ask asks[] = {CONNECT_ECHO, CONNECT_GET, CONNECT_POST};
+    struct connect_question q;
+
+    for (unsigned k = 0; k < 3; k++) {
+        struct connect_answer whole = {0}, cut = {0};
+        enum connect_state once, last = CONNECT_MORE;
+
+        connect_question(&q, asks[k], 8, "a");
+        once = connect_answer(&whole, &q, data, n);
+        for (size_t at = 0; at < n && last != CONNECT_WRONG; at++) {
+            last = connect_answer(&cut, &q, data + at, 1);
+            MUST(cut.in <= CONNECT_LEN_MAX + 1);
+        }
+        if (n > 0)
+            MUST(last == once);
+        MUST(connect_answer_end(&cut, &q) != CONNECT_MORE);
     }
 }
 
@@ -154,6 +177,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input in = {data, size};
 
     cuts_change_nothing(data, size);
+    cuts_change_no_answer(data, size);
     fuzz_rig_begin(false);
     rig.filter = is_udp;
     memset(open, 0, sizeof(open));

@@ -162,6 +162,21 @@ static void what_finds_no_place_in_time_slips(void **state)
     assert_int_equal(counts().started + counts().slipped, 10);
 }
 
+/* Also those that were still waiting for a place when the time was over. */
+static void every_slot_is_used_or_slips(void **state)
+{
+    (void)state;
+    say("time", "1s");
+    say("rate", "50");
+    way_is_found(7);
+    rig_advance_ms(1200);
+    assert_int_equal(counts().intended, 50);
+    assert_int_equal(counts().started, 1);
+    assert_int_equal(counts().slipped, 49);
+    rig_tcp_abort(&peer[1]);
+    ended("connections failed");
+}
+
 static void as_many_are_open_as_there_are_places(void **state)
 {
     (void)state;
@@ -370,6 +385,20 @@ static void places_are_those_of_streams(void **state)
     ended("connections failed"); /* one was open, and nobody answered */
 }
 
+/* The guest's end waits five seconds for the last words of jobs. */
+static void end_that_is_asked_for_comes_soon(void **state)
+{
+    (void)state;
+    say("time", "0");
+    way_is_found(7);
+    job_stop(job); /* one is open, and nobody answers */
+    rig_advance_ms(2900);
+    assert_int_equal(job->state, JOB_RUNNING);
+    rig_advance_ms(200);
+    assert_int_equal(job->state, JOB_OVER);
+    ended("connections failed");
+}
+
 static void rate_changes_while_it_runs(void **state)
 {
     (void)state;
@@ -398,6 +427,7 @@ int main(void)
         TEST(echo_is_asked_answered_and_closed_by_us_first),
         TEST(http_server_closes_first),
         TEST(what_finds_no_place_in_time_slips),
+        TEST(every_slot_is_used_or_slips),
         TEST(as_many_are_open_as_there_are_places),
         TEST(each_failure_has_its_reason),
         TEST(silent_server_is_given_up),
@@ -407,6 +437,7 @@ int main(void)
         TEST(held_ones_that_are_lost_are_dropped_or_corrupt),
         TEST(what_it_cannot_do_is_refused),
         TEST(places_are_those_of_streams),
+        TEST(end_that_is_asked_for_comes_soon),
         TEST(rate_changes_while_it_runs),
     };
 
