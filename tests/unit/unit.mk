@@ -230,7 +230,7 @@ UNIT_TESTS += test_flood_pace
 UNIT_SRC_test_flood_pace := tests/unit/test_flood_pace.c apps/flood_pace.c
 
 UNIT_TESTS += test_report
-UNIT_SRC_test_report := tests/unit/test_report.c apps/hdr.c apps/pattern.c apps/refused.c apps/services.c apps/stats.c \
+UNIT_SRC_test_report := tests/unit/test_report.c apps/pattern.c apps/refused.c apps/services.c apps/stats.c \
     apps/interval.c apps/job.c apps/verdict.c kernel/job_params.c kernel/fault.c kernel/format.c kernel/ipaddr.c kernel/json.c kernel/refusal.c kernel/text.c
 
 # The network of the system tests on which things go wrong.
