@@ -79,6 +79,15 @@ static err_t give_up(struct place *c, uint64_t *reason)
     return conn_abort(pcb);
 }
 
+/* Nobody counts the one that looks for a server. */
+static void forget(struct place *c)
+{
+    struct tcp_pcb *pcb = c->pcb;
+
+    leave(c);
+    conn_abort(pcb);
+}
+
 /* Both ends have said all. */
 static err_t complete(struct place *c)
 {
@@ -321,9 +330,7 @@ static void look_at(struct place *c, uint64_t now)
     if (c->step == HELD) {
         ask(c, now);
     } else if (phase == CONNECT_SEEKING) {
-        struct tcp_pcb *pcb = c->pcb;
-        leave(c);
-        conn_abort(pcb);
+        forget(c);
         fail("no_answer", now);
     } else {
         give_up(c, &n.timed_out);
@@ -369,7 +376,7 @@ void connect_stop(uint64_t now)
     for (uint32_t i = 0; i < params.places; i++) {
         struct place *c = &places[i];
         if (c->step != FREE && phase == CONNECT_SEEKING)
-            give_up(c, &n.timed_out);
+            forget(c);
         else if (c->step != FREE && c->step != HELD && c->limit_ns > now + HURRY_NS)
             c->limit_ns = now + HURRY_NS;
     }

@@ -71,9 +71,9 @@ static void answer(struct http_conn *c)
     if (c->route == NULL)
         return; /* c->reply is the answer already */
     http_route_answer(c->route, r, &c->reply);
-    if (c->reply.status == HTTP_NO_TEXT && http_free_a_text(time_ns()))
+    if (http_has_no_text(&c->reply) && http_free_a_text(time_ns()))
         http_route_answer(c->route, r, &c->reply);
-    if (c->reply.status == HTTP_NO_TEXT)
+    if (http_has_no_text(&c->reply))
         apps_refused("request", "http: all answers are under way");
 }
 

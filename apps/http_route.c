@@ -119,12 +119,19 @@ size_t http_reply_head(const struct http_reply *reply, bool keep_alive, bool wit
 
 static struct json answer_json; /* the one that is being written */
 
+#define NO_TEXT 503 /* as what begins a job may say, too; that is a text */
+
+bool http_has_no_text(const struct http_reply *reply)
+{
+    return reply->status == NO_TEXT && reply->text == NULL;
+}
+
 struct json *http_json_begin(struct http_reply *reply)
 {
     struct http_text *text = text_take();
 
     if (text == NULL) {
-        http_reply_error(reply, HTTP_NO_TEXT);
+        http_reply_error(reply, NO_TEXT);
         return NULL;
     }
     *reply = (struct http_reply){.type = "application/json", .text = text};

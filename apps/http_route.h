@@ -33,11 +33,13 @@ struct http_route; /* one resource */
  * and *reply is the answer, even before the body. */
 const struct http_route *http_route_find(const struct http_request *r, struct http_reply *reply);
 
-/* The answer, once the message is complete. Status HTTP_NO_TEXT: it would have been a text, and no
- * room for one is free. */
-#define HTTP_NO_TEXT 503
+/* The answer, once the message is complete. */
 void http_route_answer(const struct http_route *route, const struct http_request *r,
                        struct http_reply *reply);
+
+/* True if it would have been a text, and no room for one was free: nothing was done then, and it
+ * may be asked for again. */
+bool http_has_no_text(const struct http_reply *reply);
 
 /* Whether it reads the bodies of its requests, which are JSON. */
 bool http_route_reads(const struct http_route *route);

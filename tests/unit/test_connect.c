@@ -399,6 +399,21 @@ static void end_that_is_asked_for_comes_soon(void **state)
     ended("connections failed");
 }
 
+static void connection_that_looks_for_a_server_is_not_counted(void **state)
+{
+    struct job_refusal why;
+
+    (void)state;
+    job = job_start(&params, &why); /* nobody listens, nobody refuses */
+    assert_non_null(job);
+    rig_pump();
+    assert_int_equal(connect_phase(), CONNECT_SEEKING);
+    job_stop(job);
+    ended("stopped");
+    assert_int_equal(counts().started, 0);
+    assert_int_equal(counts().timed_out, 0);
+}
+
 static void rate_changes_while_it_runs(void **state)
 {
     (void)state;
@@ -438,6 +453,7 @@ int main(void)
         TEST(what_it_cannot_do_is_refused),
         TEST(places_are_those_of_streams),
         TEST(end_that_is_asked_for_comes_soon),
+        TEST(connection_that_looks_for_a_server_is_not_counted),
         TEST(rate_changes_while_it_runs),
     };
 

@@ -198,8 +198,12 @@ static void what_is_in_its_way_is_409_and_too_many_are_503(void **state)
     fake.cannot = NULL;
     for (unsigned i = 0; i < CONFIG_JOBS; i++)
         assert_int_equal(say("POST", "/jobs", "{\"run\":\"flood\"}"), 201);
+    rig.now_ns +=
+        2 * NS_PER_S; /* an answer this old makes way where there is no text, as here there is */
+    const uint64_t refused_before = apps_refusals();
     assert_int_equal(say("POST", "/jobs", "{\"run\":\"flood\"}"), 503);
     assert_true(has("\"reason\":\"as many as there may be are running\""));
+    assert_int_equal(apps_refusals(), refused_before + 1);
     assert_non_null(strstr(reply.head, "\r\nRetry-After: 1\r\n"));
 }
 
