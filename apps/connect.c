@@ -21,7 +21,8 @@
 #define HURRY_NS (3 * NS_PER_S)   /* the same once somebody has asked for the end */
 #define SCAN_NS  (10 * NS_PER_MS) /* between two looks at the limits */
 #define RETRY_NS (100 * NS_PER_MS)
-#define BATCH    16 /* that begin in a turn */
+#define BATCH    16   /* that begin in a turn */
+#define SLIPS    4096 /* slots given up in a turn */
 #define WINDOW   65535
 
 enum step { FREE, OPENING, ASKING, HELD, ENDING };
@@ -304,7 +305,8 @@ static unsigned begin_due(uint64_t now)
             n.no_room++;
         flood_pace_sent(&pace, 0, now);
     }
-    for (; !all_begun() && flood_pace_late(&pace, now); n.slipped++) {
+    for (unsigned k = 0; k < SLIPS && !all_begun() && flood_pace_late(&pace, now); k++) {
+        n.slipped++;
         n.intended++;
         flood_pace_slip(&pace, 0);
     }

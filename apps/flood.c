@@ -191,8 +191,20 @@ static unsigned take_slots(unsigned room, uint64_t now)
     return n;
 }
 
+/* Of a frame, over the mixture. */
+static uint32_t bits_on_average(void)
+{
+    uint32_t sum = 0;
+
+    ASSERT(frames.turns > 0);
+    for (unsigned at = 0; at < frames.turns; at++)
+        sum += bits_of(at);
+    return sum / frames.turns;
+}
+
 static void give_up_slots(uint64_t now)
 {
+    slipped += flood_pace_jump(&pace, bits_on_average(), now);
     for (unsigned n = 0; n < SLIPS_A_TURN && flood_pace_late(&pace, now); n++) {
         flood_pace_slip(&pace, bits_of(turn));
         slipped++;

@@ -22,6 +22,7 @@
 #include "time.h"
 
 #define FLOOD_LAG_NS   (100 * NS_PER_MS)
+#define FLOOD_LOST_NS  (500 * NS_PER_MS)
 #define FLOOD_BURST_NS (1 * NS_PER_MS)
 
 /* The highest rate, in bit/s or frames/s: a Tbit/s, so that the arithmetic has room. */
@@ -83,6 +84,11 @@ static inline bool flood_pace_late(const struct flood_pace *p, uint64_t now_ns)
     return p->shape.rate != 0 && p->next_ns < p->end_ns && now_ns > p->next_ns + FLOOD_LAG_NS;
 }
 void flood_pace_slip(struct flood_pace *p, uint32_t bits);
+
+/* Where even to give up slot after slot would fall behind, more than FLOOD_LOST_NS of them: gives
+ * them all up but the last FLOOD_LAG_NS, and says how many there were if each frame had so many
+ * bits. 0 where that is not needed. */
+uint64_t flood_pace_jump(struct flood_pace *p, uint32_t bits, uint64_t now_ns);
 
 /* True if there are no more slots. */
 static inline bool flood_pace_over(const struct flood_pace *p)

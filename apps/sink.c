@@ -173,7 +173,8 @@ static unsigned take_many(struct netif *netif, struct netbuf **nb, unsigned n)
         else
             nb[left++] = nb[i];
     }
-    memcpy(nb + left, taken, done * sizeof(*taken));
+    for (unsigned i = 0; i < done; i++)
+        nb[left + i] = taken[i];
     return left;
 }
 

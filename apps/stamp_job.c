@@ -13,7 +13,8 @@
 #include "stamp_sender.h"
 #include "time.h"
 
-#define RATE_USUAL 10 /* packets/s, where nothing is said */
+#define RATE_USUAL 10       /* packets/s, where nothing is said */
+#define RATE_MAX   1000000u /* packets/s */
 #define BYTES_MAX  (CONFIG_MTU_MAX - 28)
 
 #define MEASURES                                                                                   \
@@ -33,6 +34,16 @@ static bool refuse(struct job_refusal *why, const char *key, const char *accepte
     return false;
 }
 
+static uint32_t bytes_of(const struct job_params *p)
+{
+    return p->n_lens != 0 ? p->lens[0] : STAMP_BYTES;
+}
+
+static bool rate_fits(const struct job_rate *rate, uint32_t bytes)
+{
+    return rate->per_s > 0 && rate->per_s / (rate->packets ? 1 : 8 * bytes) <= RATE_MAX;
+}
+
 static bool check(const struct job_params *p, struct job_refusal *why)
 {
     static const char *const others[] = {"proto", "dir", "streams", "omit", "bytes"};
@@ -42,11 +53,11 @@ static bool check(const struct job_params *p, struct job_refusal *why)
             return refuse(why, others[i], "nothing, with run=stamp");
     if (p->target.version == 0)
         return refuse(why, "target", "the reflector's address, with run=stamp");
-    if (job_params_said(p, "rate") && (p->rate.per_s == 0 || p->rate.per_s > FLOOD_RATE_MAX))
-        return refuse(why, "rate", "more than 0 and at most 1T, with run=stamp");
     if (p->imix || p->n_lens > 1 ||
         (p->n_lens == 1 && (p->lens[0] < STAMP_BYTES || p->lens[0] > BYTES_MAX)))
         return refuse(why, "len", "octets of a packet, from 44 to what the MTU has room for");
+    if (job_params_said(p, "rate") && !rate_fits(&p->rate, bytes_of(p)))
+        return refuse(why, "rate", "more than 0 and at most 1M packets a second, with run=stamp");
     return true;
 }
 
@@ -56,7 +67,7 @@ static bool start(struct job *j, uint64_t now, const char **why)
 {
     const struct job_params *p = &j->params;
     struct stamp_params s = {.port = p->port,
-                             .bytes = p->n_lens != 0 ? p->lens[0] : STAMP_BYTES,
+                             .bytes = bytes_of(p),
                              .shape = {.rate = p->rate.per_s, .packets = p->rate.packets},
                              .time_ns = p->time_ns,
                              .count = p->count};
@@ -135,8 +146,7 @@ static void stop(struct job *j)
 
 static bool set_rate(struct job *j, struct job_rate rate)
 {
-    (void)j;
-    if (rate.per_s == 0 || rate.per_s > FLOOD_RATE_MAX)
+    if (!rate_fits(&rate, bytes_of(&j->params)))
         return false;
     stamp_sender_change_rate(rate.per_s, rate.packets, time_ns());
     return true;

@@ -27,6 +27,7 @@
 #include "fault.h"
 #include "gro.h"
 #include "offload.h"
+#include "panic.h"
 #include "string.h"
 
 /* The largest frame of merged segments: lwIP counts a packet's bytes in 16 bits. */
@@ -321,16 +322,15 @@ void ethif_rx(struct ethif *e, struct netbuf *nb)
     struct pbuf *p = NULL;
     bool held = false, vouched = false;
 
+    ASSERT(e != NULL); /* or each address of a counter is one, for the analyser of this source */
     rx_begin(&f, nb);
     reason = rx_reject(e, &f);
     if (reason == NULL) {
         vouched = ethif_csum_vouched(nb, f.head);
         p = rx_packet(e, &f, skip, vouched, &held);
-        if (p == NULL)
-            reason = &e->rx_no_pbuf;
     }
-    if (reason != NULL) {
-        (*reason)++;
+    if (p == NULL) {
+        ++*(reason != NULL ? reason : &e->rx_no_pbuf);
         LINK_STATS_INC(link.drop);
         vnet_rx_release(e->vn, nb);
         return;

@@ -108,6 +108,30 @@ static void what_lies_too_far_back_is_given_up_and_counted(void **state)
     assert_int_equal(slipped, 3999);
 }
 
+/* A rate at which nobody could even count slots one by one: the time ends all the same. */
+static void schedule_that_is_out_of_reach_ends_in_time(void **state)
+{
+    static const struct flood_shape shapes[] = {
+        {.rate = FLOOD_RATE_MAX, .packets = true},
+        {.rate = FLOOD_RATE_MAX},
+        {.rate = 3 * NS_PER_S + 7, .packets = true, .gap = FLOOD_BURSTS, .burst = 5}};
+    const double slots[] = {2e12, 2e12 / 480, 2 * (3e9 + 7)};
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        begin(shapes[i], 2 * S);
+        while (!flood_pace_over(&pace)) {
+            now += 10 * MS;
+            slipped += flood_pace_jump(&pace, 480, now);
+            for (unsigned k = 0; k < 4096 && flood_pace_late(&pace, now); k++, slipped++)
+                flood_pace_slip(&pace, 480);
+        }
+        assert_true(now <= (5 + 2) * S + FLOOD_LOST_NS + 10 * MS);
+        assert_true((double)slipped > slots[i] * (1 - 1e-6) - 10);
+        assert_true((double)slipped < slots[i] * (1 + 1e-6) + 10);
+    }
+}
+
 static void random_gaps_have_mean_and_spread_of_an_exponential(void **state)
 {
     double sum = 0, squares = 0;
@@ -211,6 +235,8 @@ int main(void)
         cmocka_unit_test(frames_are_evenly_spaced),
         cmocka_unit_test(a_short_pause_is_caught_up_without_one_great_burst),
         cmocka_unit_test(what_lies_too_far_back_is_given_up_and_counted),
+        cmocka_unit_test(schedule_that_is_out_of_reach_ends_in_time),
+        cmocka_unit_test(schedule_that_is_out_of_reach_ends_in_time),
         cmocka_unit_test(random_gaps_have_mean_and_spread_of_an_exponential),
         cmocka_unit_test(the_same_seed_gives_the_same_gaps),
         cmocka_unit_test(a_logarithm_is_right_at_both_ends),

@@ -344,10 +344,10 @@ static void one_session_at_a_time(void **state)
 static void what_it_cannot_do_is_refused(void **state)
 {
     static const char *const cases[][2] = {
-        {"len", "43"},        {"len", "imix"},   {"len", "60,70"}, {"rate", "0"},
-        {"proto", "udp"},     {"dir", "both"},   {"streams", "2"}, {"omit", "1s"},
-        {"bytes", "1k"},      {"max_late", "0"}, {"vlan", "5"},    {"target", "net1"},
-        {"max_corrupt", "0"},
+        {"len", "43"},          {"len", "imix"},    {"len", "60,70"},     {"rate", "0"},
+        {"rate", "1000001pps"}, {"rate", "1T"},   {"proto", "udp"},     {"dir", "both"},
+        {"streams", "2"},       {"omit", "1s"},     {"bytes", "1k"},      {"max_late", "0"},
+        {"vlan", "5"},          {"target", "net1"}, {"max_corrupt", "0"},
     };
 
     (void)state;
