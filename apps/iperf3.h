@@ -345,6 +345,10 @@ extern const struct iperf3_role iperf3_client_role;
  * iperf3_client_streams_ready(). */
 void iperf3_open_next(struct iperf3_session *s);
 
+/* The server begins, so it has heard of all streams: over UDP the answer to the last hello may come
+ * behind that, which nothing orders, or never. False: it has not heard of all. */
+bool iperf3_open_all_heard(struct iperf3_session *s);
+
 /* ---- iperf3_control.c ---------------------------------------------------------------------- */
 
 /* The connection is the session's control connection from now on. */

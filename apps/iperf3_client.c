@@ -25,6 +25,7 @@
 #define READY_NS   (30 * NS_PER_S)
 #define STOPPED_NS (30 * NS_PER_S)
 #define RESULTS_NS (30 * NS_PER_S)
+#define HURRY_NS   (3 * NS_PER_S) /* the same once somebody has asked for the end */
 #define BYE_NS     (1 * NS_PER_S)
 
 /* Without a way to the server another look is taken this often: an IPv6 address may still be on its
@@ -156,12 +157,17 @@ static unsigned running(struct iperf3_session *s, uint64_t now)
     return done;
 }
 
+/* A test that is over already has its results to wait for, but not for long any more. */
 void iperf3_client_stop(struct iperf3_session *s)
 {
+    const uint64_t now = time_ns();
+
     if (s->state == IPERF3_RUNNING)
-        stop(s, time_ns());
+        stop(s, now);
     else if (s->state < IPERF3_STOPPED || s->state > IPERF3_BYE)
         iperf3_session_end(s, "stopped");
+    else if (s->deadline_ns > now + HURRY_NS)
+        s->deadline_ns = now + HURRY_NS;
 }
 
 /* ---- what the server says ------------------------------------------------------------------ */
@@ -197,6 +203,8 @@ static bool due(struct iperf3_session *s, int8_t m)
     } else if (m == IPERF3_CREATE_STREAMS && s->state == IPERF3_OFFER) {
         iperf3_session_enter(s, IPERF3_OPEN, OPEN_NS);
         iperf3_open_next(s);
+    } else if (m == IPERF3_TEST_START && s->state == IPERF3_OPEN) {
+        return iperf3_open_all_heard(s);
     } else if (m == IPERF3_TEST_RUNNING && s->state == IPERF3_READY) {
         begin(s);
     } else if (m == IPERF3_EXCHANGE_RESULTS && s->state == IPERF3_STOPPED) {

@@ -103,6 +103,14 @@ static void open_udp(struct iperf3_stream *st)
     udp_recv(st->udp, datagram, st);
 }
 
+bool iperf3_open_all_heard(struct iperf3_session *s)
+{
+    if (!s->params.udp || s->n_unopened != 1)
+        return false;
+    opened(s->unopened);
+    return true;
+}
+
 void iperf3_open_next(struct iperf3_session *s)
 {
     if (s->unopened == NULL)

@@ -57,9 +57,12 @@ static uint64_t gap_max_us(const struct iperf3_session *s)
     return (rx > tx ? rx : tx) / NS_PER_US;
 }
 
+/* Until now, while it is not over. */
 static uint64_t measured_us(const struct iperf3_session *s)
 {
-    return s->warm ? (s->stop_ns - s->measure_ns) / NS_PER_US : 0;
+    const uint64_t end_ns = s->stop_ns != 0 ? s->stop_ns : time_ns();
+
+    return s->warm ? (end_ns - s->measure_ns) / NS_PER_US : 0;
 }
 
 /* Sums over all streams of what only UDP has, and of what the client said: any numbers, which may

@@ -304,6 +304,31 @@ static void loss_of_what_comes_is_counted_and_judged(void **state)
     assert_true(rig_says(rig_record("result"), "status", "FAIL"));
 }
 
+/* Nothing orders the answer to a hello before what the server says over TCP. */
+static void test_begins_though_the_last_hellos_answer_comes_behind(void **state)
+{
+    char hello[8];
+
+    (void)state;
+    peer_start("proto=udp dir=rx time=1s");
+    peer_greet();
+    peer_params();
+    peer_streams(0, true);
+    rig_pump();
+    assert_int_equal(rig_udp_recv_from(IPERF3_PORT, &peer_udp_port[0], hello, sizeof(hello)), 4);
+    peer_begin();
+    rig_udp_send(false, IPERF3_PORT, peer_udp_port[0], "6789", 4);
+    datagram(0, 1);
+    rig_advance_ms(400);
+    struct job_totals t;
+    peer_job->kind->totals(peer_job, &t);
+    assert_in_range(t.duration_us, 390000, 410000); /* of a test that is not over */
+    rig_advance_ms(600);
+    peer_finish(NOTHING);
+    peer_ended("done");
+    assert_int_equal(result("rx_packets"), 1);
+}
+
 static void strangers_datagrams_count_for_nothing(void **state)
 {
     (void)state;
@@ -366,6 +391,7 @@ int main(void)
         TEST(rate_changes_while_it_runs),
         TEST(datagrams_are_numbered_and_each_stream_has_its_port),
         TEST(loss_of_what_comes_is_counted_and_judged),
+        TEST(test_begins_though_the_last_hellos_answer_comes_behind),
         TEST(strangers_datagrams_count_for_nothing),
         TEST(so_many_bytes_are_whole_datagrams),
         TEST(as_many_streams_as_there_are_complete),

@@ -165,6 +165,29 @@ static void hello_without_an_answer_is_given_up_and_not_repeated(void **state)
     ended("server_silent", "error");
 }
 
+static void results_are_not_waited_for_long_once_the_job_is_stopped(void **state)
+{
+    (void)state;
+    honest_up_to(STOPPED, false);
+    job_stop(peer_job);
+    rig_advance_ms(2900);
+    assert_int_equal(peer_job->state, JOB_RUNNING);
+    rig_advance_ms(200);
+    ended("server_silent", "error");
+}
+
+static void beginning_before_all_streams_are_open_is_nonsense(void **state)
+{
+    (void)state;
+    rig_tcp_listen(IPERF3_PORT, peer_conn, sizeof(peer_conn) / sizeof(peer_conn[0]));
+    peer_start("proto=udp streams=2 rate=80k time=1s");
+    peer_greet();
+    peer_params();
+    peer_say(IPERF3_CREATE_STREAMS);
+    peer_say(IPERF3_TEST_START); /* it has heard one hello at most */
+    ended("server_says_nonsense", "error");
+}
+
 /* It takes nothing, and its control connection is in order. */
 static void test_in_which_nothing_moves_is_given_up(void **state)
 {
@@ -369,6 +392,8 @@ int main(void)
         TEST(stream_that_is_refused_ends_it),
         TEST(server_that_is_silent_at_any_step_ends_it_in_time),
         TEST(hello_without_an_answer_is_given_up_and_not_repeated),
+        TEST(results_are_not_waited_for_long_once_the_job_is_stopped),
+        TEST(beginning_before_all_streams_are_open_is_nonsense),
         TEST(test_in_which_nothing_moves_is_given_up),
         TEST(done_that_is_never_acknowledged_is_waited_for_a_second),
         TEST(busy_server_is_a_refusal),

@@ -345,7 +345,7 @@ static void what_it_cannot_do_is_refused(void **state)
 {
     static const char *const cases[][2] = {
         {"len", "43"},          {"len", "imix"},    {"len", "60,70"},     {"rate", "0"},
-        {"rate", "1000001pps"}, {"rate", "1T"},   {"proto", "udp"},     {"dir", "both"},
+        {"rate", "1000001pps"}, {"rate", "1T"},     {"proto", "udp"},     {"dir", "both"},
         {"streams", "2"},       {"omit", "1s"},     {"bytes", "1k"},      {"max_late", "0"},
         {"vlan", "5"},          {"target", "net1"}, {"max_corrupt", "0"},
     };
