@@ -22,6 +22,7 @@
 #define NO_NETWORK "the network was not ready within a minute"
 
 static struct job jobs[CONFIG_JOBS];
+static struct job before; /* in the place that one that begins takes */
 static uint32_t n_jobs;   /* since boot */
 static uint64_t n_failed; /* of those whose places were needed again */
 static bool network_is_up;
@@ -188,8 +189,6 @@ static struct job *place(void)
         if (j->state == JOB_OVER && (oldest == NULL || j->id < oldest->id))
             oldest = j;
     }
-    if (oldest != NULL && !oldest->passed)
-        n_failed++;
     return oldest;
 }
 
@@ -218,6 +217,7 @@ struct job *job_start(const struct job_params *p, struct job_refusal *why)
         apps_refused("job", why->reason);
         return NULL;
     }
+    before = *j;
     memset(j, 0, sizeof(*j));
     j->kind = kind_of(p);
     j->params = *p;
@@ -233,10 +233,14 @@ struct job *job_start(const struct job_params *p, struct job_refusal *why)
     j->started_ns = time_ns();
     if (network_is_up)
         why->reason = begin(j);
-    if (why->reason == NULL)
-        return j;
-    j->state = JOB_FREE;
-    return NULL;
+    if (why->reason != NULL) {
+        *j = before;
+        n_jobs--;
+        return NULL;
+    }
+    if (before.state == JOB_OVER && !before.passed)
+        n_failed++; /* remembered as that only */
+    return j;
 }
 
 void job_moves(struct job *j, uint64_t now)

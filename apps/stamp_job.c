@@ -124,7 +124,7 @@ static unsigned turn(struct job *j, uint64_t now)
         over(j, stamp_sender_why());
         break;
     case STAMP_DONE:
-        over(j, "done");
+        over(j, stamp_sender_figures()->n.received > 0 ? "done" : "no_answer");
         break;
     default:
         break;

@@ -168,6 +168,26 @@ static void job_that_cannot_start_at_once_is_refused_and_forgotten(void **state)
     assert_true(v.pass);
 }
 
+static void job_that_cannot_start_takes_nobodys_place(void **state)
+{
+    struct job_refusal why;
+    struct job *j = NULL;
+
+    (void)state;
+    jobs_ready();
+    for (unsigned i = 0; i < CONFIG_JOBS; i++) {
+        j = job_start(&params, &why);
+        assert_non_null(j);
+        job_ended(j, "done");
+    }
+    fake.cannot = "no room";
+    assert_null(job_start(&params, &why));
+    for (unsigned i = 0; i < CONFIG_JOBS; i++)
+        assert_int_equal(job_at(i)->id, i + 1);
+    fake.cannot = NULL;
+    assert_int_equal(job_start(&params, &why)->id, CONFIG_JOBS + 1);
+}
+
 static void intervals_come_each_period_and_add_up(void **state)
 {
     (void)state;
@@ -556,6 +576,7 @@ int main(void)
         TEST(network_that_never_comes_ends_the_wait),
         TEST(job_that_cannot_start_when_its_time_comes_has_failed),
         TEST(job_that_cannot_start_at_once_is_refused_and_forgotten),
+        TEST(job_that_cannot_start_takes_nobodys_place),
         TEST(intervals_come_each_period_and_add_up),
         TEST(start_and_end_are_around_the_intervals),
         TEST(counters_go_on_beyond_32_bits),

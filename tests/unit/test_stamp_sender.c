@@ -154,7 +154,8 @@ static void a_number_of_packets_ends_it(void **state)
     rig_advance_ms(500);
     assert_int_equal(asked_n, 3);
     ends(j);
-    assert_true(rig_says(rig_record("result"), "end", "done"));
+    assert_true(rig_says(rig_record("result"), "end", "no_answer"));
+    assert_true(rig_says(rig_record("result"), "status", "FAIL"));
     assert_int_equal(count("lost"), 3);
 }
 
