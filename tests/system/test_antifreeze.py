@@ -141,6 +141,11 @@ def test_wrong_command_line_is_status_2(run, words):
     assert (status, out) == (2, "") and err
 
 
+def test_result_that_cannot_be_written_is_said_before_the_run(run, tmp_path):
+    status, out, err = run("serve", "--json", tmp_path / "none" / "x.json", "--set", "exit=1s")
+    assert (status, out) == (2, "") and "x.json" in err
+
+
 def test_qemu_that_dies_is_status_3(environment):
     with Interrupted([TOOL, "serve"], environment) as tool:
         tool.until_it_says("ready")

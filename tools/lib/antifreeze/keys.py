@@ -10,7 +10,7 @@ GUEST = {
     "gw": ("A.B.C.D", "default gateway, beside a static address"),
     "ip6": ("ADDRESS/64|auto|off", "IPv6 address of the first NIC"),
     "mtu": ("BYTES", "of an IP packet, at most what the device offers"),
-    "services": ("LIST|all|off", "of iperf3, echo, discard, chargen, http"),
+    "services": ("LIST|all|off", "of iperf3, echo, discard, chargen, http, sink, stamp"),
     "exit": ("TIME|done|never", "when the run ends: with its job, or so long after the boot"),
     "interval": ("TIME|0", "period of the interval records"),
     "seed": ("N", "makes a run repeatable"),

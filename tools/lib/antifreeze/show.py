@@ -58,7 +58,10 @@ def criteria(verdict):
 
 
 # Counts of a result that say something where they are not 0.
-_LOSSES = ("lost", "late", "reordered", "duplicate", "corrupt", "out_of_order", "slipped", "unsent")
+_LOSSES = (
+    "lost", "late", "reordered", "duplicate", "corrupt", "out_of_order", "slipped", "unsent",
+    "failed", "refused", "reset", "timed_out", "wrong", "no_room", "dropped",
+)  # fmt: skip
 
 _LINES = {
     "boot": lambda r: f"booted by {r['entry']}, version {r['version']}, {r['static_kb'] / 1024:.0f} MiB of static memory",
