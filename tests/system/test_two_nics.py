@@ -17,7 +17,7 @@ RULES = {
     "reordered": "every 100 reorder 7",
     "drop": "every 101 drop",
     "duplicate": "every 89 dup 1",
-    "corrupt": "every 113 corrupt 2",
+    "corrupt": "every 113 corrupt 1",  # of two bytes the changes may cancel each other in a sum of 16 bits
 }
 
 
