@@ -3,7 +3,7 @@
 # The network on which things go wrong, for system tests. Included by the top Makefile.
 
 RELAY     := $(BUILD)/relay
-RELAY_SRC := tests/relay/line.c tests/relay/relay.c tests/relay/script.c
+RELAY_SRC := $(addprefix tests/relay/,line.c relay.c script.c sight.c)
 
 test test-long: $(RELAY)
 

@@ -1,43 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Reads rules and weighs frames; see script.h. Frames may be anything: what is too short for a
- * header does not have it.
+ * Reads rules and weighs frames; see script.h. What there is to weigh in a frame is sight.c's.
  */
 #include "script.h"
+#include "sight.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ETH_BYTES  14u
-#define IP4_BYTES  20u
-#define IP6_BYTES  40u
-#define TCP_BYTES  20u
-#define UDP_BYTES  8u
-
-#define FLAG_FIN   1u
-#define FLAG_SYN   2u
-#define FLAG_RST   4u
-
 #define WORDS_MAX  24
 #define MS_MAX     60000
 #define COPIES_MAX 100
-
-enum kind {
-    IS_ARP = 1,
-    IS_IP4 = 2,
-    IS_IP6 = 4,
-    IS_TCP = 8,
-    IS_UDP = 16,
-    IS_ICMP = 32,
-    HAS_PAYLOAD = 64,
-    IS_ACK = 128,
-    IS_SYN = 256,
-    IS_FIN = 512,
-    IS_NEW = 1024, /* bytes of the stream that never came */
-    IN_STREAM = 2048,
-};
 
 const char *const action_names[ACTIONS] = {
     [PASS] = "pass",       [DROP] = "drop",       [DUP] = "dup",           [DELAY] = "delay",
@@ -262,90 +237,6 @@ void script_clear(struct script *s)
 /* ---- frames -------------------------------------------------------------------------------------
  */
 
-/* What is seen of a frame. */
-struct sight {
-    uint32_t kinds;
-    uint16_t sport, dport;
-    uint32_t len, payload;
-    uint32_t seq, begin, end; /* in the stream, where it is in it */
-};
-
-static uint16_t load16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t load32(const uint8_t *p)
-{
-    return (uint32_t)load16(p) << 16 | load16(p + 2);
-}
-
-/* Where the IP header ends and what is behind it; 0: it is no IP. */
-static uint32_t look_at_ip(const uint8_t *frame, uint32_t len, struct sight *v, uint32_t *end)
-{
-    const uint16_t type = len < ETH_BYTES ? 0 : load16(frame + 12);
-    uint8_t proto;
-    uint32_t at, bytes;
-
-    if (type == 0x0806)
-        v->kinds |= IS_ARP;
-    if (type == 0x0800 && len >= ETH_BYTES + IP4_BYTES) {
-        v->kinds |= IS_IP4;
-        proto = frame[ETH_BYTES + 9];
-        at = ETH_BYTES + 4u * (frame[ETH_BYTES] & 15);
-        bytes = ETH_BYTES + load16(frame + ETH_BYTES + 2);
-    } else if (type == 0x86dd && len >= ETH_BYTES + IP6_BYTES) {
-        v->kinds |= IS_IP6;
-        proto = frame[ETH_BYTES + 6];
-        at = ETH_BYTES + IP6_BYTES;
-        bytes = at + load16(frame + ETH_BYTES + 4);
-    } else {
-        return 0;
-    }
-    *end = bytes < len ? bytes : len;
-    if (proto == 6 && at + TCP_BYTES <= *end)
-        v->kinds |= IS_TCP;
-    else if (proto == 17 && at + UDP_BYTES <= *end)
-        v->kinds |= IS_UDP;
-    else if (proto == 1 || proto == 58)
-        v->kinds |= IS_ICMP;
-    return at;
-}
-
-static void look_at_tcp(const uint8_t *tcp, uint32_t bytes, struct sight *v)
-{
-    const uint32_t header = 4u * (tcp[12] >> 4);
-    const uint8_t flags = tcp[13];
-
-    v->seq = load32(tcp + 4);
-    v->payload = bytes > header ? bytes - header : 0;
-    if (flags & FLAG_SYN)
-        v->kinds |= IS_SYN;
-    if (flags & FLAG_FIN)
-        v->kinds |= IS_FIN;
-    if (v->payload == 0 && (flags & (FLAG_SYN | FLAG_FIN | FLAG_RST)) == 0)
-        v->kinds |= IS_ACK;
-}
-
-static struct sight look(const uint8_t *frame, uint32_t len)
-{
-    struct sight v = {.len = len};
-    uint32_t end = 0;
-    const uint32_t at = look_at_ip(frame, len, &v, &end);
-
-    if (v.kinds & (IS_TCP | IS_UDP)) {
-        v.sport = load16(frame + at);
-        v.dport = load16(frame + at + 2);
-    }
-    if (v.kinds & IS_TCP)
-        look_at_tcp(frame + at, end - at, &v);
-    else if (v.kinds & IS_UDP)
-        v.payload = end - at - UDP_BYTES;
-    if (v.payload > 0)
-        v.kinds |= HAS_PAYLOAD;
-    return v;
-}
-
 /* Where it is in the stream, which it may begin. */
 static void follow(struct stream *st, struct sight *v)
 {
@@ -385,7 +276,7 @@ static bool is_due(struct rule *r)
 
 struct verdict script_judge(struct script *s, const uint8_t *frame, uint32_t len)
 {
-    struct sight v = look(frame, len);
+    struct sight v = sight_of(frame, len);
 
     follow(&s->stream, &v);
     for (unsigned i = 0; i < s->n; i++) {
@@ -404,12 +295,10 @@ struct verdict script_judge(struct script *s, const uint8_t *frame, uint32_t len
 
 void script_corrupt(uint8_t *frame, uint32_t len, uint32_t n, uint64_t random)
 {
-    struct sight v = {0};
-    uint32_t end = len, at = look_at_ip(frame, len, &v, &end);
     const uint64_t place = random;
+    const struct sight v = sight_of(frame, len);
+    const uint32_t at = v.l4 == 0 || v.l4 >= v.l4_end ? ETH_BYTES : v.l4, end = v.l4_end;
 
-    if (at == 0 || at >= end)
-        at = ETH_BYTES;
     for (uint32_t i = 0; i < n && at + i < end; i++) {
         /* neighbours, so that no byte is met twice; never the value that is there */
         uint8_t *byte = &frame[at + (uint32_t)((place + i) % (end - at))];

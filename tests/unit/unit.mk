@@ -235,7 +235,7 @@ UNIT_SRC_test_report := tests/unit/test_report.c apps/pattern.c apps/refused.c a
 
 # The network of the system tests on which things go wrong.
 UNIT_TESTS += test_relay
-UNIT_SRC_test_relay    := tests/unit/test_relay.c tests/relay/line.c tests/relay/script.c
+UNIT_SRC_test_relay    := tests/unit/test_relay.c $(addprefix tests/relay/,line.c script.c sight.c)
 UNIT_CFLAGS_test_relay := -iquote tests/relay
 
 # ---- rules --------------------------------------------------------------------------------------
