@@ -4,8 +4,8 @@
  * the applications under test), a NIC of memory instead of virtio, and a scripted peer that builds
  * its frames byte by byte. Time stands still unless the test moves it.
  *
- *     guest:  apps -> lwip-port -> lwIP -> netrig_vnet.c          peer:  netrig_peer.c,
- * netrig_tcp.c
+ *     guest:  apps -> lwip-port -> lwIP -> netrig_vnet*.c
+ *     peer:   netrig_peer.c, netrig_tcp.c
  *
  * A test program lists $(UNIT_NETRIG) among its sources and sets UNIT_LIBS_<name> to
  * $(UNIT_NETRIG_LIBS). Each test runs between rig_setup() and rig_teardown():

@@ -50,6 +50,8 @@ void rig_tcp_reset(void);
 
 /* netrig_vnet.c */
 uint8_t *rig_delivered(void); /* the frame that the guest got last and still has, or NULL */
+
+/* netrig_nic.c */
 void rig_nic_reset(void);
 void rig_nic_receive(const void *frame, uint32_t len);
 /* The oldest frame the guest flushed; the caller frees *frame. */
