@@ -37,7 +37,7 @@ APP_SRC := apps/chargen.c apps/conn.c apps/connect.c apps/connect_answer.c apps/
     apps/flood_pace.c apps/hdr.c apps/http.c apps/http_jobs.c apps/http_parse.c \
     apps/http_place.c apps/http_route.c apps/interval.c apps/iperf3_client.c apps/iperf3_control.c apps/iperf3_count.c apps/iperf3_door.c \
     apps/iperf3_job.c apps/iperf3_json.c apps/iperf3_json_write.c apps/iperf3_open.c apps/iperf3_report.c apps/iperf3_results.c apps/iperf3_server.c apps/iperf3_session.c \
-    apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c apps/job.c apps/job_json.c apps/job_kinds.c apps/job_measure.c apps/json_read.c apps/pattern.c apps/refused.c apps/relay.c apps/seqwin.c \
+    apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c apps/job.c apps/job_json.c apps/job_kinds.c apps/job_measure.c apps/job_single.c apps/json_read.c apps/pattern.c apps/refused.c apps/relay.c apps/seqwin.c \
     apps/services.c apps/sink.c apps/sink_frame.c apps/sink_report.c apps/sink_run.c apps/small.c apps/stamp.c apps/stamp_job.c apps/stamp_reflector.c apps/stamp_sender.c \
     apps/stats.c apps/testframe.c apps/verdict.c
 

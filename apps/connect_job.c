@@ -7,10 +7,8 @@
 #include "app.h"
 #include "conn.h"
 #include "iperf3.h"
-#include "job.h"
 #include "job_measure.h"
-#include "netport.h"
-#include "record.h"
+#include "job_single.h"
 #include "time.h"
 
 #define ECHO_PORT   7
@@ -23,10 +21,24 @@
     (1u << JOB_MIN_CPS | 1u << JOB_MAX_FAILED | 1u << JOB_MAX_P50 | 1u << JOB_MAX_P90 |            \
      1u << JOB_MAX_P99 | 1u << JOB_MAX_P99_9 | 1u << JOB_MAX_P99_99 | 1u << JOB_MAX_DELAY)
 
-static struct job *current;
-static uint32_t lent;         /* places that iperf3 streams do not have meanwhile */
-static struct iperf3_gap gap; /* between answers, while some are due */
-static uint64_t mark;         /* connections completed and questions answered, by the last turn */
+static struct figures figures(const struct job *j)
+{
+    const struct connect_figures f = connect_figures();
+
+    (void)j;
+    return (struct figures){.tx_bytes = f.tx_bytes,
+                            .rx_bytes = f.rx_bytes,
+                            .tx_packets = f.asked,
+                            .rx_packets = f.answered};
+}
+
+static struct job_single single = {.poll = connect_poll,
+                                   .deadline = connect_deadline,
+                                   .stop = connect_stop,
+                                   .start_ns = connect_start_ns,
+                                   .end_ns = connect_end_ns,
+                                   .figures = figures};
+static uint32_t lent; /* places that iperf3 streams do not have meanwhile */
 
 /* ---- what is asked ------------------------------------------------------------------------- */
 
@@ -90,7 +102,7 @@ static bool start(struct job *j, uint64_t now, const char **why)
                                .time_ns = p->time_ns,
                                .hold_ns = p->hold_ns};
 
-    if (current != NULL) {
+    if (job_single_taken(&single)) {
         *why = "there is a load of connections already";
         return false;
     }
@@ -99,76 +111,46 @@ static bool start(struct job *j, uint64_t now, const char **why)
         *why = "streams have the places for connections";
         return false;
     }
-    current = j;
+    job_single_begin(&single, j);
     lent = c.places;
     conn_address(&c.target, &p->target);
-    gap = (struct iperf3_gap){0};
-    mark = 0;
     connect_begin(&c, now);
     return true;
 }
 
-/* Held connections that are between two questions owe nothing. */
+/* Progress is an answer; held connections that are between two questions owe none. */
 static void watch(uint64_t now)
 {
     const struct connect_figures f = connect_figures();
-    const uint64_t moved = f.completed + f.answered;
 
-    if (!gap.on)
-        iperf3_gap_start(&gap, true, netport_run_ns(now));
-    if (moved != mark || f.asked == f.answered)
-        gap.progress = true;
-    mark = moved;
-    iperf3_gap_turn(&gap, netport_run_ns(now));
+    job_single_watch(&single, f.completed + f.answered, f.asked != f.answered, now);
 }
 
-static void over(struct job *j, const char *end)
-{
-    job_ended(j, end);
-    iperf3_streams_return(lent);
-    current = NULL;
-}
-
-static void finished(struct job *j)
+static const char *end_of(const struct job_params *p)
 {
     const struct connect_figures f = connect_figures();
 
-    if (connect_failures(&f) != 0 && !job_params_limited(&j->params, JOB_MAX_FAILED))
-        over(j, "connections failed");
-    else if (j->params.hold_ns != 0 && f.started < places_of(&j->params))
-        over(j, "not all connections were begun");
-    else
-        over(j, "done");
+    if (connect_failures(&f) != 0 && !job_params_limited(p, JOB_MAX_FAILED))
+        return "connections failed";
+    if (p->hold_ns != 0 && f.started < places_of(p))
+        return "not all connections were begun";
+    return "done";
 }
 
 static unsigned turn(struct job *j, uint64_t now)
 {
-    const unsigned done = connect_poll(now);
+    const unsigned done = job_single_poll(j, now);
 
-    if (connect_start_ns() != 0) {
-        if (j->interval.start_ns == 0)
-            job_moves(j, connect_start_ns());
+    if (connect_start_ns() != 0)
         watch(now);
-    }
-    if (connect_phase() == CONNECT_FAILED) {
-        record_error("%s: %s", j->name, connect_why());
-        over(j, connect_why());
-    } else if (connect_phase() == CONNECT_DONE) {
-        finished(j);
-    }
+    if (connect_phase() == CONNECT_FAILED)
+        job_single_failed(j, connect_why());
+    else if (connect_phase() == CONNECT_DONE)
+        job_single_over(j, end_of(&j->params));
+    else
+        return done;
+    iperf3_streams_return(lent);
     return done;
-}
-
-static uint64_t deadline(const struct job *j)
-{
-    (void)j;
-    return connect_deadline();
-}
-
-static void stop(struct job *j)
-{
-    (void)j;
-    connect_stop(time_ns());
 }
 
 static bool set_rate(struct job *j, struct job_rate rate)
@@ -180,34 +162,11 @@ static bool set_rate(struct job *j, struct job_rate rate)
 
 /* ---- what it says -------------------------------------------------------------------------- */
 
-static struct figures figures(const struct connect_figures *f)
-{
-    return (struct figures){.tx_bytes = f->tx_bytes,
-                            .rx_bytes = f->rx_bytes,
-                            .tx_packets = f->asked,
-                            .rx_packets = f->answered};
-}
-
-static void progress(struct job *j, uint64_t now, struct figures *sum, uint64_t *gap_us,
-                     bool *warm_up)
-{
-    const struct connect_figures f = connect_figures();
-
-    (void)j;
-    *sum = figures(&f);
-    *gap_us = iperf3_gap_interval_ns(&gap, netport_run_ns(now)) / NS_PER_US;
-    *warm_up = false;
-}
-
 static void totals(const struct job *j, struct job_totals *t)
 {
-    const uint64_t end_ns = connect_end_ns() != 0 ? connect_end_ns() : time_ns();
     const struct connect_figures f = connect_figures();
 
-    (void)j;
-    *t = (struct job_totals){.sum = figures(&f), .gap_max_us = gap.total_max_ns / NS_PER_US};
-    if (connect_start_ns() != 0)
-        t->duration_us = (end_ns - connect_start_ns()) / NS_PER_US;
+    job_single_totals(j, t);
     job_measure(t, JOB_MIN_CPS, figures_per_s(f.completed, t->duration_us));
     job_measure(t, JOB_MAX_FAILED, connect_failures(&f));
     if (connect_answer_times()->total != 0)
@@ -255,10 +214,10 @@ const struct job_kind connect_job = {
     .check = check,
     .start = start,
     .turn = turn,
-    .deadline = deadline,
-    .stop = stop,
+    .deadline = job_single_deadline,
+    .stop = job_single_stop,
     .set_rate = set_rate,
-    .progress = progress,
+    .progress = job_single_progress,
     .totals = totals,
     .more = put_counts,
     .result = result,

@@ -7,14 +7,12 @@
 #include "app.h"
 #include "conn.h"
 #include "flood_check.h"
-#include "iperf3_count.h"
-#include "job.h"
-#include "netport.h"
+#include "job_single.h"
 #include "netraw.h"
 #include "rand.h"
-#include "record.h"
 #include "sink.h"
 #include "string.h"
+#include "time.h"
 
 static_assert((int)JOB_CBR == FLOOD_CBR && (int)JOB_POISSON == FLOOD_POISSON &&
                   (int)JOB_BURSTS == FLOOD_BURSTS,
@@ -23,13 +21,37 @@ static_assert(JOB_LENS <= FLOOD_MIX && JOB_FLOWS_MAX <= FLOOD_FLOWS_MAX &&
                   (unsigned)JOB_NO_VLAN == FLOOD_NO_VLAN,
               "what can be asked for can be had");
 
-static struct job *current;   /* whose flood it is; NULL: nobody's */
-static struct iperf3_gap gap; /* between frames sent, while some are under way */
-static uint64_t sent_mark;    /* frames sent by the last turn */
+static_assert(JOB_NO_NIC == NETRAW_ANY_NIC, "the same");
 
 static enum flood_arrival arrive;
 
-static_assert(JOB_NO_NIC == NETRAW_ANY_NIC, "the same");
+/* When nothing more is to be waited for, once all is sent. */
+static uint64_t over_ns(void)
+{
+    if (arrive == FLOOD_ELSEWHERE)
+        return flood_end_ns();
+    return sink_over_ns(flood_run(), arrive == FLOOD_BACK, flood_figures().sent, flood_end_ns());
+}
+
+static uint64_t deadline(void)
+{
+    return flood_state() == FLOOD_DONE ? over_ns() : flood_deadline();
+}
+
+static struct figures figures(const struct job *j)
+{
+    const struct flood_figures f = flood_figures();
+
+    (void)j;
+    return (struct figures){.tx_bytes = f.sent_bytes, .tx_packets = f.sent};
+}
+
+static struct job_single single = {.poll = flood_poll,
+                                   .deadline = deadline,
+                                   .stop = flood_stop,
+                                   .start_ns = flood_start_ns,
+                                   .end_ns = flood_end_ns,
+                                   .figures = figures};
 
 /* ---- its life ------------------------------------------------------------------------------ */
 
@@ -84,7 +106,7 @@ static bool start(struct job *j, uint64_t now, const char **why)
                              .run = (uint16_t)rand_u32(),
                              .first_seq = p->first_seq};
 
-    if (current != NULL) {
+    if (job_single_taken(&single)) {
         *why = "there is a flood already";
         return false;
     }
@@ -94,12 +116,10 @@ static bool start(struct job *j, uint64_t now, const char **why)
         *why = "services= leaves out the sink, which is to count what comes";
         return false;
     }
-    current = j;
+    job_single_begin(&single, j);
     set_target(&f.target, &p->target);
     memcpy(f.mac, p->dst_mac, sizeof(f.mac));
     set_mix(&f, p);
-    sent_mark = 0;
-    gap = (struct iperf3_gap){0};
     flood_start(&f, now);
     return true;
 }
@@ -109,63 +129,27 @@ static void watch(uint64_t now)
 {
     const struct flood_figures f = flood_figures();
 
-    if (!gap.on)
-        iperf3_gap_start(&gap, true, netport_run_ns(now));
-    if (f.sent != sent_mark || f.sent == f.offered)
-        gap.progress = true;
-    sent_mark = f.sent;
-    iperf3_gap_turn(&gap, netport_run_ns(now));
-}
-
-static void over(struct job *j, const char *end)
-{
-    job_ended(j, end);
-    current = NULL;
-}
-
-/* When nothing more is to be waited for, once all is sent. */
-static uint64_t over_ns(void)
-{
-    if (arrive == FLOOD_ELSEWHERE)
-        return flood_end_ns();
-    return sink_over_ns(flood_run(), arrive == FLOOD_BACK, flood_figures().sent, flood_end_ns());
+    job_single_watch(&single, f.sent, f.sent != f.offered, now);
 }
 
 static void finish(struct job *j, uint64_t now)
 {
     job_rests(j, now);
     if (now >= over_ns())
-        over(j, flood_figures().unsent == 0 ? "done" : "the device lost frames");
+        job_single_over(j, flood_figures().unsent == 0 ? "done" : "the device lost frames");
 }
 
 static unsigned turn(struct job *j, uint64_t now)
 {
-    const bool moved = flood_start_ns() != 0;
-    const unsigned done = flood_poll(now);
+    const unsigned done = job_single_poll(j, now);
 
-    if (!moved && flood_start_ns() != 0)
-        job_moves(j, now);
     if (flood_start_ns() != 0 && flood_state() != FLOOD_DONE)
         watch(now);
-    if (flood_state() == FLOOD_FAILED) {
-        record_error("%s: %s", j->name, flood_why());
-        over(j, flood_why());
-    } else if (flood_state() == FLOOD_DONE) {
+    if (flood_state() == FLOOD_FAILED)
+        job_single_failed(j, flood_why());
+    else if (flood_state() == FLOOD_DONE)
         finish(j, now);
-    }
     return done;
-}
-
-static uint64_t deadline(const struct job *j)
-{
-    (void)j;
-    return flood_state() == FLOOD_DONE ? over_ns() : flood_deadline();
-}
-
-static void stop(struct job *j)
-{
-    (void)j;
-    flood_stop(time_ns());
 }
 
 static bool set_rate(struct job *j, struct job_rate rate)
@@ -178,22 +162,6 @@ static bool set_rate(struct job *j, struct job_rate rate)
 }
 
 /* ---- what it says -------------------------------------------------------------------------- */
-
-static struct figures figures(void)
-{
-    const struct flood_figures f = flood_figures();
-
-    return (struct figures){.tx_bytes = f.sent_bytes, .tx_packets = f.sent};
-}
-
-static void progress(struct job *j, uint64_t now, struct figures *sum, uint64_t *gap_us,
-                     bool *warm_up)
-{
-    (void)j;
-    *sum = figures();
-    *gap_us = iperf3_gap_interval_ns(&gap, netport_run_ns(now)) / NS_PER_US;
-    *warm_up = false;
-}
 
 /* A gap counts on whichever side it was longer. */
 static void add_received(struct job_totals *t)
@@ -211,12 +179,7 @@ static void add_received(struct job_totals *t)
 
 static void totals(const struct job *j, struct job_totals *t)
 {
-    const uint64_t end_ns = flood_end_ns() != 0 ? flood_end_ns() : time_ns();
-
-    (void)j;
-    *t = (struct job_totals){.sum = figures(), .gap_max_us = gap.total_max_ns / NS_PER_US};
-    if (flood_start_ns() != 0)
-        t->duration_us = (end_ns - flood_start_ns()) / NS_PER_US;
+    job_single_totals(j, t);
     if (arrive != FLOOD_ELSEWHERE)
         add_received(t);
 }
@@ -263,10 +226,10 @@ const struct job_kind flood_job = {
     .check = flood_check,
     .start = start,
     .turn = turn,
-    .deadline = deadline,
-    .stop = stop,
+    .deadline = job_single_deadline,
+    .stop = job_single_stop,
     .set_rate = set_rate,
-    .progress = progress,
+    .progress = job_single_progress,
     .totals = totals,
     .more = put_counts,
     .result = result,

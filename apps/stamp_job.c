@@ -5,10 +5,8 @@
 #include "stamp_job.h"
 
 #include "conn.h"
-#include "iperf3_count.h"
 #include "job_measure.h"
-#include "netport.h"
-#include "record.h"
+#include "job_single.h"
 #include "stamp.h"
 #include "stamp_sender.h"
 #include "time.h"
@@ -22,9 +20,41 @@
      1u << JOB_MAX_P50 | 1u << JOB_MAX_P90 | 1u << JOB_MAX_P99 | 1u << JOB_MAX_P99_9 |             \
      1u << JOB_MAX_P99_99 | 1u << JOB_MAX_DELAY)
 
-static struct job *current;   /* whose session it is; NULL: nobody's */
-static struct iperf3_gap gap; /* between answers */
-static uint64_t received_mark;
+static uint32_t bytes_of(const struct job_params *p)
+{
+    return p->n_lens != 0 ? p->lens[0] : STAMP_BYTES;
+}
+
+/* ---- the sender as an engine ----------------------------------------------------------------- */
+
+static uint64_t start_ns(void)
+{
+    return stamp_sender_figures()->start_ns;
+}
+
+static uint64_t end_ns(void)
+{
+    return stamp_sender_figures()->end_ns;
+}
+
+/* Bytes of UDP's payload. */
+static struct figures figures(const struct job *j)
+{
+    const struct stamp_figures *f = stamp_sender_figures();
+    const uint64_t answers = f->n.received + f->n.duplicate, bytes = bytes_of(&j->params);
+
+    return (struct figures){.tx_packets = f->sent,
+                            .tx_bytes = f->sent * bytes,
+                            .rx_packets = answers,
+                            .rx_bytes = answers * bytes};
+}
+
+static struct job_single single = {.poll = stamp_sender_poll,
+                                   .deadline = stamp_sender_deadline,
+                                   .stop = stamp_sender_stop,
+                                   .start_ns = start_ns,
+                                   .end_ns = end_ns,
+                                   .figures = figures};
 
 /* ---- what is asked ------------------------------------------------------------------------- */
 
@@ -32,11 +62,6 @@ static bool refuse(struct job_refusal *why, const char *key, const char *accepte
 {
     *why = (struct job_refusal){.key = key, .accepted = accepted};
     return false;
-}
-
-static uint32_t bytes_of(const struct job_params *p)
-{
-    return p->n_lens != 0 ? p->lens[0] : STAMP_BYTES;
 }
 
 static bool rate_fits(const struct job_rate *rate, uint32_t bytes)
@@ -72,76 +97,41 @@ static bool start(struct job *j, uint64_t now, const char **why)
                              .time_ns = p->time_ns,
                              .count = p->count};
 
-    if (current != NULL) {
+    if (job_single_taken(&single)) {
         *why = "there is a session already";
         return false;
     }
     if (!job_params_said(p, "rate"))
         s.shape.rate = RATE_USUAL, s.shape.packets = true;
-    current = j;
+    job_single_begin(&single, j);
     j->interval.receives = true;
-    received_mark = 0;
-    gap = (struct iperf3_gap){0};
     conn_address(&s.target, &p->target);
     stamp_sender_start(&s, now);
     return true;
 }
 
-static void over(struct job *j, const char *end)
-{
-    job_ended(j, end);
-    current = NULL;
-}
-
-static void watch(uint64_t now)
-{
-    const uint64_t received = stamp_sender_figures()->n.received;
-
-    if (!gap.on)
-        iperf3_gap_start(&gap, true, netport_run_ns(now));
-    if (received != received_mark)
-        gap.progress = true;
-    received_mark = received;
-    iperf3_gap_turn(&gap, netport_run_ns(now));
-}
-
 static unsigned turn(struct job *j, uint64_t now)
 {
-    const bool moved = stamp_sender_figures()->start_ns != 0;
-    const unsigned done = stamp_sender_poll(now);
+    const unsigned done = job_single_poll(j, now);
+    const uint64_t received = stamp_sender_figures()->n.received;
 
-    if (!moved && stamp_sender_figures()->start_ns != 0)
-        job_moves(j, now);
     switch (stamp_sender_state()) {
     case STAMP_SENDING:
-        watch(now);
+        job_single_watch(&single, received, true, now);
         break;
     case STAMP_WAITING:
         job_rests(j, now);
         break;
     case STAMP_FAILED:
-        record_error("%s: %s", j->name, stamp_sender_why());
-        over(j, stamp_sender_why());
+        job_single_failed(j, stamp_sender_why());
         break;
     case STAMP_DONE:
-        over(j, stamp_sender_figures()->n.received > 0 ? "done" : "no_answer");
+        job_single_over(j, received > 0 ? "done" : "no_answer");
         break;
     default:
         break;
     }
     return done;
-}
-
-static uint64_t deadline(const struct job *j)
-{
-    (void)j;
-    return stamp_sender_deadline();
-}
-
-static void stop(struct job *j)
-{
-    (void)j;
-    stamp_sender_stop(time_ns());
 }
 
 static bool set_rate(struct job *j, struct job_rate rate)
@@ -154,34 +144,11 @@ static bool set_rate(struct job *j, struct job_rate rate)
 
 /* ---- what it says -------------------------------------------------------------------------- */
 
-/* Bytes of UDP's payload. */
-static struct figures figures(const struct job *j)
-{
-    const struct stamp_figures *f = stamp_sender_figures();
-    const uint64_t bytes = j->params.n_lens != 0 ? j->params.lens[0] : STAMP_BYTES;
-    const uint64_t answers = f->n.received + f->n.duplicate;
-
-    return (struct figures){.tx_packets = f->sent,
-                            .tx_bytes = f->sent * bytes,
-                            .rx_packets = answers,
-                            .rx_bytes = answers * bytes};
-}
-
-static void progress(struct job *j, uint64_t now, struct figures *sum, uint64_t *gap_us,
-                     bool *warm_up)
-{
-    *sum = figures(j);
-    *gap_us = iperf3_gap_interval_ns(&gap, netport_run_ns(now)) / NS_PER_US;
-    *warm_up = false;
-}
-
 static void totals(const struct job *j, struct job_totals *t)
 {
     const struct stamp_figures *f = stamp_sender_figures();
 
-    *t = (struct job_totals){.sum = figures(j), .gap_max_us = gap.total_max_ns / NS_PER_US};
-    if (f->start_ns != 0)
-        t->duration_us = ((f->end_ns != 0 ? f->end_ns : time_ns()) - f->start_ns) / NS_PER_US;
+    job_single_totals(j, t);
     job_measure_counts(t, &f->n);
     if (f->n.received != 0)
         job_measure_delay(t, &f->trip);
@@ -229,10 +196,10 @@ const struct job_kind stamp_job = {
     .check = check,
     .start = start,
     .turn = turn,
-    .deadline = deadline,
-    .stop = stop,
+    .deadline = job_single_deadline,
+    .stop = job_single_stop,
     .set_rate = set_rate,
-    .progress = progress,
+    .progress = job_single_progress,
     .totals = totals,
     .more = put_counts,
     .result = result,

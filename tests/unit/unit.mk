@@ -125,7 +125,7 @@ UNIT_SINK    := apps/hdr.c apps/seqwin.c apps/sink.c apps/sink_frame.c apps/sink
 UNIT_FLOOD   := apps/flood.c apps/flood_awake.c apps/flood_check.c apps/flood_frame.c apps/flood_job.c apps/flood_pace.c $(UNIT_SINK)
 UNIT_SENDER  := apps/stamp.c apps/stamp_job.c apps/stamp_sender.c
 UNIT_CONNECT := apps/connect.c apps/connect_answer.c apps/connect_job.c
-UNIT_KINDS   := apps/iperf3_job.c apps/job_kinds.c $(UNIT_CONNECT) $(UNIT_FLOOD) $(UNIT_SENDER)
+UNIT_KINDS   := apps/iperf3_job.c apps/job_kinds.c apps/job_single.c $(UNIT_CONNECT) $(UNIT_FLOOD) $(UNIT_SENDER)
 UNIT_STAMP   := apps/stamp.c apps/stamp_reflector.c
 UNIT_APPS    := $(UNIT_KINDS) $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) $(UNIT_JOB) apps/stamp_reflector.c apps/relay.c apps/services.c apps/stats.c \
     $(UNIT_SERVICE)
@@ -216,9 +216,9 @@ $(eval $(call unit_on_rig,test_sink,tests/unit/sink_rig.c $(UNIT_SINK) $(UNIT_JO
 $(eval $(call unit_lean,test_sink))
 $(eval $(call unit_on_rig,test_stamp,$(UNIT_STAMP) apps/small.c $(UNIT_SERVICE)))
 $(eval $(call unit_on_rig,test_sink_reflect,$(filter-out %/test_sink.c,$(UNIT_SRC_test_sink))))
-$(eval $(call unit_on_rig,test_flood,apps/interval.c $(UNIT_FLOOD) $(UNIT_JOB) apps/iperf3_count.c $(UNIT_SERVICE)))
+$(eval $(call unit_on_rig,test_flood,apps/interval.c apps/job_single.c $(UNIT_FLOOD) $(UNIT_JOB) apps/iperf3_count.c $(UNIT_SERVICE)))
 $(eval $(call unit_on_rig,test_flood_here,$(filter-out %/test_flood.c,$(UNIT_SRC_test_flood))))
-$(eval $(call unit_on_rig,test_stamp_sender,apps/interval.c apps/iperf3_count.c apps/flood_pace.c $(UNIT_SENDER) $(UNIT_SINK) $(UNIT_JOB) $(UNIT_SERVICE)))
+$(eval $(call unit_on_rig,test_stamp_sender,apps/interval.c apps/iperf3_count.c apps/job_single.c apps/flood_pace.c $(UNIT_SENDER) $(UNIT_SINK) $(UNIT_JOB) $(UNIT_SERVICE)))
 UNIT_TESTS += test_flood_awake
 UNIT_SRC_test_flood_awake := tests/unit/test_flood_awake.c apps/flood_awake.c
 
