@@ -61,18 +61,10 @@ static uint32_t places_of(const struct job_params *p)
     return job_params_said(p, "streams") ? p->streams : p->hold_ns != 0 ? 1 : PLACES;
 }
 
-static bool check_needless(const struct job_params *p, struct job_refusal *why)
-{
-    static const char *const needless[] = {"proto", "dir", "omit", "bytes"};
-
-    for (unsigned i = 0; i < sizeof(needless) / sizeof(needless[0]); i++)
-        if (job_params_said(p, needless[i]))
-            return job_refuse(why, needless[i], "nothing: connections are TCP, both ways");
-    return true;
-}
-
 static bool check(const struct job_params *p, struct job_refusal *why)
 {
+    static const char *const others[] = {"proto", "dir", "omit", "bytes", NULL};
+
     if (p->target.version == 0)
         return job_refuse(why, "target", "the server's address, with run=connect");
     if (p->rate.packets || p->rate.per_s > CONNECT_RATE_MAX)
@@ -83,7 +75,7 @@ static bool check(const struct job_params *p, struct job_refusal *why)
         return job_refuse(why, "streams", "as many connections as this build has places for");
     if (p->hold_ns != 0 && ask_of(p) != CONNECT_ECHO)
         return job_refuse(why, "hold", "0, unless request=echo");
-    return check_needless(p, why);
+    return job_has_none(p, others, "nothing: connections are TCP, both ways", why);
 }
 
 /* ---- its life ------------------------------------------------------------------------------ */

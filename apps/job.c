@@ -43,6 +43,15 @@ bool job_refuse(struct job_refusal *why, const char *key, const char *accepted)
     return false;
 }
 
+bool job_has_none(const struct job_params *p, const char *const keys[], const char *accepted,
+                  struct job_refusal *why)
+{
+    for (; *keys != NULL; keys++)
+        if (job_params_said(p, *keys))
+            return job_refuse(why, *keys, accepted);
+    return true;
+}
+
 #define EVERY_JOB_MEASURES (1u << JOB_MIN_BPS | 1u << JOB_MIN_PPS | 1u << JOB_MAX_GAP)
 
 /* With run=serve, of test frames that come; their delay by one clock is known to who sends them. */

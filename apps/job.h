@@ -118,6 +118,10 @@ void jobs_init(void);
 /* Writes that key and what would be accepted to *why; false. */
 bool job_refuse(struct job_refusal *why, const char *key, const char *accepted);
 
+/* The same with the first of these keys (NULL behind the last) that was said; true: none was. */
+bool job_has_none(const struct job_params *p, const char *const keys[], const char *accepted,
+                  struct job_refusal *why);
+
 /* Are these parameters those of a job, or of none, that can be carried? False: why not. */
 bool job_check(const struct job_params *p, struct job_refusal *why);
 

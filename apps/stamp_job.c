@@ -58,12 +58,6 @@ static struct job_single single = {.poll = stamp_sender_poll,
 
 /* ---- what is asked ------------------------------------------------------------------------- */
 
-static bool refuse(struct job_refusal *why, const char *key, const char *accepted)
-{
-    *why = (struct job_refusal){.key = key, .accepted = accepted};
-    return false;
-}
-
 static bool rate_fits(const struct job_rate *rate, uint32_t bytes)
 {
     return rate->per_s > 0 && rate->per_s / (rate->packets ? 1 : 8 * bytes) <= RATE_MAX;
@@ -71,18 +65,18 @@ static bool rate_fits(const struct job_rate *rate, uint32_t bytes)
 
 static bool check(const struct job_params *p, struct job_refusal *why)
 {
-    static const char *const others[] = {"proto", "dir", "streams", "omit", "bytes"};
+    static const char *const others[] = {"proto", "dir", "streams", "omit", "bytes", NULL};
 
-    for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-        if (job_params_said(p, others[i]))
-            return refuse(why, others[i], "nothing, with run=stamp");
+    if (!job_has_none(p, others, "nothing, with run=stamp", why))
+        return false;
     if (p->target.version == 0)
-        return refuse(why, "target", "the reflector's address, with run=stamp");
+        return job_refuse(why, "target", "the reflector's address, with run=stamp");
     if (p->imix || p->n_lens > 1 ||
         (p->n_lens == 1 && (p->lens[0] < STAMP_BYTES || p->lens[0] > BYTES_MAX)))
-        return refuse(why, "len", "octets of a packet, from 44 to what the MTU has room for");
+        return job_refuse(why, "len", "octets of a packet, from 44 to what the MTU has room for");
     if (job_params_said(p, "rate") && !rate_fits(&p->rate, bytes_of(p)))
-        return refuse(why, "rate", "more than 0 and at most 1M packets a second, with run=stamp");
+        return job_refuse(why, "rate",
+                          "more than 0 and at most 1M packets a second, with run=stamp");
     return true;
 }
 
