@@ -217,6 +217,7 @@ clean: ## remove what was built; the fetched lwIP package stays in build/cache
 -include $(OBJ:.o=.d) $(EFI_OBJ:.o=.d)
 -include tests/unit/unit.mk
 -include tests/fuzz/fuzz.mk
+-include tests/hosted/hosted.mk
 -include tests/bench/bench.mk
 -include tests/relay/relay.mk
 -include tests/soak/storm.mk

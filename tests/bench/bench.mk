@@ -3,7 +3,7 @@
 # The benchmark and its own programs. Included by the top Makefile. BENCH= has the words for tools/bench.
 
 BENCH_DIR    := $(BUILD)/bench
-BENCH_CFLAGS := -std=c11 -D_GNU_SOURCE -O2 -g $(WARN)
+BENCH_CFLAGS := $(HOSTED_CFLAGS)
 BENCH_PARTS  := $(addprefix $(BENCH_DIR)/,linux_init load ceiling.elf)
 ICOUNT_PARTS := $(addprefix $(BENCH_DIR)/,insn_plugin.so load)
 
@@ -31,7 +31,7 @@ $(BENCH_DIR)/insn_plugin.so: BENCH_CFLAGS += -fPIC -shared -fvisibility=hidden
 $(BENCH_DIR)/linux_init $(BENCH_DIR)/load: $(BENCH_DIR)/%: tests/bench/%.c
 $(BENCH_DIR)/linux_init:     tests/bench/linux_relay.c tests/bench/linux_relay.h
 $(BENCH_DIR)/load:           BENCH_CFLAGS += -iquote apps -iquote kernel
-$(BENCH_DIR)/load:           apps/testframe.c apps/testframe.h
+$(BENCH_DIR)/load:           apps/testframe.c apps/testframe.h $(HOSTED_SRC)
 $(BENCH_DIR)/insn_plugin.so: tests/bench/insn_plugin.c
 $(addprefix $(BENCH_DIR)/,linux_init load insn_plugin.so): tests/bench/bench.mk | deps
 	@mkdir -p $(@D)

@@ -16,13 +16,13 @@
  * calls, with nothing printed before the end.
  */
 #include <arpa/inet.h>
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
 #include <netinet/tcp.h>
-#include <netpacket/packet.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,6 +34,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hosted.h"
 #include "testframe.h"
 
 #define PORT_ECHO   7
@@ -52,20 +53,6 @@
 #define PACED_S 1e-3
 
 static uint32_t trips_us[TRIPS_MAX];
-
-static _Noreturn void fail(const char *what)
-{
-    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void nap(double seconds)
 {
@@ -90,7 +77,7 @@ static int connected(const char *kind, const char *host)
 
     if (fd < 0 || inet_pton(AF_INET, host, &in.sin_addr) != 1 ||
         connect(fd, (struct sockaddr *)&in, sizeof(in)) != 0)
-        fail(host);
+        err(1, "%s", host);
     if (tcp)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     return fd;
@@ -142,11 +129,11 @@ static bool one_trip(int fd, bool ping, uint16_t number)
     struct pollfd until = {.fd = fd, .events = POLLIN};
 
     if (send(fd, bytes, len, 0) != (ssize_t)len)
-        fail("send");
+        err(1, "send");
     while (poll(&until, 1, ANSWER_MS) == 1) {
         ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
         if (n <= 0)
-            fail("recv");
+            err(1, "recv");
         if (answers(ping, number, bytes, n))
             return true;
     }
@@ -165,7 +152,7 @@ static void round_trips(const char *kind, const char *host, double seconds, doub
         if (one_trip(fd, ping, number))
             trips_us[n++] = (uint32_t)((now() - start) * 1e6);
         else if (++lost > 3 || strcmp(kind, "tcp") == 0)
-            fail("no answer");
+            err(1, "no answer");
         if (pause > 0)
             nap(pause);
     }
@@ -184,7 +171,7 @@ static uint64_t taken(const char *interface)
     unsigned long long packets = 0;
 
     if (f == NULL)
-        fail("/proc/net/dev");
+        err(1, "/proc/net/dev");
     while (fgets(line, sizeof(line), f) != NULL)
         if (sscanf(line, " %16[^:]: %*u %*u %*u %*u %*u %*u %*u %*u %*u %llu", name, &packets) ==
                 2 &&
@@ -192,18 +179,6 @@ static uint64_t taken(const char *interface)
             break;
     fclose(f);
     return packets;
-}
-
-static int raw_socket(const char *interface)
-{
-    struct sockaddr_ll at = {.sll_family = AF_PACKET,
-                             .sll_ifindex = (int)if_nametoindex(interface)};
-    int fd = socket(AF_PACKET, SOCK_RAW, 0), one = 1;
-
-    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0 ||
-        setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one)) != 0)
-        fail(interface);
-    return fd;
 }
 
 static uint8_t frames[BATCH][FRAME_BYTES];
@@ -220,7 +195,7 @@ static void write_headers(const char *mac, bool test)
 
     if (sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &frame[0], &frame[1], &frame[2], &frame[3],
                &frame[4], &frame[5]) != 6)
-        fail(mac);
+        err(1, "%s", mac);
     frame[6] = 0x02; /* from a locally administered address */
     frame[12] = 0x88;
     frame[13] = 0xb5;
@@ -295,7 +270,7 @@ static void paced_frames(const char *interface, const char *mac, double seconds,
         for (unsigned i = 0; i < n;) {
             const int sent = sendmmsg(fd, &batch[i], n - i, 0);
             if (sent < 0 && errno != ENOBUFS)
-                fail("sendmmsg");
+                err(1, "sendmmsg");
             i += sent > 0 ? (unsigned)sent : 1; /* that one was dropped */
         }
         number += n;
@@ -333,7 +308,7 @@ static void raw_frames(const char *interface, const char *mac, double seconds, b
             number_frames(number);
         sent = sendmmsg(fd, batch, BATCH, 0);
         if (sent < 0 && errno != ENOBUFS)
-            fail("sendmmsg");
+            err(1, "sendmmsg");
         ahead += sent > 0 ? (uint64_t)sent : 0;
         number += sent > 0 ? (uint64_t)sent : 0;
     }

@@ -23,8 +23,10 @@
  * At the end of the input it ends. `overrun` is what got lost without a rule, here or because we
  * came too late: the figures of a test count if it is 0.
  */
+#include "hosted.h"
 #include "line.h"
 
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -66,20 +68,6 @@ static struct line lines[2]; /* the first goes from the first end to the second 
 static bool whole;
 static FILE *trace_file;
 
-static _Noreturn void fail(const char *what)
-{
-    fprintf(stderr, "relay: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 /* ---- taps ---------------------------------------------------------------------------------------
  */
 
@@ -92,7 +80,7 @@ static uint64_t missed(const char *name)
     const size_t n = strlen(name);
 
     if (file == NULL)
-        fail("/proc/net/dev");
+        err(1, "/proc/net/dev");
     while (fgets(text, sizeof(text), file) != NULL) {
         const char *at = text + strspn(text, " ");
 
@@ -112,14 +100,14 @@ static void open_end(struct end *e, const char *name)
     e->name = name;
     e->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (e->fd < 0)
-        fail("/dev/net/tun");
+        err(1, "/dev/net/tun");
     if (strlen(name) >= sizeof(request.ifr_name))
-        fail("the name of a tap");
+        err(1, "the name of a tap");
     strcpy(request.ifr_name, name);
     if (ioctl(e->fd, TUNSETIFF, &request) < 0)
-        fail(name);
+        err(1, "%s", name);
     if (ioctl(e->fd, TUNSETOFFLOAD, whole ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 : 0) < 0)
-        fail("TUNSETOFFLOAD");
+        err(1, "TUNSETOFFLOAD");
     e->missed_before = missed(name);
 }
 
@@ -135,7 +123,7 @@ static unsigned take(unsigned side)
         if (got < 0 && (errno == EAGAIN || errno == EIO || errno == EINTR))
             break; /* EIO: the interface is down */
         if (got < 0)
-            fail(ends[side].name);
+            err(1, "%s", ends[side].name);
         if ((uint32_t)got < lines[side].front_bytes)
             continue;
         if (whole && ((struct virtio_net_hdr *)frame)->gso_type != VIRTIO_NET_HDR_GSO_NONE)
@@ -153,7 +141,7 @@ static void trace(unsigned side, const uint8_t *frame, uint32_t len)
 
     memcpy(t.bytes, frame + front, t.len < sizeof(t.bytes) ? t.len : sizeof(t.bytes));
     if (fwrite(&t, sizeof(t), 1, trace_file) != 1)
-        fail("trace");
+        err(1, "trace");
 }
 
 /* Gives what is due. The kernel takes it at once and asks nobody. */
@@ -297,7 +285,7 @@ static void sleep_until(struct pollfd *fds, uint64_t due, uint64_t now)
                                .tv_nsec = (long)(ns % 1000000000)};
 
     if (ppoll(fds, 3, due == UINT64_MAX ? NULL : &t, NULL) < 0 && errno != EINTR)
-        fail("poll");
+        err(1, "poll");
 }
 
 int main(int argc, char **argv)

@@ -7,7 +7,7 @@ RELAY_SRC := $(addprefix tests/relay/,line.c relay.c script.c sight.c)
 
 test test-long: $(RELAY)
 
-$(RELAY): $(RELAY_SRC) $(wildcard tests/relay/*.h) tests/relay/relay.mk | deps
+$(RELAY): $(RELAY_SRC) $(HOSTED_SRC) $(wildcard tests/relay/*.h) tests/relay/relay.mk | deps
 	@mkdir -p $(@D)
 	@echo "  CC    $@"
-	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 -g $(WARN) $(RELAY_SRC) -o $@
+	$(Q)$(CC) $(HOSTED_CFLAGS) $(filter %.c,$^) -o $@

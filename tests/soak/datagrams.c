@@ -20,8 +20,10 @@
  * The schedule does not wait for answers: a network that freezes gets no fewer questions. A slot
  * that is LATE_S late because this process was not run is given up.
  */
+#include "hosted.h"
+
 #include <arpa/inet.h>
-#include <errno.h>
+#include <err.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -72,24 +74,10 @@ static uint32_t dropped_here;
 static struct second now_counts;
 static volatile sig_atomic_t ending;
 
-static _Noreturn void fail(const char *what)
-{
-    fprintf(stderr, "datagrams: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
 static void end(int number)
 {
     (void)number;
     ending = 1;
-}
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 static size_t size_of(uint64_t seq)
@@ -275,7 +263,7 @@ static int connected(const char *host, const char *port)
 
     if (fd < 0 || inet_pton(AF_INET, host, &in.sin_addr) != 1 ||
         connect(fd, (struct sockaddr *)&in, sizeof(in)) != 0)
-        fail(host);
+        err(1, "%s", host);
     /* Needs a right that the private world gives; what is not to be had shows as `here`. */
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) != 0)
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));

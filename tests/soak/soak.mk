@@ -14,7 +14,7 @@ soak-mutants: all $(DATAGRAMS) $(STORM) ## whether a soak finds what is wrong: g
 
 test test-long: $(DATAGRAMS)
 
-$(DATAGRAMS): tests/soak/datagrams.c tests/soak/soak.mk | deps
+$(DATAGRAMS): tests/soak/datagrams.c $(HOSTED_SRC) tests/soak/soak.mk | deps
 	@mkdir -p $(@D)
 	@echo "  CC    $@"
-	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 -g $(WARN) $(filter %.c,$^) -o $@
+	$(Q)$(CC) $(HOSTED_CFLAGS) $(filter %.c,$^) -o $@

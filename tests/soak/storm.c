@@ -13,9 +13,10 @@
  * It ends with its input. What is due is sent once a millisecond; what could not be, because we did
  * not run, is not made up for beyond CATCH_UP_NS.
  */
+#include "hosted.h"
+
+#include <err.h>
 #include <errno.h>
-#include <net/if.h>
-#include <netpacket/packet.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,32 +41,6 @@ static uint64_t sent, refused;
 static double rate; /* a second */
 static bool unlimited;
 
-static _Noreturn void fail(const char *what)
-{
-    fprintf(stderr, "storm: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-static int raw_socket(const char *interface)
-{
-    struct sockaddr_ll at = {.sll_family = AF_PACKET,
-                             .sll_ifindex = (int)if_nametoindex(interface)};
-    int fd = socket(AF_PACKET, SOCK_RAW, 0), one = 1;
-
-    if (fd < 0 || at.sll_ifindex == 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0 ||
-        setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one)) != 0)
-        fail(interface);
-    return fd;
-}
-
 /* Up to n of them, fewer than a batch. What finds no room, or is nothing that an interface sends,
  * is counted and left. */
 static bool send_some(int fd, unsigned n)
@@ -82,7 +57,7 @@ static bool send_some(int fd, unsigned n)
     if (done < 0 && errno == ENETDOWN)
         done = 0; /* the interface is down for now */
     if (done < 0 && errno != ENOBUFS && errno != EAGAIN && errno != EINVAL && errno != EMSGSIZE)
-        fail("sendmmsg");
+        err(1, "sendmmsg");
     if (done > 0) {
         sent += (uint64_t)done;
         next = (next + (unsigned)done) % frames_n;
@@ -100,11 +75,11 @@ static void add_frame(size_t n)
 {
     if (frames_n == FRAMES_MAX || n == 0 || n > FRAME_MAX) {
         errno = E2BIG;
-        fail("a frame");
+        err(1, "a frame");
     }
     frames[frames_n] = (struct iovec){malloc(n), n};
     if (frames[frames_n].iov_base == NULL || fread(frames[frames_n].iov_base, n, 1, stdin) != 1)
-        fail("a frame");
+        err(1, "a frame");
     frames_n++;
 }
 
@@ -176,7 +151,7 @@ int main(int argc, char **argv)
         const struct timespec t = {0, (long)pause_ns};
 
         if (ppoll(&input, 1, at_work ? &t : NULL, NULL) < 0 && errno != EINTR)
-            fail("poll");
+            err(1, "poll");
         if (!at_work)
             credit_ns = now_ns();
         if (input.revents != 0 && !command())

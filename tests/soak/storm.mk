@@ -6,7 +6,7 @@ STORM := $(BUILD)/storm
 
 soak test test-long: $(STORM)
 
-$(STORM): tests/soak/storm.c tests/soak/storm.mk | deps
+$(STORM): tests/soak/storm.c $(HOSTED_SRC) tests/soak/storm.mk | deps
 	@mkdir -p $(@D)
 	@echo "  CC    $@"
-	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 -g $(WARN) tests/soak/storm.c -o $@
+	$(Q)$(CC) $(HOSTED_CFLAGS) $(filter %.c,$^) -o $@
