@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -67,6 +68,13 @@ def test_short_soak_carries_its_mix_on_every_path_and_says_so(soak):
     guest = [r["record"]["event"] for r in of(records, "guest", guest="dut")]
     assert guest.index("boot") < guest.index("ready") and guest.count("stats") > 9 and "verdict" in guest
     assert len(of(records, "soak", what="idle")) == 2
+    [certified], [load] = of(records, "soak", what="certificate"), of(records, "soak", what="load")
+    assert certified["rate_pps"] == load["pps"] == 2000 and not load["certified"]
+    assert certified["intended"] == 2000 and 0 < certified["received"] <= certified["offered"] and certified["gap_ms"] > 0
+    assert certified["pacing_error_us"]["p50"] <= certified["pacing_error_us"]["p99"] and 0 < certified["delay_us"]["min"] < 10000
+    verdict = json.loads((pathlib.Path(output.split("; ")[-1].strip()) / "verdict.json").read_text())
+    assert verdict["certificate"]["gap_ms"] == certified["gap_ms"] and "not a share of a measured rate" in verdict["load"]["words"]
+    assert ("the instrument's own noise" in output) == bool(verdict["noise"])
 
 
 @pytest.mark.long
@@ -81,8 +89,8 @@ def test_fault_that_is_asked_for_happens(soak):
 def test_interrupted_soak_is_judged_by_what_was_run(tmp_path):
     need_taps()
     folder = tmp_path / "run"
-    with Interrupted([TOOL, "soak", "1h", "--folder", str(folder)], environment()) as tool:
-        tool.until_it_says(" of 1:00:00")
+    with Interrupted([TOOL, "soak", "30s", "--folder", str(folder)], environment()) as tool:
+        tool.until_it_says(" of 00:30")
         _, rest = tool.end(os.kill, signal.SIGINT, 30)
     assert re.search(r"^(PASS|FAIL) after \d+ s \(interrupted\)", rest.splitlines()[-1]), rest
     records = list(log.read(folder))
@@ -93,8 +101,8 @@ def test_interrupted_soak_is_judged_by_what_was_run(tmp_path):
 def test_killed_soak_leaves_nobody_and_can_still_be_judged(tmp_path):
     need_taps()
     folder = tmp_path / "run"
-    with Interrupted([TOOL, "soak", "1h", "--folder", str(folder)], environment()) as tool:
-        tool.until_it_says(" of 1:00:00")
+    with Interrupted([TOOL, "soak", "30s", "--folder", str(folder)], environment()) as tool:
+        tool.until_it_says(" of 00:30")
         assert len(descendants(tool.process.pid)) > 5
         tool.end(os.kill, signal.SIGKILL, 10)  # sees that nobody is left; taps and namespaces go with them
     done = subprocess.run([sys.executable, TOOL, "soak", "--report", folder], capture_output=True, text=True, timeout=60)
@@ -103,7 +111,7 @@ def test_killed_soak_leaves_nobody_and_can_still_be_judged(tmp_path):
 
 
 def test_guest_that_panics_ends_the_soak_as_a_failure(soak):
-    status, output, records = soak("1h", "--set", "fault=panic:assert@2s", "--verdict-only")
+    status, output, records = soak("20s", "--set", "fault=panic:assert@2s", "--verdict-only")
     assert status == 1 and output.startswith("FAIL") and "panics" in output
     assert of(records, "soak", what="gone")
     assert records[-1]["why"] == "broken"

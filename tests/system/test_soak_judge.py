@@ -323,7 +323,7 @@ def test_a_failure_is_one_before_the_end_too():
     assert verdict_of(half)["status"] == "FAIL"
 
 
-@pytest.mark.parametrize("name", ["alloc_failures", "panics", "guests_gone", "corrupt"])
+@pytest.mark.parametrize("name", ["alloc_failures", "panics", "guests_gone", "corrupt", "duplicates"])
 def test_a_broken_promise_is_told_at_once(name):
     early = judge.Judge()
     for record in changed(BAD[name]):

@@ -56,7 +56,9 @@ def test_result_has_all_three_rates():
 
 @pytest.mark.skipif(bool(world.why_no_taps()), reason="needs taps")
 def test_trials_of_two_guests_are_counted(tmp_path):
-    with throughput.Bench(tmp_path, "60,590") as bench:
+    with throughput.Bench(tmp_path, "60,590", "sndbuf=1M", {"packed": "on"}, "rx_ring=64") as bench:
+        words = [" ".join(guest.machine.plain_command()) for guest in (bench.guest, bench.generator)]
+        assert all((of in words[0]) and (of not in words[1]) for of in ("sndbuf=1M", "packed=on", "rx_ring=64"))
         assert bench.trial(500, 0.4) == (200, 200)
         assert bench.trial(1000, 0.2) == (200, 200)  # what came before is not counted again
         fastest = bench.fastest()

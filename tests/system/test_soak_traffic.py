@@ -78,6 +78,14 @@ def test_datagrams_that_the_guest_sent_and_that_are_missing(rig, tmp_path):
     assert (r["proto"], r["packets"], r["lost"]) == ("udp", 197, 3)
 
 
+def test_second_of_no_length_has_a_rate(rig, tmp_path):
+    """Of a program that ended right behind its line before."""
+    s = traffic.Datagrams(rig, "udp_64", "tap")
+    s.take('{"end":9,"seconds":0.0000,"bytes":414,"lost":0,"here":0,"gap_ms":0,"gap_at":9}\n')
+    [r] = records(tmp_path)
+    assert r["bytes"] / r["seconds"] == 414 / traffic.LEAST_SECONDS
+
+
 def test_line_about_the_whole_is_no_interval():
     assert iperf.interval(line(0, 10, 80000, rest="0             sender")) is None
     assert iperf.interval("iperf Done.\n") is None

@@ -74,17 +74,18 @@ def _free_port():
 
 class Tap:
     """A tap interface in the private world with a subnet of its own: the host is .1 and ::1, the guest
-    may be .2 and ::2. DHCP and router advertisements on request."""
+    may be .2 and ::2. DHCP and router advertisements on request. `netdev` is more of QEMU's words for it."""
 
     kind = "tap"
     _next = 1
 
-    def __init__(self, mtu=1500, queues=1):
+    def __init__(self, mtu=1500, queues=1, netdev=""):
         k = Tap._next
         Tap._next += 1
         self.name = f"tap{k}"
         self.mtu = mtu
         self.queues = queues
+        self._netdev = "," + netdev if netdev else ""
         subnet = f"10.{77 + k // 256}.{k % 256}"
         self.host4, self.guest4, self.prefix4 = f"{subnet}.1", f"{subnet}.2", 24
         self.host6, self.guest6, self.prefix6 = f"fd77:{k}::1", f"fd77:{k}::2", 64
@@ -113,6 +114,7 @@ class Tap:
         nic = qemu.Nic.tap(self.name, self.mac, **options)
         if self.queues > 1:
             nic.netdev += f",queues={self.queues}"
+        nic.netdev += self._netdev
         return nic
 
     def config(self, nic="net0"):

@@ -11,7 +11,7 @@ import subprocess
 import time
 
 from .. import BUILD, TOP, Error, own_folder, qemu, world
-from . import kinds, log, loop, plan, report
+from . import certificate, kinds, load, log, loop, plan, report
 from .judge import Judge
 from .live import Live
 from .rig import Rig
@@ -115,6 +115,8 @@ def _line(verdict, folder):
     failed = [f"{c['name']} {c['value']} (limit {c['limit']})" for c in verdict["criteria"] if c["ok"] is False]
     judged = [c for c in verdict["criteria"] if c["ok"] is not None]
     why = "; ".join(failed) or f"{len(judged)} of {len(verdict['criteria'])} criteria judged, all held"
+    if verdict["noise"]:
+        why += f"; the instrument's own noise is over the limit of {', '.join(verdict['noise'])}"
     return f"{verdict['status']} after {verdict['seconds']:.0f} s ({verdict['end']}): {why}; {folder}"
 
 
@@ -122,14 +124,19 @@ def _run(said, seconds, extra, pairs):
     """(the verdict, the folder)"""
     seed = said.seed if said.seed is not None else random.randrange(1, 1 << 32)
     planned = plan.make(seconds, seed, [] if said.no_faults else said.fault)
-    words = " ".join(f"{key}={value}" for key, value in pairs(said.set, "--set"))
+    words = [f"{key}={value}" for key, value in pairs(said.set, "--set")]
     nic = dict(pairs(said.nic, "--nic"))
     on = qemu.accelerator().why
     folder = _new_folder(said.folder)
     out = open(os.devnull, "w", encoding="utf-8") if said.quiet or said.verdict_only else None
     live = Live(seconds, out)
     live.say(f"soak of {plan.words(seconds)}, seed {seed}, on {on}\nrecords and report: {folder}")
-    with Rig(folder, seed, words, nic, said.netdev, extra, said.image) as rig, log.Log(folder) as rig.log:
+    found, certified = _before(seconds, folder, live, {
+        "netdev": said.netdev, "options": nic, "words": " ".join(word for word in words if not word.startswith("fault=")),
+        "more": tuple(extra), "image": said.image,
+    })  # fmt: skip
+    with Rig(folder, seed, " ".join(words), nic, said.netdev, extra, said.image) as rig, log.Log(folder) as rig.log:
+        rig.load = found
         judge = Judge()
         for listener in (judge, live):
             rig.log.listen(listener.feed)
@@ -137,6 +144,17 @@ def _run(said, seconds, extra, pairs):
             "soak", what="begin", seconds=seconds, seed=seed, level=plan.words(seconds), plan=planned.fields(), versions=versions(),
             accelerator=on, qemu=shlex.join(rig.guest.machine.plain_command()),
         )  # fmt: skip
+        rig.log.write("soak", what="load", **found.fields())
+        rig.log.write("soak", what="certificate", **certified)
         loop.Soak(rig, planned, live, judge).run()
     live.close()
     return report.write(folder), folder
+
+
+def _before(seconds, folder, live, guest):
+    """(the load, the generator's certificate at that rate): what has to be known before the soak begins."""
+    found = load.find(own_folder(folder / "rates"), seconds, live, guest)
+    live.say(f"load: {found.words}")
+    certified = certificate.measure(own_folder(folder / "certificate"), found.pps, certificate.length(seconds))
+    live.say(f"certificate: {certificate.words(certified)}")
+    return found, certified

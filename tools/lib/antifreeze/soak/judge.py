@@ -10,7 +10,7 @@ A criterion for which there is too little to say anything is `not judged` (`ok` 
 verdict is INCOMPLETE if nothing failed but the records do not reach the end, or nothing could be judged.
 """
 
-from . import criteria, rules
+from . import certificate, criteria, rules
 from .windows import Windows
 
 PASS, FAIL, INCOMPLETE = "PASS", "FAIL", "INCOMPLETE"
@@ -24,11 +24,22 @@ class Judge:
         self.rules = [rules.ALL[name](limit, self.windows) for name, limit in limits.items()]
         self.watchers = [*self.rules, *watchers]
         self.end = None  # why it ended, once it has
+        self.load = self.certificate = None  # the records of them
 
     def feed(self, record):
-        if record.get("src") == "soak" and record.get("what") == "end":
-            self.end = record.get("why", "done")
+        if record.get("src") == "soak":
+            self._take(record)
         self._count(self.windows.feed(record))
+
+    def _take(self, record):
+        said = {name: value for name, value in record.items() if name not in ("t", "src", "what")}
+        what = record.get("what")
+        if what == "end":
+            self.end = record.get("why", "done")
+        elif what == "load":
+            self.load = said
+        elif what == "certificate":
+            self.certificate = said
 
     def _count(self, seconds):
         for second in seconds:
@@ -46,13 +57,17 @@ class Judge:
 
     def verdict(self):
         self._count(self.windows.flush())
-        found = [_judged(rule) for rule in self.rules]
+        noise = certificate.worse(self.certificate, {rule.name: rule.criterion for rule in self.rules}) if self.certificate else {}
+        found = [_judged(rule, noise.get(rule.name)) for rule in self.rules]
         return {
             "event": "verdict",
             "status": self._status(found),
             "end": self.end or "the records end in the middle",
             "seconds": round(self.windows.now, 3),
             "not_judged": [one["name"] for one in found if one["ok"] is None],
+            "load": self.load,
+            "certificate": self.certificate,
+            "noise": list(noise),
             "criteria": found,
         }
 
@@ -66,9 +81,11 @@ def _holds(criterion, finding):
     return criterion.holds(finding.value if finding.bound is None else finding.bound)
 
 
-def _judged(rule):
+def _judged(rule, noise):
+    """A criterion's part of the verdict; with the noise of the instrument, which excuses nothing."""
     criterion, finding = rule.criterion, rule.finding()
+    why = finding.why + (f"; {noise}" if noise else "")
     return {
         "name": rule.name, "limit": criterion.limit, "sign": criterion.sign, "value": finding.value, "unit": criterion.unit,
-        "ok": None if finding.value is None else _holds(criterion, finding), "why": finding.why, "at": finding.at, "reason": criterion.why,
+        "ok": None if finding.value is None else _holds(criterion, finding), "why": why, "at": finding.at, "reason": criterion.why,
     }  # fmt: skip

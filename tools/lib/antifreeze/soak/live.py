@@ -29,12 +29,17 @@ class Live:
     def say(self, text):
         self._progress.say(text)
 
+    def show(self, text):
+        """What goes on before the soak begins; too much for plain lines."""
+        if self._progress.rewrite:
+            self._progress.show(text)
+
     def feed(self, record):
         kind = record["src"]
         if kind == "traffic":
             for way in ("rx", "tx"):
                 if record["dir"] in (way, "both"):
-                    self._bytes[way] += record["bytes"]
+                    self._bytes[way] += record.get("bytes", 0)
         elif kind == "probe":
             quiet = not self._faults and (self._fault_at is None or record["t"] - self._fault_at > AFTER_FAULT)
             if quiet and record.get("gap_ms", 0) > self._gap:

@@ -16,7 +16,7 @@ from .traffic import Traffic
 
 TICK = 1.0
 QUIET_SECONDS = 8  # that the programs may take to end
-IDLE_SECONDS = 3  # more than a connection or a fault may linger in the guest
+IDLE_SECONDS = 10  # more than a connection may linger in the guest, by its own clock, on a busy host
 END_SECONDS = 10  # that the guest may take to end
 
 STATS_PERIOD = 1

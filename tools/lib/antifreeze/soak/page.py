@@ -4,7 +4,7 @@ failed and where, then the pictures, then everything else."""
 
 import html
 
-from . import pictures
+from . import certificate, pictures
 
 _STYLE = """
 :root { --paper: #fff; --ink: #1b1d21; --soft: #5d6470; --line: #d4d8de; --panel: #f5f6f8; --good: #1c7c3c; --bad: #b3261e; --open: #8a5a00;
@@ -71,6 +71,12 @@ def _verdict(verdict, story):
     end = {"done": "it ran its time", "interrupted": "it was interrupted", "broken": "it was ended early: a promise was broken"}.get(verdict["end"], verdict["end"])
     yield "<h1>Antifreeze soak</h1>"
     yield f'<div class="verdict {verdict["status"]}"><b>{verdict["status"]}</b><span>{said};<br>{text(end)}; seed {text(story.begin.get("seed", "not known"))}</span></div>'
+    if verdict["load"]:
+        yield f'<p class="soft">Load: {text(verdict["load"]["words"])}.</p>'
+    if verdict["certificate"]:
+        yield f'<p class="soft">Certificate: {text(certificate.words(verdict["certificate"]))}.</p>'
+    if verdict["noise"]:
+        yield f'<p class="open">The instrument\'s own noise is over the limit of {text(", ".join(verdict["noise"]))}: what these say of the guest is doubtful.</p>'
     for one in verdict["criteria"]:
         if one["ok"] is False:
             yield (

@@ -18,6 +18,7 @@ import subprocess
 from .. import Error, net, world
 from ..wire import Wire
 from . import kinds
+from .load import Load
 
 READY_SECONDS = 60
 MEMORY_MIB = 64
@@ -32,24 +33,11 @@ NO_OFFLOADS = {
 _STATE_SIZE = "512M"  # of the disk for snapshots; it grows as needed
 
 
-class _Tap(net.Tap):
-    """With more words for QEMU's end of it."""
-
-    def __init__(self, netdev):
-        super().__init__()
-        self._netdev = netdev
-
-    def nic(self, **options):
-        nic = super().nic(**options)
-        nic.netdev += self._netdev
-        return nic
-
-
-class _PlainTap(_Tap):
+class _PlainTap(net.Tap):
     """Without the header in front of each frame that offloads need."""
 
     def __init__(self, netdev):
-        super().__init__(",vnet_hdr=off" + netdev)
+        super().__init__(netdev="vnet_hdr=off" + ("," + netdev if netdev else ""))
 
     def nic(self, **options):
         return super().nic(**(NO_OFFLOADS | options))
@@ -87,7 +75,7 @@ class Path:
 
 class Rig:
     """with Rig(folder, seed, …) as rig: rig.guest is ready and rig.paths lead to it. `log` is set by who
-    has one, and `stats` by who asked for them last."""
+    has one, `stats` by who asked for them last, and `load` by who searched for one."""
 
     def __init__(self, folder, seed, words="", nic=None, netdev="", more=(), image=None):
         """`words` are more of the guest's configuration; `nic` are options of every device, `netdev` is behind each tap's
@@ -96,9 +84,10 @@ class Rig:
             raise Error(f"a soak needs taps: {world.why_no_taps()}")
         self.folder, self.seed, self.log = pathlib.Path(folder), seed, None
         self.stats = None
+        self.load = Load()
         self._open = []
         try:
-            self._boot(words, nic or {}, "," + netdev if netdev else "", more=tuple(more), image=image)
+            self._boot(words, nic or {}, netdev, more=tuple(more), image=image)
         except BaseException:
             self.close()
             raise
@@ -112,7 +101,7 @@ class Rig:
     def _boot(self, words, options, netdev, **machine):
         # The second guest's frames come over a tap of its own.
         pathlib.Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
-        networks = {kinds.TAP: lambda: _Tap(netdev), kinds.PLAIN: lambda: _PlainTap(netdev), kinds.USER: net.UserNet, kinds.WIRE: Wire}
+        networks = {kinds.TAP: lambda: net.Tap(netdev=netdev), kinds.PLAIN: lambda: _PlainTap(netdev), kinds.USER: net.UserNet, kinds.WIRE: Wire}
         self.paths = {name: Path(name, k, self._keep(make())) for k, (name, make) in enumerate(networks.items())}
         self.state = self.folder / "state.qcow2"
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", self.state, _STATE_SIZE], check=True)

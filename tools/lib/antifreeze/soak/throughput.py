@@ -26,14 +26,16 @@ LEAST_SHARE = 1000  # of the rate that the generator manages: less is not looked
 
 
 class Bench:
-    """Two guests and what lies between them."""
+    """Two guests and what lies between them. `netdev`, `options`, `words` and what else a machine has are those of the guest
+    that is asked; the generator has none of them."""
 
-    def __init__(self, folder, length):
+    def __init__(self, folder, length, netdev="", options=None, words="", **machine):
         self._open = []
         self._length = length
         try:
             pathlib.Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
-            self.guest, self.generator = (self._boot(folder / name) for name in ("dut", "generator"))
+            self.guest = self._boot(folder / "dut", net.Tap(netdev=netdev), words, options, **machine)
+            self.generator = self._boot(folder / "generator", net.Tap())
             for guest in (self.guest, self.generator):
                 guest.wait("ready", READY_SECONDS)
                 guest.net.know_guest()
@@ -41,10 +43,9 @@ class Bench:
             self.close()
             raise
 
-    def _boot(self, folder):
-        network = net.Tap()
+    def _boot(self, folder, network, words="", options=None, **machine):
         self._open.append(network)
-        self._open.append(net.NetGuest(network, folder, "services=http,sink"))
+        self._open.append(net.NetGuest(network, folder, f"services=http,sink {words}".strip(), options, **machine))
         return self._open[-1]
 
     def __enter__(self):

@@ -18,7 +18,7 @@ import threading
 import time
 
 from .. import BUILD, Error, iperf
-from . import kinds
+from . import kinds, load
 
 DATAGRAMS = BUILD / "datagrams"
 
@@ -36,7 +36,6 @@ USER_BYTES = 1448
 # Datagrams a second. Few enough that a host which is busy for 50 ms still has room for all in its queues: on
 # QEMU's user network those are a socket's, of a few dozen.
 PPS = {kinds.TAP: 2000, kinds.PLAIN: 2000, kinds.USER: 400}
-FLOOD_PPS = 2000
 
 CONNECTIONS_PER_SECOND = 50
 CONNECTION_BYTES = 4000
@@ -46,6 +45,7 @@ LONGEST = "86400"  # seconds that an iperf3 runs if nobody stops it: its own lim
 
 STARTING_SECONDS = 2  # in which a program that has not said anything is still on its way
 ENDING_SECONDS = 5  # that a program may take to end
+LEAST_SECONDS = 0.001  # of a record: a program may end right after its last one, and rates are by time
 
 
 class Source:
@@ -125,6 +125,7 @@ class Datagrams(Source):
         said = json.loads(line)
         said["gap_at"] = round(self.rig.log.at(said["gap_at"]), 4)
         del said["end"]
+        said["seconds"] = max(said["seconds"], LEAST_SECONDS)
         said["lost"] = max(0, said["lost"] - said["here"])
         self.tell(said)
 
@@ -292,17 +293,19 @@ class Connections(Source):
 
 
 class Flood(Source):
-    """A second guest: what it sent is in its records, what arrived in the first one's statistics, which are of the
-    second before."""
+    """A second guest: what it sent is in its records, what arrived in the first one's statistics. Those come when they come, so
+    what they tell is a record of its own, over all the time in which it may have happened."""
 
     proto, way = "udp", "rx"
     ARRIVED = {"packets": "received", "lost": "lost", "late": "late", "duplicate": "duplicate", "corrupt": "corrupt"}
 
     def start(self):
         self._begun = time.monotonic()
-        self.peer = self.rig.generator(self.rig.paths[self.path], f"rate={FLOOD_PPS}pps len=imix")
+        self.peer = self.rig.generator(self.rig.paths[self.path], f"rate={self.rig.load.pps}pps len={load.LENGTH}")
         self.process = self.peer.process
         self._told, self._sums = 0, {}
+        self._stats, self._asked = self.rig.stats, self._begun
+        self._others = {run["run"] for run in self._runs()}  # of a flood before this one
 
     def tick(self, now):
         fields = dict.fromkeys(("intended", "sent", "bytes", "gap_ms"), 0)
@@ -316,14 +319,25 @@ class Flood(Source):
                 fields["bytes"] += record["tx_bytes"]
                 fields["gap_ms"] = max(fields["gap_ms"], record["gap_max_us"] / 1000)
         running = now - self._begun > STARTING_SECONDS and self.stopping is None and not self.ended()
-        for run in self._runs():
-            fields |= {name: self._since(counted, run[counted]) for name, counted in self.ARRIVED.items()}
         self.record(seconds=1.0, answering=running, **fields)
+        if self.rig.stats is not self._stats:
+            self._arrived(now)
+
+    def _arrived(self, now):
+        """There are new statistics: they were asked for up to a second ago, and so were those before them."""
+        for run in self._runs():
+            if run["run"] not in self._others:
+                fields = {name: self._since(counted, run[counted]) for name, counted in self.ARRIVED.items()}
+                self.rig.log.write(
+                    "traffic", name=f"{self.name}.sink", path=self.path, proto=self.proto, dir=self.way,
+                    seconds=round(now - self._asked + 1, 3), certified=self.rig.load.certified, **fields,
+                )  # fmt: skip
+        self._stats, self._asked = self.rig.stats, now
 
     def _runs(self):
-        """What the first guest counts of ours: one run at most."""
+        """What the first guest counts and is not over."""
         runs = (self.rig.stats or {}).get("services", {}).get("sink", {}).get("runs", [])
-        return [run for run in runs if not run["over"] and not run["reflected"]][:1]
+        return [run for run in runs if not run["over"] and not run["reflected"]]
 
     def _since(self, name, value):
         before, self._sums[name] = self._sums.get(name, 0), value

@@ -39,17 +39,23 @@ class Records(threading.Thread):
 
 
 class Statistics(threading.Thread):
-    """Asks for them each `period` seconds, until stop()."""
+    """Asks for them each `period` seconds, until stop(); and whenever somebody else does, but one after the other: answers
+    that cross would show counters that fall."""
 
     def __init__(self, rig, period):
         super().__init__(daemon=True)
         self._rig, self._period = rig, period
         self._addresses = [path.address("http") for path in reversed(rig.paths.values())]  # the last one has least to carry
         self._stopped = threading.Event()
+        self._asking = threading.Lock()
         self.start()
 
     def ask(self):
         """The statistics, which are written down; None if no path leads to them in time."""
+        with self._asking:
+            return self._ask()
+
+    def _ask(self):
         for _ in self._addresses:
             with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
                 stats = json.loads(net.get(self._addresses[0], "/stats", STATS_SECONDS)[2])
