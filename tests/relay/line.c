@@ -13,8 +13,10 @@
 
 void line_init(struct line *l, uint32_t front_bytes, uint32_t frames_max, uint64_t bytes_max)
 {
-    *l =
-        (struct line){.front_bytes = front_bytes, .frames_max = frames_max, .bytes_max = bytes_max};
+    *l = (struct line){.front_bytes = front_bytes,
+                       .frames_max = frames_max,
+                       .bytes_max = bytes_max,
+                       .patience_ns = PATIENCE_NS};
     l->heap = calloc(frames_max, sizeof(*l->heap));
     l->apart = calloc(frames_max, sizeof(*l->apart));
     if (l->heap == NULL || l->apart == NULL)
@@ -158,7 +160,7 @@ void line_put(struct line *l, uint8_t *frame, uint32_t len, uint64_t now_ns)
         pass_on(l, frame, len, now_ns, due_ns + v.amount * NS_PER_MS);
         return;
     case REORDER:
-        set_apart(l, frame, len, v.amount, now_ns, due_ns + REORDER_NS);
+        set_apart(l, frame, len, v.amount, now_ns, due_ns + l->patience_ns);
         return;
     case CORRUPT:
         script_corrupt(eth, eth_len, v.amount, v.random);
@@ -181,7 +183,7 @@ void line_put(struct line *l, uint8_t *frame, uint32_t len, uint64_t now_ns)
 /* ---- out ----------------------------------------------------------------------------------------
  */
 
-/* The first of those apart has waited longest, as long as the latency does not change. */
+/* The first of those apart has waited longest, as long as latency and patience do not change. */
 const uint8_t *line_get(struct line *l, uint64_t now_ns, uint32_t *len)
 {
     while (l->apart_n > 0 && l->apart[0].due_ns <= now_ns) {

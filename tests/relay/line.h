@@ -17,8 +17,8 @@
 
 #define FRAME_MAX 65560u /* Ethernet header, 64 KiB, some bytes in front */
 
-/* A frame passed by fewer others than its rule says goes on after so long. */
-#define REORDER_NS 100000000ull
+/* A frame passed by fewer others than its rule says goes on after so long, if nobody says else. */
+#define PATIENCE_NS 100000000ull
 
 struct line_counts {
     uint64_t in, out, in_bytes, out_bytes;
@@ -43,6 +43,7 @@ struct line {
     struct line_counts counts;
     uint32_t front_bytes; /* of a header in front of each frame */
     uint64_t latency_ns;  /* of every frame */
+    uint64_t patience_ns; /* of reordered ones, beyond it */
     uint32_t frames_max;
     uint64_t bytes_max;
     uint64_t left_in_ns; /* when the frame that line_get() gave last had come */

@@ -14,6 +14,7 @@
  *
  *     DIR RULE        adds a rule (script.h); DIR is a>b or b>a
  *     DIR latency MS  for every frame of the direction, in addition to what rules say
+ *     DIR patience MS that a reordered frame has, while too few others come to pass it
  *     seed N          decides what chance does in the rules that come behind it
  *     clear           forgets the rules
  *     counts          both directions' numbers since the start, and those of each rule
@@ -201,16 +202,23 @@ static void print_direction(unsigned side)
     printf("}");
 }
 
+/* True if it is this word and a number of milliseconds, which is then *ns. */
+static bool names_time(const char *text, const char *word, uint64_t *ns)
+{
+    if (strncmp(text, word, strlen(word)) != 0)
+        return false;
+    *ns = strtoull(text + strlen(word), NULL, 10) * 1000000;
+    return true;
+}
+
 /* Behind the direction's name. */
 static const char *command_of_direction(struct line *l, const char *text)
 {
-    static const char latency[] = "latency ";
     const char *wrong;
 
-    if (strncmp(text, latency, sizeof(latency) - 1) == 0) {
-        l->latency_ns = strtoull(text + sizeof(latency) - 1, NULL, 10) * 1000000;
+    if (names_time(text, "latency ", &l->latency_ns) ||
+        names_time(text, "patience ", &l->patience_ns))
         return NULL;
-    }
     wrong = script_add(&l->script, text);
     if (wrong == NULL && whole && script_changes(&l->script.rules[l->script.n - 1])) {
         l->script.n--;

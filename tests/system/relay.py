@@ -52,7 +52,7 @@ class Relay:
             raise Error(f"the relay says {answer!r}")
 
     def rule(self, *lines):
-        """Each is "DIRECTION RULE", "DIRECTION latency MS" or "seed N"; in force at once."""
+        """Each is "DIRECTION RULE", "DIRECTION latency MS", "DIRECTION patience MS" or "seed N"; in force at once."""
         for line in lines:
             self._expect_ok(self._say(line))
 

@@ -76,7 +76,7 @@ def flush(guest, link):
 def five_counts(guest, link, sock, total):
     run = random.randrange(1 << 16)
     before, stack = sink(guest)["frames"], guest.stats()["lwip"]["udp"]
-    link.rule(*(f"b>a dport {testframe.PORT} {rule}" for rule in RULES.values()))
+    link.rule("b>a patience 60000", *(f"b>a dport {testframe.PORT} {rule}" for rule in RULES.values()))
     send(link, sock, run, total)
     flush(guest, link)
     fired = dict(zip(RULES, (rule["fired"] for rule in link.counts()["b>a"]["rules"])))

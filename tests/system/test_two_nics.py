@@ -17,7 +17,7 @@ RULES = {
     "reordered": "every 100 reorder 7",
     "drop": "every 101 drop",
     "duplicate": "every 89 dup 1",
-    "corrupt": "every 113 corrupt 1",  # of two bytes the changes may cancel each other in a sum of 16 bits
+    "corrupt": "every 113 corrupt 2",
 }
 
 
@@ -39,7 +39,8 @@ def both(boot, pair, words, **options):
 
 
 def script(pair):
-    pair.relay.rule("seed 3", *(f"a>b dport {testframe.PORT} {rule}" for rule in RULES.values()))
+    """However long the machine is elsewhere: frames that are to pass the reordered one come before it goes on."""
+    pair.relay.rule("seed 3", "a>b patience 60000", *(f"a>b dport {testframe.PORT} {rule}" for rule in RULES.values()))
 
 
 def fired(pair):
@@ -58,11 +59,16 @@ def test_result_says_what_the_network_did(boot, pair, target, least):
     assert guest.wait_exit(60) == 0, guest.error("no PASS")
     did, result = fired(pair), flood_of(guest)
     # What was hit in a port or a length is no test frame any more: it is lost, and the stack's to drop.
-    known = result["corrupt"]
-    assert all(did.values()) and did["corrupt"] / 2 < known <= did["corrupt"]
-    assert result["expected"] == result["sent"] == FRAMES
-    assert result["lost"] == did["drop"] + did["corrupt"]
-    assert (result["reordered"], result["duplicate"], result["late"]) == (did["reordered"], did["duplicate"], 0)
+    assert all(did.values()) and did["corrupt"] / 2 < result["corrupt"] <= did["corrupt"]
+    exact = {
+        "sent": FRAMES,
+        "expected": FRAMES,
+        "lost": did["drop"] + did["corrupt"],
+        "reordered": did["reordered"],
+        "duplicate": did["duplicate"],
+        "late": 0,
+    }
+    assert {name: result[name] for name in exact} == exact
     assert {each["bytes"] for each in result["per_size"]} == {least}
     assert result["delay"]["count"] == result["received"]
     assert 0 < result["delay"]["min_us"] <= result["delay"]["p50_us"] <= result["delay"]["max_us"]
@@ -152,16 +158,16 @@ def test_sequences_go_on_where_both_ends_know_the_first(boot, pair, first):
     assert (result["expected"], result["received"], result["lost"]) == (500, 499, 1)
 
 
-@pytest.mark.parametrize("start_ms", [2**32 - 700, 2**31 - 700])
+@pytest.mark.parametrize("start_ms", [2**32 - 2000, 2**31 - 2000])
 def test_the_stacks_clock_goes_on_beyond_its_end(boot, pair, start_ms):
     """Its milliseconds have 32 bits; it starts so near their end that the run lies across it."""
-    words = f"run=flood target=net1 rate=2kpps time=1500ms interval=100ms fault=clock:{start_ms} max_lost=0"
+    words = f"run=flood target=net1 rate=2kpps time=2500ms interval=100ms fault=clock:{start_ms} max_lost=0"
     guest = both(boot, pair, words, healthy=False)
     assert guest.wait_exit(60) == 0, guest.error("no PASS")
-    assert guest.find("ready")[0]["t_us"] < 600_000 < guest.find("result")[0]["t_us"] - 800_000
+    assert guest.find("ready")[0]["t_us"] < 2_000_000 < guest.find("result")[0]["t_us"]
     ends = [record["end_us"] for record in guest.find("interval") if record["job"] == "flood-1"]
-    assert ends == sorted(ends) and 1_400_000 < ends[-1] < 1_000_000 * guest.find("result")[0]["t_us"]
-    assert flood_of(guest)["received"] == flood_of(guest)["sent"] == 3000 - flood_of(guest)["slipped"]
+    assert ends == sorted(ends) and 2_400_000 < ends[-1] < 1_000_000 * guest.find("result")[0]["t_us"]
+    assert flood_of(guest)["received"] == flood_of(guest)["sent"] == 5000 - flood_of(guest)["slipped"]
 
 
 # ---- two guests ---------------------------------------------------------------------------------

@@ -397,8 +397,21 @@ static void reordered_frame_that_nothing_passes_goes_on_some_time(void **state)
     rule("frames 2 reorder 3");
     put(1, 3);
     expect("1 3");
-    assert_int_equal(line_due_ns(&l), now + REORDER_NS);
-    now += REORDER_NS;
+    assert_int_equal(line_due_ns(&l), now + PATIENCE_NS);
+    now += PATIENCE_NS;
+    expect("2");
+    assert_int_equal(l.counts.expired, 1);
+}
+
+static void reordered_frame_has_the_patience_it_was_given(void **state)
+{
+    (void)state;
+    l.patience_ns = 7 * MS;
+    rule("frames 2 reorder 3");
+    put(1, 2);
+    now += 7 * MS - 1;
+    expect("1");
+    now++;
     expect("2");
     assert_int_equal(l.counts.expired, 1);
 }
@@ -466,7 +479,7 @@ static void bounds_are_kept_and_counted(void **state)
     rule("reorder 1");
     put(1, 6);
     assert_int_equal(l.counts.overrun, 4);
-    now += REORDER_NS + MS;
+    now += PATIENCE_NS + MS;
     expect("1 2 3 4");
     line_free(&l);
     line_init(&l, 0, 100, 3 * BYTES);
@@ -529,6 +542,7 @@ int main(void)
         TEST(reordered_frame_comes_behind_so_many),
         TEST(reordered_frames_wait_for_those_that_are_not),
         TEST(reordered_frame_that_nothing_passes_goes_on_some_time),
+        TEST(reordered_frame_has_the_patience_it_was_given),
         TEST(corrupted_bytes_are_others_and_behind_the_ip_header),
         TEST(truncated_frame_is_so_long),
         TEST(bounds_are_kept_and_counted),
