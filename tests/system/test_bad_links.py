@@ -176,13 +176,26 @@ def refused_there(guest):
     return sum(lwip[protocol][why] for protocol in ("tcp", "udp") for why in ("chkerr", "lenerr", "proterr"))
 
 
+def changed_headers(link):
+    """Frames from the guest whose TCP header says to be longer than that of a segment with data, but is not all there is.
+    This host looks for options in it before it computes the checksum, and drops uncounted what makes no sense."""
+    changed = 0
+    for way, _, _, frame in link.traced():
+        if way == "a>b" and frame[12:14] == b"\x08\x00" and frame[23] == 6:
+            header = 4 * (frame[46] >> 4)
+            changed += header > 20 and 20 + header != int.from_bytes(frame[16:18], "big")
+    return changed
+
+
 @pytest.mark.parametrize("many", [1, 3])
-def test_corrupt_segments_are_refused_and_counted(guest, link, many):
+def test_corrupt_segments_are_refused_and_counted(guest, link, tmp_path, many):
     here, there = refused_here(), refused_there(guest)
+    link.trace(tmp_path / "trace")
     link.rule(f"a>b tcp payload every 100 corrupt {many}", f"b>a tcp payload every 100 corrupt {many}")
     download(guest, 1_500_000)
     echo(guest, 700_000)
     counts = link.counts()
     link.clear()
-    assert refused_here() - here == counts["a>b"]["rules"][0]["fired"] > 10
+    fired = counts["a>b"]["rules"][0]["fired"]
+    assert fired - changed_headers(link) <= refused_here() - here <= fired > 10
     assert refused_there(guest) - there == counts["b>a"]["rules"][0]["fired"] > 4
