@@ -166,6 +166,7 @@ static void boot_machine(void)
     apic = irq_init();
     clock = apic && time_init(boot.entry_tsc);
     framebuffer_init(&boot.fb);
+    console_write("\n", 1); /* behind the firmware's words, or half a line of ours before a reset */
     record_boot();
     if (!apic)
         stop("this CPU has no local APIC, or has it switched off; please give it one");

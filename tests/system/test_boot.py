@@ -85,7 +85,9 @@ def test_lean_build_boots_and_serves_with_16_mib(boot):
 
 
 def test_reset_from_outside_boots_again(boot):
+    """Whatever it was saying then: what it says next begins on a line of its own."""
     guest = boot(reboot=True)
+    assert guest.console.lines[0] == ""
     mark = guest.mark()
     guest.qmp.command("system_reset")
     guest.wait("boot", 60, after=mark)
