@@ -66,6 +66,15 @@ def good(seconds=SECONDS, seed=1):
     yield {"t": seconds + 0.9, "src": "soak", "what": "end", "why": "done"}
 
 
+def sliced(end, **waits):
+    """Fields of the host's record about the second until `end`, in slices of a tenth: of each name the share of each that it waited."""
+    shares = {name: share if isinstance(share, list) else [share] * 10 for name, share in waits.items()}
+    return {
+        "slices": [round(end - 1 + (k + 1) / 10, 3) for k in range(10)],
+        "waits": {name: [100 * share for share in values] for name, values in shares.items()},
+    }
+
+
 def at(record, t):
     return int(record["t"]) == t
 

@@ -97,8 +97,13 @@ class Rig:
     def count(self, run, received, lost, over=False, **more):
         """The statistics of now have this run as well."""
         runs = self.stats["services"]["sink"]["runs"][:1] if self.stats else []
-        counts = {"received": received, "lost": lost, "late": 0, "duplicate": 0, "corrupt": 0} | more
+        counts = {"rx_bytes": 100 * received, "received": received, "lost": lost, "late": 0, "duplicate": 0, "corrupt": 0} | more
         self.stats = {"services": {"sink": {"runs": [*runs, {"run": run, "over": over, "reflected": False, **counts}]}}}
+
+
+class Monitor:
+    def command(self, name):
+        return [{"thread-id": 1}]
 
 
 @pytest.fixture
@@ -107,7 +112,7 @@ def flood(tmp_path):
         rig = Rig(tmp_path, pps, ndr)
         made = traffic.Flood(rig, "flood", "tap")
         made.ended = lambda: False
-        peer = type("Peer", (), {"process": None, "records": []})()
+        peer = type("Peer", (), {"process": None, "records": [], "qmp": Monitor()})()
         rig.generator = lambda path, words: made.words.append(words) or peer
         rig.paths, made.words = {"tap": None}, []
         made.start()

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from antifreeze import iperf
-from antifreeze.soak import log, traffic
+from antifreeze.soak import load, log, traffic
 
 
 class Rig:
@@ -140,5 +140,49 @@ def test_silence_of_connections_began_when_the_last_one_was_over(rig, tmp_path):
     s.tick(s._last + 0.5)
     s.tick(s._last + 3.5)
     for r, seconds in zip(records(tmp_path), (0.5, 3.5)):
-        assert abs(r["gap_ms"] - 1000 * (seconds - 0.02)) < 1
-        assert abs(r["gap_at"] - rig.log.at(s._last + 0.02)) < 0.001
+        assert abs(r["gap_ms"] - 1000 * (seconds - 1 / traffic.CONNECTIONS_PER_SECOND)) < 1
+        assert abs(r["gap_at"] - rig.log.at(s._last + 1 / traffic.CONNECTIONS_PER_SECOND)) < 0.001
+
+
+# ---- the second guest ---------------------------------------------------------------------------
+
+
+class Peer:
+    def __init__(self):
+        self.records = []
+
+
+def flood(rig):
+    made = traffic.Flood(rig, "flood", "tap")
+    made.ended, made.peer, made._begun = lambda: False, Peer(), 0.0
+    made._told, made._sums, made._stats, made._asked, made._others = 0, {}, None, 0.0, set()
+    rig.stats, rig.load = None, load.Load()
+    return made
+
+
+def statistics(received):
+    run = dict.fromkeys(("run", "lost", "late", "duplicate", "corrupt"), 0) | {"rx_bytes": 100 * received, "received": received}
+    return {"services": {"sink": {"runs": [run | {"over": False, "reflected": False}]}}}
+
+
+def test_second_guest_is_judged_when_it_has_begun(rig, tmp_path):
+    s, late = flood(rig), flood(rig)
+    s.tick(traffic.BOOTING_SECONDS - 1)
+    s.peer.records.append({"event": "interval", "intended": 2000, "offered": 1999})
+    s.tick(traffic.BOOTING_SECONDS - 0.5)
+    late.tick(traffic.BOOTING_SECONDS + 1)
+    told = [r for r in records(tmp_path) if r["src"] == "traffic"]
+    assert [r["answering"] for r in told] == [False, True, True]
+    assert (told[1]["intended"], told[1]["sent"]) == (2000, 1999)
+
+
+def test_only_new_statistics_of_the_first_guest_tell_what_arrived(rig, tmp_path):
+    s = flood(rig)
+    s.peer.records.append({"event": "interval", "intended": 2000, "offered": 2000})
+    for received in (500, 1500, 1500):
+        rig.stats = statistics(received)
+        s.tick(1)
+        s.tick(2)
+    told = [r for r in records(tmp_path) if r["src"] == "traffic"]
+    assert [r["bytes"] for r in told if r["name"] == "flood@tap.sink"] == [50000, 100000, 0]
+    assert not any("bytes" in r for r in told if r["name"] == "flood@tap")

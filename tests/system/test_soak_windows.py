@@ -4,10 +4,12 @@
 import random
 
 import pytest
+import soakrecords as records
 
 from antifreeze.soak import slope
 from antifreeze.soak.buckets import Buckets, Mean
 from antifreeze.soak.histogram import Histogram
+from antifreeze.soak.waits import Waits
 from antifreeze.soak.windows import Windows
 
 
@@ -181,3 +183,105 @@ def test_memory_does_not_grow_with_time():
         windows.feed(fault(t + 0.5, "end", path=str(t // 20 % 3)))
         windows.feed({"t": t + 0.6, "src": "host", "pause_ms": 200})
     assert len(windows.marks) < 300 and len(windows._open) < 6 and len(windows._faults) <= 3
+
+
+# ---- who had no CPU -----------------------------------------------------------------------------
+
+
+def test_waits_are_of_their_time():
+    waits = Waits()
+    waits.feed(records.sliced(5.0, qemu=[0, 0, 0.5, 1, 0, 0, 0, 0, 0, 0]))
+    assert waits.of(4.0, 5.0, ["qemu"]) == pytest.approx(0.15)
+    assert waits.of(4.3, 4.4, ["qemu"]) == pytest.approx(0.1)
+    assert waits.of(4.35, 9.0, ["qemu"]) == pytest.approx(0.05)
+    assert waits.of(4.4, 5.0, ["qemu"]) == waits.of(4.0, 5.0, ["main"]) == 0
+    assert waits.share(4, 5, "qemu") == pytest.approx(0.15)
+
+
+def test_those_on_the_way_wait_one_after_the_other_and_never_longer_than_it_was():
+    waits = Waits()
+    waits.feed(records.sliced(4.0))
+    waits.feed(records.sliced(5.0, qemu=0.3, main=0.3, wire=0.9))
+    assert waits.of(4.0, 5.0, ["qemu", "main"]) == pytest.approx(0.6)
+    assert waits.of(4.0, 5.0, ["qemu", "main", "wire"]) == pytest.approx(1)
+
+
+def test_a_wait_is_told_when_it_is_over_and_was_before():
+    waits = Waits()
+    waits.feed(records.sliced(4.0, qemu=0))
+    waits.feed(records.sliced(5.0, qemu=[0, 0, 0, 0, 7, 0.2, 0, 0, 0, 0]))
+    assert waits.of(3.8, 4.5, ["qemu"]) == pytest.approx(0.7)
+    assert waits.of(0.0, 3.8, ["qemu"]) == 0
+    assert waits.of(4.5, 5.0, ["qemu"]) == pytest.approx(0.02)
+
+
+def test_slices_of_long_ago_are_forgotten():
+    waits = Waits()
+    for t in range(500):
+        waits.feed(records.sliced(t, qemu=1))
+    assert len(waits._slices) < 2000 and waits.of(0, 100, ["qemu"]) == 0 and waits.of(490, 499, ["qemu"]) == pytest.approx(9)
+
+
+def silence(t, gap_ms, path="tap", **more):
+    return probe(t, path=path, gap_ms=gap_ms, gap_at=t - gap_ms / 1000) | more
+
+
+def host(t, **waits):
+    return {"t": t, "src": "host", "pause_ms": 0} | records.sliced(t, **waits)
+
+
+def unexplained(*fed):
+    return [entry.unexplained for second in feed(*fed) for src in ("probe", "traffic") for entry in second.of(src)]
+
+
+def test_only_what_the_host_has_no_excuse_for_is_left_of_a_silence():
+    assert unexplained(silence(4.0, 700), host(4.1)) == [pytest.approx(700)]
+    assert unexplained(silence(4.0, 700), host(4.0, qemu=0.5)) == [pytest.approx(350)]
+    assert unexplained(silence(4.0, 700), host(4.0, qemu=0.5, main=0.3)) == [pytest.approx(140)]
+    assert unexplained(silence(4.0, 700), host(4.0, qemu=1, main=1)) == [pytest.approx(0, abs=1e-6)]
+
+
+def test_a_wait_besides_a_silence_is_no_excuse():
+    assert unexplained(silence(4.0, 400), host(4.0, qemu=[1] * 6 + [0] * 4)) == [pytest.approx(400)]
+
+
+@pytest.mark.parametrize("who,path,left", [
+    ("wire", "wire", 0), ("wire", "tap", 700), ("probe@tap", "tap", 0), ("probe@tap", "wire", 700), ("steal", "user", 0),
+])  # fmt: skip
+def test_a_wait_excuses_those_on_whose_way_it_was(who, path, left):
+    assert unexplained(silence(4.0, 700, path), host(4.0, **{who: 1})) == [pytest.approx(left, abs=1e-6)]
+
+
+def test_a_program_may_write_two_records():
+    both = {"src": "traffic", "name": "tcp_both@tap.rx"}
+    assert unexplained(silence(4.0, 700, **both), host(4.0, **{"tcp_both@tap": 1})) == [pytest.approx(0, abs=1e-6)]
+
+
+def test_a_pause_excuses_what_it_lasted_and_not_twice():
+    pause = {"t": 4.0, "src": "host", "pause_ms": 300}
+    assert unexplained(silence(4.0, 700), pause) == [pytest.approx(400)]
+    assert unexplained(silence(4.0, 700), pause | records.sliced(4.0, qemu=1)) == [pytest.approx(0, abs=1e-6)]
+    before = host(4.2, qemu=[0, 1, 1, 1, 1] + [0] * 5)  # from 3.3 to 3.7
+    assert unexplained(silence(4.0, 900), pause, pause | {"t": 3.9}, before) == [pytest.approx(200)]
+
+
+def test_what_waited_is_not_quiet_but_no_fault():
+    [entry] = [entry for second in feed(silence(4.0, 700), host(4.0, qemu=0.5)) for entry in second.of("probe")]
+    assert not entry.quiet and not entry.faulty
+    [entry] = [entry for second in feed(silence(4.0, 90), host(4.0, qemu=0.5)) for entry in second.of("probe")]
+    assert entry.quiet
+
+
+def stall(t, **fields):
+    return {"t": t, "src": "guest", "guest": "dut", "record": {"event": "stall", "cause": "guest_late"} | fields}
+
+
+@pytest.mark.parametrize("slept", [0, 600000])
+@pytest.mark.parametrize("wait,believed", [(1, True), (0.9, True), (0.5, False), (0, False)])
+def test_a_guest_that_says_it_was_not_run_is_believed_if_somebody_waited(slept, wait, believed):
+    seconds = feed(stall(4.0, stalled_us=600000, asleep_us=slept), probe(4.0), host(4.0, qemu=wait))
+    assert (quiet(seconds) == []) is believed
+
+
+def test_the_seconds_share_in_which_the_guest_waited():
+    assert {second.at: second.wait for second in feed(probe(3.5), host(4.0, qemu=0.4), probe(5.2))}[3] == pytest.approx(0.4)

@@ -42,6 +42,11 @@ class Wire(net.Tap):
             )  # fmt: skip
         return qemu.Nic.socket(self._ours, self.mac, **options)
 
+    @property
+    def pid(self):
+        """Of the process that carries frames."""
+        return self._carrier.pid
+
     def pause(self):
         """Nobody reads what QEMU sends, or sends to it, until go_on()."""
         os.kill(self._carrier.pid, signal.SIGSTOP)

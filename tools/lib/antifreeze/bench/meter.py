@@ -7,7 +7,7 @@ import pathlib
 import resource
 import time
 
-_TICK = os.sysconf("SC_CLK_TCK")
+TICK = os.sysconf("SC_CLK_TCK")  # of a second: what /proc counts CPU time in
 
 # A main loop that has work for so much of the time has none to spare: QEMU, not the guest, sets the pace.
 SATURATED = 0.9
@@ -70,9 +70,13 @@ def since_start(guest, seconds):
 def _used(guest):
     """Seconds so far: CPU of the first vCPU's thread and of the main loop, and the time of each in a queue for one."""
     pid = guest.process.pid
-    vcpu = guest.qmp.command("query-cpus-fast")[0]["thread-id"]
-    tasks = [pathlib.Path(f"/proc/{pid}/task/{tid}") for tid in (vcpu, pid)]
+    tasks = [pathlib.Path(f"/proc/{pid}/task/{tid}") for tid in (vcpu(guest), pid)]
     return *(cpu(task) for task in tasks), *(waited(task) for task in tasks)
+
+
+def vcpu(guest):
+    """The id of the thread that is the guest's first CPU."""
+    return guest.qmp.command("query-cpus-fast")[0]["thread-id"]
 
 
 def waited(task):
@@ -83,4 +87,4 @@ def waited(task):
 def cpu(task):
     """CPU seconds of a thread or process, by its folder in /proc: user and system time are the fields behind the name, which may have blanks."""
     fields = (task / "stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICK
+    return (int(fields[11]) + int(fields[12])) / TICK

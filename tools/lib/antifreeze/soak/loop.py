@@ -42,16 +42,16 @@ class Soak:
             self._log.write("soak", what="idle")
             statistics = watch.Statistics(self._rig, period)
             idle = statistics.ask()
-            try:
-                with Injector(self._rig, self._plan.faults):
-                    self._host = watch.Host(self._rig, traffic)
-                    self._until_over()
-            except KeyboardInterrupt:
-                self._why = INTERRUPTED
-            finally:
-                statistics.stop()
-            if self._rig.guest.alive():
-                self._calm_down(statistics, idle)
+            with watch.Host(self._rig, traffic) as self._host:
+                try:
+                    with Injector(self._rig, self._plan.faults):
+                        self._until_over()
+                except KeyboardInterrupt:
+                    self._why = INTERRUPTED
+                finally:
+                    statistics.stop()
+                if self._rig.guest.alive():
+                    self._calm_down(statistics, idle)
         self._last_word()
         records.join(5)
         self._log.write("soak", what="end", why=self._why)
@@ -68,6 +68,7 @@ class Soak:
                 phase = phases.pop(0)
                 self._log.write("soak", what="phase", name=phase.name, seconds=phase.seconds)
                 self._traffic.switch(phase.sources)
+                self._host.watch()
             if now - begun >= self._plan.seconds or self._over():
                 return
             time.sleep(max(0, due - time.monotonic()))
@@ -77,6 +78,7 @@ class Soak:
     def _tick(self, pause):
         self._host.write(1000 * pause)
         self._traffic.tick(time.monotonic())
+        self._host.watch()
         self._live.tick(self._log.now())
 
     def _over(self):
@@ -98,6 +100,7 @@ class Soak:
             while not self._traffic.quiet() and time.monotonic() < deadline:
                 time.sleep(0.1)
                 self._traffic.tick(time.monotonic())
+                self._host.write(0)
             lingers = [kinds.KINDS[fault.name].lingers for fault in self._plan.faults if fault.at < self._log.now()]
             deadline = time.monotonic() + IDLE_SECONDS + max(lingers, default=0)
             while idle and time.monotonic() < deadline and not _at_rest(statistics.ask(), idle):

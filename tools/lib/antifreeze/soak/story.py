@@ -37,9 +37,11 @@ class Story:
                 self._at(self.round_trips, path, second.at, Histogram).add(us)
             self._gap(second, entry.record)
         for entry in second.of("host"):
-            for name in ("load1", "cpu_qemu", "cpu_peers", "cpu_soak", "wait_qemu"):
+            for name in ("load1", "cpu_qemu", "cpu_peers", "cpu_soak"):
                 if name in entry.record:
                     self._at(self.host, name, second.at).add(entry.record[name])
+            if "waits" in entry.record:
+                self._at(self.host, "wait_qemu", second.at).add(second.wait)
             self.pauses.at(second.at).add(entry.record.get("pause_ms", 0))
         for entry in second.of("guest"):
             stats = records.guest_record(entry, "stats", records.DUT)

@@ -18,6 +18,7 @@ import threading
 import time
 
 from .. import BUILD, Error, iperf
+from ..bench import meter
 from . import kinds, load
 
 DATAGRAMS = BUILD / "datagrams"
@@ -37,13 +38,14 @@ USER_BYTES = 1448
 # QEMU's user network those are a socket's, of a few dozen.
 PPS = {kinds.TAP: 2000, kinds.PLAIN: 2000, kinds.USER: 400}
 
-CONNECTIONS_PER_SECOND = 50
+CONNECTIONS_PER_SECOND = 100
 CONNECTION_BYTES = 4000
 CONNECTION_SECONDS = 10  # that one may take
 
 LONGEST = "86400"  # seconds that an iperf3 runs if nobody stops it: its own limit
 
 STARTING_SECONDS = 2  # in which a program that has not said anything is still on its way
+BOOTING_SECONDS = 20  # the same of a guest
 ENDING_SECONDS = 5  # that a program may take to end
 LEAST_SECONDS = 0.001  # of a record: a program may end right after its last one, and rates are by time
 
@@ -81,6 +83,10 @@ class Source:
 
     def record(self, **fields):
         self.rig.log.write("traffic", name=self.name, path=self.path, proto=self.proto, dir=self.way, **fields)
+
+    def tasks(self):
+        """Folders in /proc of the threads that do its work."""
+        return [f"/proc/{self.process.pid}"]
 
     def stop(self):
         """Asks it to end, without waiting."""
@@ -294,21 +300,37 @@ class Connections(Source):
 
 class Flood(Source):
     """A second guest: what it sent is in its records, what arrived in the first one's statistics. Those come when they come, so
-    what they tell is a record of its own, over all the time in which it may have happened."""
+    what they tell is a record of its own, over all the time in which it may have happened. Neither tells of silence: the probe of
+    that path does."""
 
     proto, way = "udp", "rx"
-    ARRIVED = {"packets": "received", "lost": "lost", "late": "late", "duplicate": "duplicate", "corrupt": "corrupt"}
+    ARRIVED = {
+        "bytes": "rx_bytes", "packets": "received", "lost": "lost", "late": "late", "duplicate": "duplicate", "corrupt": "corrupt",
+    }  # fmt: skip
 
     def start(self):
         self._begun = time.monotonic()
         self.peer = self.rig.generator(self.rig.paths[self.path], f"rate={self.rig.load.pps}pps len={load.LENGTH}")
         self.process = self.peer.process
+        self._vcpu = meter.vcpu(self.peer)
         self._told, self._sums = 0, {}
         self._stats, self._asked = self.rig.stats, self._begun
         self._others = {run["run"] for run in self._runs()}  # of a flood before this one
 
+    def tasks(self):
+        return [*super().tasks(), f"/proc/{self.process.pid}/task/{self._vcpu}"]
+
     def tick(self, now):
-        fields = dict.fromkeys(("intended", "sent", "bytes", "gap_ms"), 0)
+        sent = self._sent()
+        there = self._sums.get("intended") or now - self._begun > BOOTING_SECONDS
+        running = bool(there) and self.stopping is None and not self.ended()
+        self.record(seconds=1.0, answering=running, **sent)
+        if self.rig.stats is not self._stats:
+            self._arrived(now, running)
+
+    def _sent(self):
+        """What the second guest says since the last call."""
+        fields = {"intended": 0, "sent": 0}
         records = self.peer.records[self._told :]
         self._told += len(records)
         for record in records:
@@ -316,21 +338,16 @@ class Flood(Source):
             if record["event"] == "interval":
                 fields["intended"] += self._since("intended", record["intended"])
                 fields["sent"] += self._since("offered", record["offered"])
-                fields["bytes"] += record["tx_bytes"]
-                fields["gap_ms"] = max(fields["gap_ms"], record["gap_max_us"] / 1000)
-        running = now - self._begun > STARTING_SECONDS and self.stopping is None and not self.ended()
-        self.record(seconds=1.0, answering=running, **fields)
-        if self.rig.stats is not self._stats:
-            self._arrived(now)
+        return fields
 
-    def _arrived(self, now):
+    def _arrived(self, now, running):
         """There are new statistics: they were asked for up to a second ago, and so were those before them."""
         for run in self._runs():
             if run["run"] not in self._others:
                 fields = {name: self._since(counted, run[counted]) for name, counted in self.ARRIVED.items()}
                 self.rig.log.write(
                     "traffic", name=f"{self.name}.sink", path=self.path, proto=self.proto, dir=self.way,
-                    seconds=round(now - self._asked + 1, 3), certified=self.rig.load.certified, **fields,
+                    seconds=round(now - self._asked + 1, 3), answering=running, certified=self.rig.load.certified, **fields,
                 )  # fmt: skip
         self._stats, self._asked = self.rig.stats, now
 
@@ -341,7 +358,7 @@ class Flood(Source):
 
     def _since(self, name, value):
         before, self._sums[name] = self._sums.get(name, 0), value
-        return value - before
+        return max(0, value - before)
 
     def stop(self):
         if self.stopping is None:
@@ -416,6 +433,10 @@ class Traffic:
     def pids(self):
         """Process ids of the programs."""
         return [s.process.pid for s in [*self._probes, *self.sources.values(), *self._leaving]]
+
+    def tasks(self):
+        """{name: folders in /proc} of each program."""
+        return {s.name: s.tasks() for s in [*self._leaving, *self._probes, *self.sources.values()]}
 
     def close(self):
         for source in [*self._probes, *self.sources.values(), *self._leaving]:

@@ -15,6 +15,8 @@ import time
 
 from .. import net
 from ..bench import meter
+from . import kinds
+from .waits import MAIN, QEMU, Watch
 
 STATS_SECONDS = 2  # that an answer may take
 
@@ -79,21 +81,24 @@ class Statistics(threading.Thread):
 
 
 class Host:
-    """The load of this machine, and whose it is: shares of one CPU in the time since the last call."""
+    """with Host(rig, traffic) as host: the load of this machine, and whose it is: shares of one CPU in the time since the
+    last write()."""
 
     def __init__(self, rig, traffic):
         self._rig, self._traffic = rig, traffic
         self._pid = rig.guest.process.pid
-        self._vcpu = rig.guest.qmp.command("query-cpus-fast")[0]["thread-id"]
+        self._vcpu = meter.vcpu(rig.guest)
+        self._qemu = {QEMU: [f"/proc/{self._pid}/task/{self._vcpu}"], MAIN: [f"/proc/{self._pid}/task/{self._pid}"]}
+        self._qemu[kinds.WIRE] = [f"/proc/{rig.paths[kinds.WIRE].net.pid}"]
+        self._waits = Watch(rig.log)
         self._peers = {}
         self._last = time.monotonic(), self._now()
 
     def _now(self):
         tasks = pathlib.Path(f"/proc/{self._pid}")
-        used = {"cpu_soak": time.process_time(), "cpu_qemu": 0.0, "wait_qemu": 0.0, "wait_main": 0.0}
+        used = {"cpu_soak": time.process_time(), "cpu_qemu": 0.0}
         with contextlib.suppress(OSError, IndexError):  # it has just ended
-            used |= {"cpu_qemu": meter.cpu(tasks), "wait_qemu": meter.waited(tasks / f"task/{self._vcpu}")}
-            used |= {"wait_main": meter.waited(tasks / f"task/{self._pid}")}
+            used["cpu_qemu"] = meter.cpu(tasks)
         return used
 
     def _peers_used(self):
@@ -106,6 +111,16 @@ class Host:
         self._peers = now
         return used
 
+    def watch(self):
+        """To be called when programs were started or have ended: it is their waits that are watched from now on."""
+        self._waits.watch(self._qemu | self._traffic.tasks())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._waits.stop()
+
     def write(self, pause_ms):
         at, used = time.monotonic(), self._now()
         before, was = self._last
@@ -113,5 +128,6 @@ class Host:
         shares = {name: max(0.0, used[name] - was[name]) / seconds for name in used} | {"cpu_peers": self._peers_used() / seconds}
         self._last = at, used
         self._rig.log.write(
-            "host", load1=round(os.getloadavg()[0], 2), pause_ms=round(pause_ms, 1), **{name: round(share, 4) for name, share in shares.items()}
-        )
+            "host", load1=round(os.getloadavg()[0], 2), pause_ms=round(pause_ms, 1), **{name: round(share, 4) for name, share in shares.items()},
+            **self._waits.take(),
+        )  # fmt: skip

@@ -6,23 +6,26 @@ touches it is known. What a record tells of is its span: the seconds before it w
 of the guest those since the one before. A span is touched by
 
 - a fault, on its paths, from its begin until `rest` and `settle` after its end are over;
-- a pause of the host: the harness's own clock tick came late, or the guest says that it slept for
-  longer than it lets itself sleep, or that it was not run, and QEMU did wait for a CPU for as long. On every path.
+- a pause of the host: the harness's own clock tick came late, or the guest says that it was not run, or slept for
+  longer than it lets itself sleep, and QEMU did wait for a CPU for as long. On every path.
 
-A record whose silence is no longer than QEMU waited for a CPU in the seconds of that silence is touched by such a pause as well:
-nobody can tell then who was silent.
+Only what is touched by neither is quiet and judged as such; recovery from faults has criteria of its own. A record of a silence
+in which somebody on its way waited for a CPU for PAUSE_MS is touched by a pause as well. But no pause excuses more
+of a silence than it lasted: what is left of it, `unexplained`, is judged in any case.
 
-Only what is touched by neither is quiet and judged as such; recovery from faults has criteria of its own.
 Memory does not grow with time: only open seconds and faults whose recovery is still watched are kept.
 """
 
-import collections
 import dataclasses
 import math
+
+from .kinds import WIRE
+from .waits import ALL, QEMU, Waits
 
 SLACK = 3  # seconds after which nothing more is said about a second
 PAUSE_MS = 100  # later than that a tick is no matter of one time slice of the host's scheduler
 SLEEP_US = 30000  # three times what the guest lets itself sleep
+LATE_S = 0.1  # that the guest may take to say so
 WATCHED = 60  # seconds after a fault in which a silence that it left behind is looked for
 DUT = "dut"  # the name of the guest that is soaked; all others are peers
 
@@ -54,10 +57,21 @@ class Entry:
     begin: float
     end: float
     marks: tuple
+    excuse: float = 0.0  # seconds of its silence in which the host explains it
 
     @property
     def quiet(self):
         return not self.marks
+
+    @property
+    def faulty(self):
+        """True if a fault touches it, or its recovery."""
+        return any(mark.name for mark in self.marks)
+
+    @property
+    def unexplained(self):
+        """Milliseconds of its silence for which the host has no excuse; None if it tells of none."""
+        return max(0.0, self.record["gap_ms"] - 1000 * self.excuse) if "gap_ms" in self.record else None
 
     def excused(self, criterion):
         """Of something that faults do not excuse in general."""
@@ -88,7 +102,7 @@ class Windows:
         self._phases = {}  # of an open second: the mixes of then
         self._faults = {}  # of a name and path: the mark of one that lasts
         self._stats = {}  # of a guest: when its statistics were read last
-        self._waits = collections.deque(maxlen=2 * WATCHED)  # (begin, end, seconds in which QEMU waited for a CPU)
+        self.waits = Waits()
         self._late = []  # marks of what may have been the host's, until the host's record of then is there
 
     def feed(self, record):
@@ -120,16 +134,13 @@ class Windows:
         if src == "fault":
             self._fault(record, t)
         elif src == "host":
-            self._waits.append((t - 1, t, max(record.get("wait_qemu", 0), record.get("wait_main", 0))))
+            self.waits.feed(record)
             if record.get("pause_ms", 0) >= PAUSE_MS:
                 self.marks.append(Mark(t - record["pause_ms"] / 1000, t))
         elif src == "guest" and _event(record) == "stall":
             stall = record["record"]
-            mark = Mark(t - stall.get("stalled_us", 0) / 1e6 - 0.1, t)
-            if stall.get("asleep_us", 0) >= SLEEP_US:
-                self.marks.append(mark)
-            elif stall.get("cause") == "guest_late":
-                self._late.append(mark)
+            if stall.get("asleep_us", 0) >= SLEEP_US or stall.get("cause") == "guest_late":
+                self._late.append(Mark(t - stall.get("stalled_us", 0) / 1e6 - LATE_S, t))
         elif src == "soak" and record.get("what") == "phase":
             self.phase = record.get("mixes") or {None: record.get("name", "")}
 
@@ -147,34 +158,45 @@ class Windows:
             mark.settle = max(mark.settle, settle)
             mark.end = t + max(mark.settle, record.get("rest", 0))
 
-    def _waited(self, begin, end):
-        """Seconds in which QEMU waited for a CPU, in the host's seconds that this touches."""
-        return sum(wait for since, until, wait in self._waits if since < end and until > begin)
+    def excuse(self, begin, end, record):
+        """Seconds of this time in which the host did not run somebody on the way of that record, or paused."""
+        names = (*ALL, _task(record), *((WIRE,) if record.get("path") == WIRE else ()))
+        return self._apart(begin, end, [mark for mark in self.marks if not mark.name and mark.touches(begin, end)], names)
+
+    def _apart(self, begin, end, pauses, names):
+        """The same; nothing counts twice."""
+        if not pauses:
+            return self.waits.of(begin, end, names)
+        since, until = max(begin, pauses[0].begin), min(end, pauses[0].end)
+        before = self._apart(begin, since, [mark for mark in pauses[1:] if mark.touches(begin, since)], names) if since > begin else 0.0
+        behind = self._apart(until, end, [mark for mark in pauses[1:] if mark.touches(until, end)], names) if end > until else 0.0
+        return before + (until - since) + behind
 
     def _explain(self, until):
         """Stalls of which the host's records are complete now."""
         known = [mark for mark in self._late if mark.end + 1 < until + SLACK]
-        self.marks += [mark for mark in known if mark.end - mark.begin - 0.1 <= self._waited(mark.begin, mark.end)]
+        for mark in known:
+            length = mark.end - mark.begin - LATE_S
+            if length - self.excuse(mark.begin, mark.end, {}) <= PAUSE_MS / 1000:
+                self.marks.append(mark)
         self._late = [mark for mark in self._late if mark not in known]
 
-    def _marks_of(self, record, begin, end):
+    def _entry(self, record, begin, end):
         marks = tuple(mark for mark in self.marks if mark.touches(begin, end, record.get("path")))
-        gap = record.get("gap_ms", 0) / 1000
-        since = record.get("gap_at", end - gap)
-        return (*marks, HOST) if 1000 * gap >= PAUSE_MS and gap <= self._waited(since, since + gap) else marks
+        gap, excuse = record.get("gap_ms", 0) / 1000, 0.0
+        if 1000 * gap >= PAUSE_MS:
+            since = record.get("gap_at", end - gap)
+            excuse = self.excuse(since, since + gap, record)
+        return Entry(record, begin, end, (*marks, HOST) if 1000 * excuse >= PAUSE_MS else marks, excuse)
 
     def _closed(self, until):
         self._explain(until)
         closed = []
         for second in sorted(second for second in self._open if second + 1 <= until):
             mixes = self._phases.pop(second)
-            entries = [
-                Entry(record, begin, end, self._marks_of(record, begin, end))
-                for record, begin, end in self._open.pop(second)
-            ]
+            entries = [self._entry(*spanned) for spanned in self._open.pop(second)]
             marks = tuple(m for m in self.marks if m.touches(second, second + 1))
-            waits = [e.record["wait_qemu"] for e in entries if e.record.get("src") == "host" and "wait_qemu" in e.record]
-            closed.append(Second(second, entries, marks, mixes, min(sum(waits), 1.0)))
+            closed.append(Second(second, entries, marks, mixes, self.waits.share(second, second + 1, QEMU)))
         if closed:
             self.marks = [m for m in self.marks if m.end > closed[-1].at - WATCHED]
         return closed
@@ -186,6 +208,11 @@ class Windows:
 
 def _event(record):
     return (record.get("record") or {}).get("event")
+
+
+def _task(record):
+    """The name under which the program that wrote a record waits for a CPU: one may write two records."""
+    return f"probe@{record.get('path')}" if record.get("src") == "probe" else record.get("name", "").partition(".")[0]
 
 
 def guest_record(entry, event, guest=None):

@@ -22,14 +22,21 @@ def judged(second, *kinds):
     return [entry for kind in kinds for entry in second.of(kind) if entry.record.get("answering", True)]
 
 
+def _excused(entry):
+    """How much of a silence is left out, in words."""
+    if entry.unexplained == entry.record["gap_ms"]:
+        return ""
+    return f" ({entry.record['gap_ms']:.0f} ms, in {1000 * entry.excuse:.0f} of which the host did not run it)"
+
+
 class Gap(Worst):
     name = "gap_ms"
     nothing = "no traffic in a quiet second"
 
     def second(self, second):
         for entry in judged(second, "traffic", "probe"):
-            if entry.quiet and "gap_ms" in entry.record:
-                self.figure(entry.record["gap_ms"], entry.end, source(entry) or "probe")
+            if not entry.faulty and entry.unexplained is not None:
+                self.figure(entry.unexplained, entry.end, (source(entry) or "probe") + _excused(entry))
 
 
 class _UsualGap(Rule):
@@ -44,8 +51,8 @@ class _UsualGap(Rule):
 
     def second(self, second):
         for entry in judged(second, "traffic"):
-            if entry.quiet and "gap_ms" in entry.record and self.mine(entry.record):
-                self.gaps.add(1000 * entry.record["gap_ms"])
+            if not entry.faulty and entry.unexplained is not None and self.mine(entry.record):
+                self.gaps.add(1000 * entry.unexplained)
 
     def finding(self):
         if self.gaps.count < ENOUGH:
@@ -105,9 +112,11 @@ class _Recovery(Worst):
 
     def _look(self, mark, entry):
         record = entry.record
-        if (mark.paths and record.get("path") not in mark.paths) or any(not other.name for other in entry.marks):
+        if mark.paths and record.get("path") not in mark.paths:
             return
         took = self.silent(mark, entry)
+        if took:
+            took -= self.windows.excuse(mark.over, mark.over + took, record)
         if took and record.get("proto") == "tcp":
             took = max(0.0, took - (mark.over - mark.begin))
         self.figure(took, entry.end, f"{source(entry) or 'probe'} after {mark.name}")

@@ -111,7 +111,7 @@ class Pair:
 
 class Offered(Rule):
     """How far what was sent is from what was to be sent, of the worst source: in all its parts of the run but the tenth
-    that is the worst, in which the host did not run the sender for a moment."""
+    that is the worst. A slot that passed while the host did not run the sender, or who takes its frames, is no fault of it."""
 
     name = "offered_error"
 
@@ -124,7 +124,10 @@ class Offered(Rule):
             record = entry.record
             if entry.quiet and record.get("answering", True) and record.get("intended") and "sent" in record:
                 key = record.get("path"), record.get("dir"), second.mix(record.get("path"))
-                self.sources.setdefault(key, Buckets(Pair)).at(second.at).add(record["intended"], record["sent"])
+                share = self.windows.excuse(entry.begin, entry.end, record) / (entry.end - entry.begin)
+                missed = max(0, record["intended"] - record["sent"])
+                sent = record["sent"] + min(missed, record["intended"] * share)
+                self.sources.setdefault(key, Buckets(Pair)).at(second.at).add(record["intended"], sent)
 
     def finding(self):
         worst = None
@@ -139,7 +142,7 @@ class Offered(Rule):
             return too_short(f"no traffic with a rate in {PARTS_MIN} quiet seconds")
         kept, key = worst
         said = " ".join(str(part) for part in key if part)
-        return Finding(round(kept.error, 6), f"{kept.sent} sent of {kept.intended} to be sent, {said}; without the worst tenth of the time")
+        return Finding(round(kept.error, 6), f"{kept.sent:.0f} sent or excused of {kept.intended} to be sent, {said}; without the worst tenth of the time")
 
 
 RULES = (LossRatio, LossFreeWindows, Offered)

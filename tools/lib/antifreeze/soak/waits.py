@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Who could have run and had no CPU: what tells a starved host from a freeze.
+
+Watch asks the kernel twenty times a second how long each thread on the way of the soak's traffic has waited for a CPU, and
+the host's record has it in slices. Waits reads these records: of a silence it says how much was waiting.
+
+The kernel adds up a wait when it is over. So what a slice has more than its length was in the slices before it.
+"""
+
+import collections
+import contextlib
+import pathlib
+import threading
+import time
+
+from ..bench import meter
+
+SLICE = 0.05  # seconds
+KEPT = 20 * 70  # slices: a minute of them, and some
+
+STEAL = "steal"  # what this machine's own host took from it; as a name among those of threads
+QEMU, MAIN = "qemu", "main"  # the guest's CPU, and QEMU's main loop
+ALL = (STEAL, QEMU, MAIN)  # on the way of everything
+
+_TICK = meter.TICK
+
+
+class Watch(threading.Thread):
+    """Takes the slices; `log` knows the time."""
+
+    def __init__(self, log):
+        super().__init__(daemon=True)
+        self._log = log
+        self._tasks = {}  # of a name: folders in /proc
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._clear()
+        self._last = self._now()
+        self.start()
+
+    def _clear(self):
+        self._ends, self._slices = [], []
+
+    def watch(self, tasks):
+        """From now on these: {name: folders in /proc of its threads}."""
+        self._tasks = tasks
+
+    def _now(self):
+        """{folder: seconds so far}"""
+        waited = {STEAL: _stolen()}
+        for folder in (folder for folders in self._tasks.values() for folder in folders):
+            with contextlib.suppress(OSError, IndexError):  # it has just ended
+                waited[folder] = meter.waited(pathlib.Path(folder))
+        return waited
+
+    def run(self):
+        while not self._ended.wait(SLICE):
+            self._slice()
+
+    def _slice(self):
+        now, end, tasks = self._now(), self._log.now(), {STEAL: [STEAL]} | self._tasks
+        more = {folder: max(0.0, seconds - self._last[folder]) for folder, seconds in now.items() if folder in self._last}
+        self._last = now
+        with self._lock:
+            self._ends.append(round(end, 3))
+            self._slices.append({name: sum(more.get(folder, 0) for folder in folders) for name, folders in tasks.items()})
+
+    def take(self):
+        """Fields of a record, about the slices since the last call: when each ended, and of each name that waited how many
+        milliseconds in each."""
+        with self._lock:
+            ends, slices = self._ends, self._slices
+            self._clear()
+        names = sorted({name for one in slices for name, seconds in one.items() if seconds > 0.0005})
+        return {"slices": ends, "waits": {name: [round(1000 * one.get(name, 0), 1) for one in slices] for name in names}}
+
+    def stop(self):
+        self._ended.set()
+        self.join()
+
+
+def _stolen():
+    """Seconds so far, of the CPU that lost most."""
+    with open("/proc/stat", encoding="ascii") as file:
+        return max(int(line.split()[8]) for line in file if line.startswith("cpu") and line[3].isdigit()) / _TICK
+
+
+class Waits:
+    """The slices of the last minute, from the host's records."""
+
+    def __init__(self):
+        self._slices = collections.deque(maxlen=KEPT)  # [begin, end, {name: seconds, never more than the slice has}]
+
+    def feed(self, record):
+        ends, waits = record.get("slices") or (), record.get("waits") or {}
+        for k, end in enumerate(ends):
+            begin = min(self._slices[-1][1] if self._slices else end - SLICE, end)
+            self._slices.append([begin, end, {}])
+            for name, values in waits.items():
+                self._spread(name, values[k] / 1000)
+
+    def _spread(self, name, seconds):
+        """Puts a wait that is over into the last slice, and what it has no room for into those before."""
+        for begin, end, waited in reversed(self._slices):
+            if seconds <= 0:
+                return
+            room = max(0.0, end - begin - waited.get(name, 0))
+            waited[name] = waited.get(name, 0) + min(seconds, room)
+            seconds -= room
+
+    def of(self, begin, end, names):
+        """Seconds of this time in which one of these waited: one after the other, as a packet finds them."""
+        total = 0.0
+        for since, until, waited in reversed(self._slices):
+            if until <= begin:
+                break
+            overlap = min(until, end) - max(since, begin)
+            if overlap > 0:
+                total += min(overlap, sum(waited.get(name, 0) for name in names))
+        return total
+
+    def share(self, begin, end, name):
+        return min(1.0, self.of(begin, end, (name,)) / (end - begin))
