@@ -33,7 +33,7 @@ DRIVER_SRC := drivers/fw_cfg.c drivers/netbuf.c drivers/pci.c drivers/virtio_net
 PORT_SRC := lwip-port/acks.c lwip-port/address.c lwip-port/announce.c lwip-port/chksum.c lwip-port/ethif.c lwip-port/ethif_held.c lwip-port/ethif_rx.c lwip-port/ethif_tx.c lwip-port/gro.c lwip-port/linger.c lwip-port/netport.c \
     lwip-port/netport_stats.c lwip-port/netraw.c lwip-port/offload.c lwip-port/port.c lwip-port/silence.c lwip-port/udp_template.c
 
-APP_SRC := apps/chargen.c apps/conn.c apps/connect.c apps/connect_answer.c apps/connect_job.c apps/discard.c apps/echo.c apps/flood.c apps/flood_awake.c apps/flood_check.c apps/flood_frame.c apps/flood_job.c \
+APP_SRC := apps/chargen.c apps/conn.c apps/connect.c apps/connect_answer.c apps/connect_job.c apps/discard.c apps/echo.c apps/flood.c apps/flood_awake.c apps/flood_check.c apps/flood_due.c apps/flood_frame.c apps/flood_job.c \
     apps/flood_pace.c apps/hdr.c apps/http.c apps/http_jobs.c apps/http_parse.c \
     apps/http_place.c apps/http_route.c apps/interval.c apps/iperf3_client.c apps/iperf3_control.c apps/iperf3_count.c apps/iperf3_door.c \
     apps/iperf3_job.c apps/iperf3_json.c apps/iperf3_json_write.c apps/iperf3_open.c apps/iperf3_report.c apps/iperf3_results.c apps/iperf3_server.c apps/iperf3_session.c \

@@ -10,6 +10,7 @@
 #include "flood.h"
 
 #include "flood_awake.h"
+#include "flood_due.h"
 #include "flood_frame.h"
 #include "netraw.h"
 #include "string.h"
@@ -26,7 +27,7 @@
 /* The device may take so long for the last frames; what it has then it has lost. */
 #define DRAIN_NS (2 * NS_PER_S)
 
-/* Slots given up in one turn: after a long pause there may be millions. */
+/* Slots given up in one turn, or jumps over many: after a long pause there may be millions. */
 #define SLIPS_A_TURN 4096u
 
 /* Frames of a turn: with these it takes a few hundred microseconds under emulation. */
@@ -47,8 +48,9 @@ static uint64_t since_ns; /* the state there is */
 static uint64_t look_ns;  /* when to look for the way again */
 static uint64_t start_ns, end_ns;
 static uint64_t offered, slipped;
-static bool blocked;  /* the ring has no room: the device will say when it has */
-static unsigned turn; /* position in the mixture */
+static bool blocked;                  /* the ring has no room: the device will say when it has */
+static unsigned turn;                 /* position in the mixture */
+static uint64_t due_ns[NETRAW_BATCH]; /* of the frames that are about to be written */
 static struct flood_cursor cursor;
 
 static void enter(enum flood_state to, uint64_t now)
@@ -185,6 +187,7 @@ static unsigned take_slots(unsigned room, uint64_t now)
     }
     room = within_bytes(room);
     for (; n < room && flood_pace_due(&pace, now); n++) {
+        due_ns[n] = pace.next_ns;
         flood_pace_sent(&pace, bits_of(at), now);
         at = after(at);
     }
@@ -204,10 +207,16 @@ static uint32_t bits_on_average(void)
 
 static void give_up_slots(uint64_t now)
 {
-    slipped += flood_pace_jump(&pace, bits_on_average(), now);
-    for (unsigned n = 0; n < SLIPS_A_TURN && flood_pace_late(&pace, now); n++) {
-        flood_pace_slip(&pace, bits_of(turn));
-        slipped++;
+    for (unsigned k = 0; k < SLIPS_A_TURN && flood_pace_late(&pace, now); k++) {
+        const uint64_t late_ns = now - pace.next_ns;
+        uint64_t n = flood_pace_jump(&pace, bits_on_average(), now);
+
+        if (n == 0) {
+            flood_pace_slip(&pace, bits_of(turn));
+            n = 1;
+        }
+        flood_due_slipped(late_ns, n);
+        slipped += n;
     }
 }
 
@@ -270,6 +279,7 @@ static void write_many(unsigned n)
             write_alike(nb + first, n - first);
     }
     netraw_send(path.nic, nb, n);
+    flood_due_sent(params.shape.rate != 0 ? due_ns : NULL, n, cursor.test.time_ns);
     offered += n;
 }
 
@@ -324,6 +334,7 @@ void flood_start(const struct flood_params *p, uint64_t now_ns)
     flood_frames_init(&frames, &params);
     cursor =
         (struct flood_cursor){.test = {.seq = p->first_seq, .run = p->run, .kind = TESTFRAME_SENT}};
+    flood_due_start(p->run, p->flows, p->first_seq);
     offered = slipped = start_ns = end_ns = look_ns = 0;
     turn = 0;
     blocked = false;

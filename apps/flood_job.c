@@ -7,6 +7,7 @@
 #include "app.h"
 #include "conn.h"
 #include "flood_check.h"
+#include "flood_due.h"
 #include "job_single.h"
 #include "netraw.h"
 #include "rand.h"
@@ -85,6 +86,13 @@ static uint8_t sender(const struct job_params *p)
     return p->target.nic == 0 ? 1 : 0;
 }
 
+/* Through a reflector of our own it comes twice. */
+static void came(const struct testframe *f, uint64_t delay_ns)
+{
+    if ((f->kind == TESTFRAME_REFLECTED) == (arrive == FLOOD_BACK))
+        flood_due_came(f, delay_ns);
+}
+
 static bool start(struct job *j, uint64_t now, const char **why)
 {
     const struct job_params *p = &j->params;
@@ -112,7 +120,7 @@ static bool start(struct job *j, uint64_t now, const char **why)
     }
     arrive = flood_arrival(p);
     /* where its frames come here, their delay is by one clock */
-    if (!sink_expect(f.run, f.first_seq) && arrive != FLOOD_ELSEWHERE) {
+    if (!sink_expect(f.run, f.first_seq, came) && arrive != FLOOD_ELSEWHERE) {
         *why = "services= leaves out the sink, which is to count what comes";
         return false;
     }
@@ -196,6 +204,14 @@ static void put_counts(const struct job *j, struct json *out)
     json_u64(out, "slipped", f.slipped);
 }
 
+/* What came of them. */
+static void put_received(struct json *out)
+{
+    sink_put(out, flood_run(), arrive == FLOOD_BACK, flood_figures().sent);
+    if (flood_due_delays()->total > 0)
+        hdr_json(flood_due_delays(), out, "delay_from_due");
+}
+
 static void result(const struct job *j, struct json *out)
 {
     struct flood_size_figures size[FLOOD_MIX];
@@ -215,7 +231,7 @@ static void result(const struct job *j, struct json *out)
     }
     json_end_array(out);
     if (arrive != FLOOD_ELSEWHERE)
-        sink_put(out, flood_run(), arrive == FLOOD_BACK, flood_figures().sent);
+        put_received(out);
 }
 
 const struct job_kind flood_job = {

@@ -9,12 +9,8 @@
 /* A ramp has so many steps of the same length; the first of them is a hundredth of the rate. */
 #define RAMP_STEPS 100u
 
-/* At once: then what is multiplied has room in 64 bits, at the highest rate and with frames of
- * 65535 bytes. */
-#define JUMP_NS  NS_PER_S
-
-#define LN2_Q32  0xb17217f8ull /* ln 2 in 2^-32 */
-#define LOG_BITS 28u           /* binary digits of a logarithm */
+#define LN2_Q32    0xb17217f8ull /* ln 2 in 2^-32 */
+#define LOG_BITS   28u           /* binary digits of a logarithm */
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -93,19 +89,20 @@ static void next_slot(struct flood_pace *p, uint32_t bits)
 
 uint64_t flood_pace_jump(struct flood_pace *p, uint32_t bits, uint64_t now_ns)
 {
-    const uint64_t units = cost(p, bits), rate = p->rate, per_ms = rate * NS_PER_MS;
-    uint64_t gone_ns, ms;
+    const uint64_t units = cost(p, bits);
+    uint64_t n;
 
     if (!flood_pace_late(p, now_ns) || now_ns - p->next_ns < FLOOD_LOST_NS)
         return 0;
-    gone_ns = least(now_ns - FLOOD_LAG_NS, p->end_ns) - p->next_ns;
-    gone_ns = least(gone_ns, JUMP_NS); /* the rest the next time */
-    ms = gone_ns / NS_PER_MS;
-    p->next_ns += gone_ns;
+    n = p->rate * least(FLOOD_JUMP_NS, p->end_ns - p->next_ns) / units;
+    if (n == 0)
+        return 0;
+    advance(p, n * units);
     p->owed = 0;
     p->in_burst = 0;
-    climb(p);
-    return per_ms / units * ms + (per_ms % units * ms + rate * (gone_ns % NS_PER_MS)) / units;
+    if (p->next_ns >= p->ramp_next_ns)
+        climb(p);
+    return n;
 }
 
 void flood_pace_init(struct flood_pace *p, const struct flood_shape *shape, uint64_t start_ns,

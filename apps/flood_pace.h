@@ -25,6 +25,10 @@
 #define FLOOD_LOST_NS  (500 * NS_PER_MS)
 #define FLOOD_BURST_NS (1 * NS_PER_MS)
 
+/* So little that all of these slots have been late for the same time, to 0.2 %; and that what is
+ * multiplied has room in 64 bits, at the highest rate. */
+#define FLOOD_JUMP_NS (1 * NS_PER_MS)
+
 /* The highest rate, in bit/s or frames/s: a Tbit/s, so that the arithmetic has room. */
 #define FLOOD_RATE_MAX  1000000000000ull
 #define FLOOD_BURST_MAX 1000u
@@ -85,9 +89,9 @@ static inline bool flood_pace_late(const struct flood_pace *p, uint64_t now_ns)
 }
 void flood_pace_slip(struct flood_pace *p, uint32_t bits);
 
-/* Where even to give up slot after slot would fall behind, more than FLOOD_LOST_NS of them: gives
- * them all up but the last FLOOD_LAG_NS, and says how many there were if each frame had so many
- * bits. 0 where that is not needed. */
+/* Where even to give up slot after slot would fall behind, since more than FLOOD_LOST_NS of them
+ * are late: gives up FLOOD_JUMP_NS of them, and says how many there were if each frame had so many
+ * bits. 0 where that is not needed, or where a slot is longer. */
 uint64_t flood_pace_jump(struct flood_pace *p, uint32_t bits, uint64_t now_ns);
 
 /* True if there are no more slots. */

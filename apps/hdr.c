@@ -53,11 +53,22 @@ void hdr_reset(struct hdr *h)
     memset(h, 0, sizeof(*h));
 }
 
-void hdr_record(struct hdr *h, uint64_t ns)
+static inline void add(struct hdr *h, uint64_t ns, uint64_t n)
 {
     note_range(h, ns, ns);
-    h->count[bucket_of(ns)]++;
-    h->total++;
+    h->count[bucket_of(ns)] += n;
+    h->total += n;
+}
+
+void hdr_record(struct hdr *h, uint64_t ns)
+{
+    add(h, ns, 1);
+}
+
+void hdr_record_many(struct hdr *h, uint64_t ns, uint64_t n)
+{
+    if (n > 0)
+        add(h, ns, n);
 }
 
 void hdr_merge(struct hdr *into, const struct hdr *from)

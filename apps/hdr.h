@@ -33,6 +33,9 @@ struct hdr {
 void hdr_reset(struct hdr *h);
 void hdr_record(struct hdr *h, uint64_t ns);
 
+/* The same value n times. */
+void hdr_record_many(struct hdr *h, uint64_t ns, uint64_t n);
+
 /* What one recorded is recorded in the other as well. */
 void hdr_merge(struct hdr *into, const struct hdr *from);
 

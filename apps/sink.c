@@ -296,9 +296,9 @@ const struct service sink_service = {.name = "sink",
                                      .stats = stats,
                                      .finish = finish};
 
-bool sink_expect(uint16_t run, uint64_t first_seq)
+bool sink_expect(uint16_t run, uint64_t first_seq, sink_came came)
 {
     if (on)
-        sink_run_is_ours(run, first_seq);
+        sink_run_is_ours(run, first_seq, came);
     return on;
 }

@@ -24,9 +24,13 @@
 /* `back`: not the frames that came here, but those that a reflector returned. `sent`: frames that
  * were sent, of which those that did not come are lost. */
 
+/* A frame of the run came, new or reordered, so long after it was stamped; its number is whole. */
+typedef void (*sink_came)(const struct testframe *f, uint64_t delay_ns);
+
 /* Such a run is about to begin: its delay is measured by one clock, and each flow's first frame has
- * this number. False: `services` leaves the analyser out. */
-bool sink_expect(uint16_t run, uint64_t first_seq);
+ * this number. `came`, unless it is NULL, is told of each frame. False: `services` leaves the
+ * analyser out. */
+bool sink_expect(uint16_t run, uint64_t first_seq, sink_came came);
 
 /* What was counted of it so far: what was received, the gap, every limit on loss, order and damage,
  * and if any came those on delay. */

@@ -24,6 +24,7 @@
 #include "interval.h"
 #include "iperf3_count.h"
 #include "seqwin.h"
+#include "sink.h"
 #include "testframe.h"
 
 #define SINK_FLOWS   65536u
@@ -39,6 +40,7 @@ struct sink_run {
     uint8_t kind;       /* enum testframe_kind: a run and what a reflector returned of it are two */
     char name[16];      /* in records: sink-4660, sink-4660-back */
     uint64_t first_seq; /* the number of each flow's first frame */
+    sink_came came;     /* who sends it and wants to know; or NULL */
     uint64_t start_ns, heard_ns; /* the first frame, the last */
     uint64_t bytes;              /* of all its frames, without FCS */
     uint64_t corrupt;
@@ -80,9 +82,8 @@ const char *sink_run_count(const struct sink_arrival *a);
  */
 void sink_run_corrupt(struct sink_run *r, uint32_t wrong_at);
 
-/* Frames of this run carry our own clock: what is measured is their delay itself. Each flow's first
- * one has this number. */
-void sink_run_is_ours(uint16_t run, uint64_t first_seq);
+/* As sink_expect(). */
+void sink_run_is_ours(uint16_t run, uint64_t first_seq, sink_came came);
 
 /* Runs that had failed when their places were needed. */
 uint64_t sink_run_failed(void);

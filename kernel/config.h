@@ -45,6 +45,7 @@
 #define CONFIG_SINK_BLOCKS   3
 #define CONFIG_SINK_BITS_A   4096
 #define CONFIG_SINK_BITS_B   256
+#define CONFIG_FLOOD_RECENT  4096
 #else
 #define CONFIG_NICS          4
 #define CONFIG_MTU_MAX       9000
@@ -73,6 +74,7 @@
 #define CONFIG_SINK_BLOCKS   255     /* of flows beyond each run's first; one run of 65,536 flows */
 #define CONFIG_SINK_BITS_A   32768   /* window of each of a run's first flows, in frames, */
 #define CONFIG_SINK_BITS_B   2048    /* of each other one of its first block */
+#define CONFIG_FLOOD_RECENT  65536   /* frames of a flood of which it is known how late they left */
 #endif
 
 /* Flows are kept in blocks: of a run's first one CONFIG_SINK_FIRST have the large window, since a

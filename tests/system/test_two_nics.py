@@ -72,6 +72,8 @@ def test_result_says_what_the_network_did(boot, pair, target, least):
     assert {each["bytes"] for each in result["per_size"]} == {least}
     assert result["delay"]["count"] == result["received"]
     assert 0 < result["delay"]["min_us"] <= result["delay"]["p50_us"] <= result["delay"]["max_us"]
+    assert result["delay_from_due"]["count"] == result["received"] + result["slipped"]
+    assert all(result["delay_from_due"][name] >= result["delay"][name] for name in ("min_us", "p50_us", "max_us"))
 
 
 # ---- delay --------------------------------------------------------------------------------------

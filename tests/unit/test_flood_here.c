@@ -25,14 +25,15 @@ const struct job_kind *const job_kinds[] = {&flood_job, NULL};
 static struct job_params params;
 
 /* What left net0 and is on its way. */
-static struct rig_frame on_way[64];
+#define ON_WAY 512
+static struct rig_frame on_way[ON_WAY];
 static unsigned on_way_n;
 
 static bool carry(const uint8_t *data, uint32_t len)
 {
     if (data[12] != 0x08 || data[13] != 0x00 || data[23] != 17)
         return false;
-    assert_true(on_way_n < 64);
+    assert_true(on_way_n < ON_WAY);
     on_way[on_way_n].len = len;
     memcpy(on_way[on_way_n++].data, data, len);
     return true;
@@ -193,6 +194,86 @@ static void late_ones_are_waited_for(void **state)
     assert_int_equal(count("lost"), 0);
 }
 
+/* ---- from when they were due ------------------------------------------------------------------
+ */
+
+/* What leaves comes within the same millisecond. */
+static void carried_for(uint64_t ms)
+{
+    for (uint64_t k = 0; k < ms; k++) {
+        rig_advance_ms(1);
+        for (unsigned i = 0; i < on_way_n; i++)
+            comes(i);
+        on_way_n = 0;
+    }
+}
+
+/* A figure of that histogram, in microseconds. */
+static uint64_t delay_us(const char *histogram, const char *figure)
+{
+    const char *at = strstr(rig_record("result"), histogram);
+
+    assert_non_null(at);
+    return (uint64_t)rig_number(at, figure, 0);
+}
+
+/* The device takes no frame for 80 ms of a second. Few are in the ring meanwhile, and the others
+ * leave late, which the time from when they leave does not tell. */
+static void a_held_up_device_shows_in_the_delay_from_due(void **state)
+{
+    (void)state;
+    say("rate", "50kpps");
+    say("time", "1s");
+    struct job *j = start();
+    carried_for(500);
+    rig.tx_stuck = true;
+    carried_for(80);
+    rig.tx_stuck = false;
+    carried_for(620);
+    assert_int_equal(j->state, JOB_OVER);
+    assert_int_equal(count("slipped"), 0);
+    assert_int_equal(count("received"), 50000);
+    assert_int_equal(delay_us("\"delay\"", "count"), 50000);
+    assert_int_equal(delay_us("\"delay_from_due\"", "count"), 50000);
+    assert_true(delay_us("\"delay\"", "p50_us") <= 2100);
+    assert_true(delay_us("\"delay_from_due\"", "p50_us") <= 3100);
+    assert_true(delay_us("\"delay\"", "p99_us") <= 2100);
+    assert_in_range(delay_us("\"delay_from_due\"", "p99_us"), 65000, 90000);
+}
+
+/* The guest is not run for 700 ms: what it gave up would have waited that long at least. */
+static void slots_given_up_are_in_the_delay_from_due(void **state)
+{
+    (void)state;
+    say("rate", "10kpps");
+    say("time", "1s");
+    struct job *j = start();
+    carried_for(200);
+    rig.now_ns += 700 * MS;
+    carried_for(300);
+    assert_int_equal(j->state, JOB_OVER);
+    assert_in_range(count("slipped"), 5900, 6100);
+    assert_int_equal(count("received") + count("slipped"), 10000);
+    assert_int_equal(delay_us("\"delay_from_due\"", "count"), 10000);
+    assert_true(delay_us("\"delay\"", "max_us") <= 2100);
+    assert_in_range(delay_us("\"delay_from_due\"", "max_us"), 695000, 705000);
+    /* 3000 of them on time, and of the 7000 every thousand 100 ms more */
+    assert_in_range(delay_us("\"delay_from_due\"", "p50_us"), 180000, 220000);
+    assert_in_range(delay_us("\"delay_from_due\"", "p90_us"), 585000, 615000);
+}
+
+static void as_fast_as_possible_nothing_is_due(void **state)
+{
+    (void)state;
+    say("rate", "0");
+    say("bytes", "6000");
+    struct job *j = start();
+    carried_for(150);
+    assert_int_equal(j->state, JOB_OVER);
+    assert_int_equal(delay_us("\"delay\"", "count"), 100);
+    assert_null(strstr(rig_record("result"), "from_due"));
+}
+
 /* ---- criteria ------------------------------------------------------------------------------- */
 
 static bool passes_with(const char *key, const char *value, uint64_t delay_ms)
@@ -347,6 +428,9 @@ int main(void)
         TEST(frames_of_which_none_came_are_all_lost),
         TEST(nothing_is_waited_for_where_nothing_is_missing_but_duplicates),
         TEST(late_ones_are_waited_for),
+        TEST(a_held_up_device_shows_in_the_delay_from_due),
+        TEST(slots_given_up_are_in_the_delay_from_due),
+        TEST(as_fast_as_possible_nothing_is_due),
         TEST(loss_and_delay_decide),
         TEST(a_gap_counts_where_the_frames_come_too),
         TEST(first_number_is_known_and_not_lost),

@@ -122,9 +122,13 @@ static void schedule_that_is_out_of_reach_ends_in_time(void **state)
         begin(shapes[i], 2 * S);
         while (!flood_pace_over(&pace)) {
             now += 10 * MS;
-            slipped += flood_pace_jump(&pace, 480, now);
-            for (unsigned k = 0; k < 4096 && flood_pace_late(&pace, now); k++, slipped++)
-                flood_pace_slip(&pace, 480);
+            for (unsigned k = 0; k < 4096 && flood_pace_late(&pace, now); k++) {
+                const uint64_t n = flood_pace_jump(&pace, 480, now);
+
+                if (n == 0)
+                    flood_pace_slip(&pace, 480);
+                slipped += n > 0 ? n : 1;
+            }
         }
         assert_true(now <= (5 + 2) * S + FLOOD_LOST_NS + 10 * MS);
         assert_true((double)slipped > slots[i] * (1 - 1e-6) - 10);
@@ -235,7 +239,6 @@ int main(void)
         cmocka_unit_test(frames_are_evenly_spaced),
         cmocka_unit_test(a_short_pause_is_caught_up_without_one_great_burst),
         cmocka_unit_test(what_lies_too_far_back_is_given_up_and_counted),
-        cmocka_unit_test(schedule_that_is_out_of_reach_ends_in_time),
         cmocka_unit_test(schedule_that_is_out_of_reach_ends_in_time),
         cmocka_unit_test(random_gaps_have_mean_and_spread_of_an_exponential),
         cmocka_unit_test(the_same_seed_gives_the_same_gaps),

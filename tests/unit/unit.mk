@@ -122,7 +122,7 @@ UNIT_IPERF3  := apps/interval.c apps/iperf3_client.c apps/iperf3_control.c apps/
 # A job's life, its parameters, and what it is measured against; the kinds of jobs.
 UNIT_JOB     := apps/job.c apps/job_measure.c apps/verdict.c kernel/job_params.c
 UNIT_SINK    := apps/hdr.c apps/seqwin.c apps/sink.c apps/sink_frame.c apps/sink_report.c apps/sink_run.c apps/testframe.c
-UNIT_FLOOD   := apps/flood.c apps/flood_awake.c apps/flood_check.c apps/flood_frame.c apps/flood_job.c apps/flood_pace.c $(UNIT_SINK)
+UNIT_FLOOD   := apps/flood.c apps/flood_awake.c apps/flood_check.c apps/flood_due.c apps/flood_frame.c apps/flood_job.c apps/flood_pace.c $(UNIT_SINK)
 UNIT_SENDER  := apps/stamp.c apps/stamp_job.c apps/stamp_sender.c
 UNIT_CONNECT := apps/connect.c apps/connect_answer.c apps/connect_job.c
 UNIT_KINDS   := apps/iperf3_job.c apps/job_kinds.c apps/job_single.c $(UNIT_CONNECT) $(UNIT_FLOOD) $(UNIT_SENDER)
@@ -225,7 +225,8 @@ UNIT_SRC_test_flood_awake := tests/unit/test_flood_awake.c apps/flood_awake.c
 $(eval $(call unit_on_rig,test_connect,$(UNIT_IPERF3) $(UNIT_JOB) $(UNIT_KINDS) $(UNIT_SERVICE)))
 UNIT_TESTS += test_connect_answer
 UNIT_SRC_test_connect_answer := tests/unit/test_connect_answer.c apps/connect_answer.c kernel/format.c
-UNIT_TESTS += test_flood_pace
+UNIT_TESTS += test_flood_due test_flood_pace
+UNIT_SRC_test_flood_due  := tests/unit/test_flood_due.c apps/flood_due.c apps/hdr.c kernel/json.c kernel/format.c
 UNIT_SRC_test_flood_pace := tests/unit/test_flood_pace.c apps/flood_pace.c
 
 UNIT_TESTS += test_report
