@@ -3,7 +3,6 @@
 
 import json
 import os
-import pathlib
 import re
 import signal
 import subprocess
@@ -12,6 +11,7 @@ import sys
 import pytest
 from conftest import TOP, need_taps
 from interrupted import Interrupted, descendants
+from soakdocs import SEED, workflow
 
 from antifreeze import qemu
 from antifreeze.soak import log, plan, traffic
@@ -24,11 +24,12 @@ TOOL = str(TOP / "tools/antifreeze")
 def soak(tmp_path):
     """soak(words…) -> (exit status, output, records); it has a world of its own, as a user has it."""
     need_taps()
-    folder = tmp_path / "run"
+    folder = tmp_path / "soak"
 
     def run(*words):
+        where = () if "--folder" in words else ("--folder", folder)
         done = subprocess.run(
-            [sys.executable, TOOL, "soak", *map(str, words), "--folder", folder], env=environment(), stdin=subprocess.DEVNULL,
+            [sys.executable, TOOL, "soak", *map(str, words), *where], env=environment(), stdin=subprocess.DEVNULL, cwd=tmp_path,
             capture_output=True, text=True, timeout=110,
         )  # fmt: skip
         assert "Traceback" not in done.stderr, done.stderr
@@ -49,13 +50,16 @@ def of(records, src, **fields):
 # ---- runs ---------------------------------------------------------------------------------------
 
 
-def test_short_soak_carries_its_mix_on_every_path_and_says_so(soak):
-    status, output, records = soak("10s", "--seed", 5, "--no-faults", "--verdict-only", "--set", "check=panic")
-    assert re.fullmatch(r"(PASS|FAIL) after \d+ s \(done\): .*\n", output)
+def test_short_soak_carries_its_mix_on_every_path_and_says_so(soak, tmp_path):
+    """With the words of the CI example of docs/soak.md, but for its length and faults: one line and the exit status."""
+    [[tool, job, level, *words]] = [command for command in workflow() if command[0] == "tools/antifreeze"]
+    assert (tool, job, level, words[-2:]) == ("tools/antifreeze", "soak", "5m", ["--folder", "soak"])
+    status, output, records = soak("10s", *words, "--no-faults", "--set", "check=panic")
+    assert re.fullmatch(r"(PASS|FAIL) after \d+ s \(done\): .*; soak\n", output)
     assert status == (0 if output.startswith("PASS") else 1)
     [begin], [end] = of(records, "soak", what="begin"), of(records, "soak", what="end")
-    assert (begin["seed"], begin["seconds"], end["why"]) == (5, 10, "done")
-    assert begin["plan"] == json.loads(json.dumps(plan.make(10, 5, []).fields()))
+    assert (begin["seed"], begin["seconds"], end["why"]) == (SEED, 10, "done")
+    assert begin["plan"] == json.loads(json.dumps(plan.make(10, SEED, []).fields()))
     assert "qemu-system" in begin["qemu"] and "iperf" in begin["versions"]["iperf3"]
     for path in ("tap", "plain", "user"):
         assert sum(r["bytes"] for r in of(records, "traffic", path=path)) > 0, path
@@ -72,7 +76,7 @@ def test_short_soak_carries_its_mix_on_every_path_and_says_so(soak):
     assert certified["rate_pps"] == load["pps"] == 2000 and not load["certified"]
     assert certified["intended"] == 2000 and 0 < certified["received"] <= certified["offered"] and certified["gap_ms"] > 0
     assert certified["pacing_error_us"]["p50"] <= certified["pacing_error_us"]["p99"] and 0 < certified["delay_us"]["min"] < 10000
-    verdict = json.loads((pathlib.Path(output.split("; ")[-1].strip()) / "verdict.json").read_text())
+    verdict = json.loads((tmp_path / "soak/verdict.json").read_text())
     assert verdict["certificate"]["gap_ms"] == certified["gap_ms"] and "not a share of a measured rate" in verdict["load"]["words"]
     assert ("the instrument's own noise" in output) == bool(verdict["noise"])
 

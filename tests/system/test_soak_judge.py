@@ -179,7 +179,11 @@ def keep_in_a_hand(stats, t):
     stats["buffers"]["net0.rx"].update(free=59, held=5)
 
 
-@pytest.mark.parametrize("keep", [keep_on_a_ring, keep_in_a_hand])
+def keep_what_was_sent(stats, t):
+    stats["buffers"]["net0.tx"].update(free=247, device=9)
+
+
+@pytest.mark.parametrize("keep", [keep_on_a_ring, keep_in_a_hand, keep_what_was_sent])
 def test_a_buffer_that_is_not_where_it_was_is_left_too(keep):
     assert failed(verdict_of(changed(with_stats(lambda t: t > records.SECONDS, keep)))) == ["pools_left"]
 

@@ -55,6 +55,6 @@ def test_guest_without_a_defect_must_not_fail_likewise():
 @pytest.mark.limit(200)
 def test_sample_is_caught():
     need_taps()
-    reap = tool.table()["reap"]
-    failed = tool.soak(reap.name, tool.build(reap), "10s")
-    assert tool.judge(reap, failed) is None, failed
+    sleep = tool.table()["sleep"]
+    failed = tool.soak(sleep.name, tool.build(sleep), "10s")
+    assert tool.judge(sleep, failed) is None, failed

@@ -5,6 +5,7 @@ from .. import windows as records
 from .base import Finding, Rule, too_short
 
 _COME_AND_GO = ("lwip.MLD6_GROUP",)  # multicast groups belong to addresses, which are formed in their own time
+_IN_FLIGHT = 8  # frames that may be on their way out when an idle guest says how it is, its own answer's among them
 
 
 class PoolReserve(Rule):
@@ -65,11 +66,14 @@ class PoolsLeft(Rule):
 
 
 def in_use(stats):
-    """{what: how many}. Of frame buffers those in the hands of the stack, and those missing on a receive ring."""
+    """{what: how many}. Of frame buffers those in the hands of the stack, those missing on a receive ring, and those on a
+    transmit ring, where what was sent is not taken back."""
     frames = stats.get("buffers", {})
     used = {pool["name"]: pool["used"] for pool in stats.get("pools", ()) if pool["name"] not in (*frames, *_COME_AND_GO)}
     for name, owners in frames.items():
         used[name] = owners["stack"] + owners["held"]
+        if name.endswith(".tx"):
+            used[f"{name} with the device"] = max(0, owners["device"] - _IN_FLIGHT)
     for queue in stats.get("queues", ()):
         if queue["queue"].startswith("rx"):
             used[f"{queue['nic']} {queue['queue']} entries without a buffer"] = queue["size"] - queue["posted"]
