@@ -3,12 +3,13 @@
 
 import copy
 import math
+import random
 
 import pytest
 import soakrecords as records
 
 from antifreeze import Error
-from antifreeze.soak import criteria, judge, rules
+from antifreeze.soak import criteria, judge, plan, rules
 
 GOOD = list(records.good())
 QUIET = 150  # a second without a fault
@@ -439,3 +440,28 @@ def test_ranks_bound_a_median():
         rank = gaps._rank(count)
         below = sum(math.comb(count, k) for k in range(rank + 1)) / 2**count
         assert below <= 0.01 < below + math.comb(count, rank + 1) / 2**count
+
+
+# ---- drift, with the phases that a soak really has ----------------------------------------------
+
+
+def half_an_hour(slower, noise, seed=3):
+    """Bytes of each path in each second of a planned soak: each phase has a rate of its own; it declines by so much a minute."""
+    chance = random.Random(seed)
+    rates = {}
+    for phase in plan.make(1800, seed, []).phases:
+        yield {"t": phase.at, "src": "soak", "what": "phase", "name": phase.name}
+        neighbours = chance.lognormvariate(0, noise)  # a busy host, for as long as the phase lasts
+        for t in range(math.ceil(phase.at), int(phase.at + phase.seconds)):
+            for kind, path in phase.sources:
+                rate = rates.setdefault((phase.name, path), 10 ** chance.uniform(5, 8)) / (1 + slower * t / 60)
+                rate *= neighbours * chance.lognormvariate(0, noise / 2)
+                yield {"t": t + 0.5, "src": "traffic", "name": f"{kind}@{path}", "path": path, "proto": "tcp", "dir": "rx", "bytes": int(rate), "gap_ms": 1}
+    yield {"t": 1800, "src": "soak", "what": "end", "why": "done"}
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_one_per_cent_a_minute_is_seen_in_half_an_hour(seed):
+    for slower, noise, ok in ((0.01, 0.02, False), (0.01, 0.05, False), (0, 0.05, True), (0, 0.3, True)):
+        decline = one(verdict_of(half_an_hour(slower, noise, seed)), "throughput_decline")
+        assert decline["ok"] is ok, (slower, noise, decline)

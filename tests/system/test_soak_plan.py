@@ -98,6 +98,7 @@ def test_the_mix_goes_round():
             assert {plain(kind, path) for kind in carried} == set(plan.MIXES)
             assert ("flood" in carried) == (path == "tap")
         assert long[0].name.count("@") == len(kinds.NICS)
+        assert [phase.name for phase in long[8:]] == [long[k % 8].name for k in range(8, len(long))]
 
 
 def test_a_fault_is_done_to_a_path_that_can_have_it():

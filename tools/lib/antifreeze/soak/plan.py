@@ -145,7 +145,8 @@ def _fault(kind, brief, chance):
 
 
 def _phases(seconds, faults, chance):
-    """Of about the same length; in eight of them each path has each mix once, and no two paths the same."""
+    """Of about the same length; in eight of them each path has each mix once, and no two paths the same. Then the same eight
+    come again: what changes with time is told from what changes with the traffic only by traffic that comes back."""
     length = min(max(seconds / 14, 10), 60)
     edges = [0.0]
     for k in range(1, int(seconds // length)):
@@ -155,9 +156,7 @@ def _phases(seconds, faults, chance):
                 edge = fault.over  # which is before the next fault
         if min(edge - edges[-1], seconds - edge) >= length / 2:
             edges.append(edge)
-    mixes = []
+    mixes = chance.sample(MIXES, len(MIXES))
     for k, (edge, end) in enumerate(zip(edges, [*edges[1:], seconds])):
-        if k % len(MIXES) == 0:
-            mixes = chance.sample(MIXES, len(MIXES))
         carried = [(mixes[(k + _APART * i) % len(mixes)], path) for i, path in enumerate(kinds.NICS)]
         yield Phase(edge, round(end - edge, 1), tuple((OURS.get(one, one[0]), one[1]) for one in carried))
