@@ -191,8 +191,9 @@ $(foreach t,http http_jobs http_place http_route http_slow,\
     $(eval $(call unit_on_rig,test_$(t),tests/unit/http_client.c $(UNIT_HTTP_ALONE))))
 
 # Large TCP segments, to peers of every kind.
-$(eval $(call unit_on_rig,test_segments,$(filter-out %/rig_service.c,$(UNIT_HTTP_ALONE))))
-$(eval $(call unit_lean,test_segments))
+$(foreach t,segments segments_lost,\
+    $(eval $(call unit_on_rig,test_$(t),tests/unit/segments_rig.c $(filter-out %/rig_service.c,$(UNIT_HTTP_ALONE))))\
+    $(eval $(call unit_lean,test_$(t))))
 
 UNIT_TESTS += test_iperf3_json test_iperf3_json_bad test_iperf3_count
 UNIT_SRC_test_iperf3_json  := tests/unit/test_iperf3_json.c tests/unit/iperf3_read.c apps/iperf3_json.c apps/iperf3_json_write.c apps/json_read.c kernel/json.c kernel/format.c kernel/text.c
