@@ -59,3 +59,8 @@ const char *sink_stats(void)
     assert_true(json_finish(&j) > 0);
     return text;
 }
+
+uint64_t sink_stat(const char *key)
+{
+    return (uint64_t)rig_number(sink_stats(), key, 0);
+}

@@ -29,7 +29,8 @@ void sink_send(uint16_t run, uint16_t flow, uint64_t seq);
 /* A run that has to be known. */
 const struct sink_run *sink_of(uint16_t run);
 
-/* The service's statistics, as text. */
+/* The service's statistics, as text; and a number of them, the first that is called so. */
 const char *sink_stats(void);
+uint64_t sink_stat(const char *key);
 
 #endif

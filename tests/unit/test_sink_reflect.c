@@ -17,11 +17,6 @@
 static uint8_t frame[RIG_FRAME_MAX];
 static struct rig_frame answer;
 
-static uint64_t stat(const char *key)
-{
-    return (uint64_t)rig_number(sink_stats(), key, 0);
-}
-
 /* A frame for the reflector. */
 static uint32_t ask(bool v6, uint32_t bytes)
 {
@@ -88,7 +83,7 @@ static void frames_of_every_size_are_returned_with_both_times(void **state)
         returns(true, bytes);
     }
     returns(false, 1472);
-    assert_int_equal(stat("not_reflected"), 0);
+    assert_int_equal(sink_stat("not_reflected"), 0);
 }
 
 static void what_is_returned_is_counted_too(void **state)
@@ -96,7 +91,7 @@ static void what_is_returned_is_counted_too(void **state)
     (void)state;
     returns(false, 100);
     assert_int_equal(sink_of(SINK_RUN)->n.received, 1);
-    assert_int_equal(stat("reflected"), 1);
+    assert_int_equal(sink_stat("reflected"), 1);
 }
 
 static void some_frames_are_not_returned(void **state)
@@ -117,7 +112,7 @@ static void some_frames_are_not_returned(void **state)
     memmove(frame + 16, frame + 12, len - 12);
     memcpy(frame + 12, (const uint8_t[]){0x81, 0, 0, 1}, 4);
     assert_false(is_answered(len + 4));
-    assert_int_equal(stat("not_reflected"), 4);
+    assert_int_equal(sink_stat("not_reflected"), 4);
 
     len = ask(false, 60);
     frame[80] ^= 1; /* damaged */
@@ -146,8 +141,8 @@ static void a_full_ring_costs_the_answer_and_is_counted(void **state)
     rig_pump();
     rig.now_ns += 20 * MS; /* it gives none back: receive goes on all the same */
     rig_pump();
-    assert_true(stat("not_reflected") > 0);
-    assert_int_equal(stat("reflected") + stat("not_reflected"), 64);
+    assert_true(sink_stat("not_reflected") > 0);
+    assert_int_equal(sink_stat("reflected") + sink_stat("not_reflected"), 64);
     rig.tx_stuck = false;
     rig_pump();
     rig_drop_frames();

@@ -213,10 +213,10 @@ UNIT_SRC_test_seqwin := tests/unit/test_seqwin.c apps/seqwin.c
 $(foreach t,client client_wrong,\
     $(eval $(call unit_on_rig,test_iperf3_$(t),tests/unit/iperf3_peer.c tests/unit/rig_stack.c $(UNIT_IPERF3) $(UNIT_JOB) $(UNIT_KINDS) $(UNIT_SERVICE))))
 $(eval $(call unit_on_rig,test_job,tests/unit/fake_job.c apps/interval.c apps/iperf3_count.c $(UNIT_JOB) $(UNIT_SINK) $(UNIT_SERVICE)))
-$(eval $(call unit_on_rig,test_sink,tests/unit/sink_rig.c $(UNIT_SINK) $(UNIT_JOB) apps/interval.c apps/iperf3_count.c $(UNIT_SERVICE)))
-$(eval $(call unit_lean,test_sink))
+$(foreach t,sink sink_reflect sink_runs,\
+    $(eval $(call unit_on_rig,test_$(t),tests/unit/sink_rig.c $(UNIT_SINK) $(UNIT_JOB) apps/interval.c apps/iperf3_count.c $(UNIT_SERVICE))))
+$(foreach t,sink sink_runs,$(eval $(call unit_lean,test_$(t))))
 $(eval $(call unit_on_rig,test_stamp,$(UNIT_STAMP) apps/small.c $(UNIT_SERVICE)))
-$(eval $(call unit_on_rig,test_sink_reflect,$(filter-out %/test_sink.c,$(UNIT_SRC_test_sink))))
 $(eval $(call unit_on_rig,test_flood,apps/interval.c apps/job_single.c $(UNIT_FLOOD) $(UNIT_JOB) apps/iperf3_count.c $(UNIT_SERVICE)))
 $(eval $(call unit_on_rig,test_flood_here,$(filter-out %/test_flood.c,$(UNIT_SRC_test_flood))))
 $(eval $(call unit_on_rig,test_stamp_sender,apps/interval.c apps/iperf3_count.c apps/job_single.c apps/flood_pace.c $(UNIT_SENDER) $(UNIT_SINK) $(UNIT_JOB) $(UNIT_SERVICE)))
