@@ -13,6 +13,7 @@
 #include "iperf3.h"
 #include "job.h"
 #include "netrig.h"
+#include "rig_job.h"
 #include "rig_service.h"
 #include "time.h"
 
@@ -21,38 +22,24 @@
 const struct conf *apps_conf = &rig.conf;
 
 static struct rig_tcp peer[PEERS]; /* [0] finds the way */
-static struct job_params params;
 static struct job *job;
 static unsigned peers = PEERS; /* that it accepts */
-
-static void say(const char *key, const char *value)
-{
-    assert_true(job_params_set(&params, job_key_find(text_from(key)), text_from(value)));
-}
 
 static int setup(void **state)
 {
     int r = rig_setup(state);
 
-    jobs_init();
-    jobs_ready();
-    rig.poll = jobs_poll;
-    job_params_init(&params);
-    params.run = JOB_RUN_CONNECT;
-    say("target", "10.0.2.1");
-    say("len", "10");
-    say("streams", "1");
+    rig_job_setup("connect");
+    rig_job_say("len", "10");
+    rig_job_say("streams", "1");
     return r;
 }
 
 static void start(uint16_t port)
 {
-    struct job_refusal why;
-
     memset(peer, 0, sizeof(peer));
     rig_tcp_listen(port, peer, peers);
-    job = job_start(&params, &why);
-    assert_non_null(job);
+    job = rig_job_start();
     rig_pump();
 }
 
@@ -94,8 +81,8 @@ static void ended(const char *end)
 static void echo_is_asked_answered_and_closed_by_us_first(void **state)
 {
     (void)state;
-    say("time", "3s");
-    say("rate", "1");
+    rig_job_say("time", "3s");
+    rig_job_say("rate", "1");
     way_is_found(7);
     for (unsigned i = 1; i <= 3; i++) {
         assert_int_equal(counts().open, 1);
@@ -128,9 +115,9 @@ static void http_server_closes_first(void **state)
     char asked[64];
 
     (void)state;
-    say("time", "1s");
-    say("rate", "1");
-    say("port", "80");
+    rig_job_say("time", "1s");
+    rig_job_say("rate", "1");
+    rig_job_say("port", "80");
     way_is_found(80);
     assert_int_equal(rig_tcp_recv(&peer[1], asked, 35, 100), 35);
     assert_memory_equal(asked, "GET /data?bytes=10 HTTP/1.1\r\nHost: ", 35);
@@ -145,8 +132,8 @@ static void http_server_closes_first(void **state)
 static void what_finds_no_place_in_time_slips(void **state)
 {
     (void)state;
-    say("time", "1s");
-    say("rate", "10");
+    rig_job_say("time", "1s");
+    rig_job_say("rate", "10");
     way_is_found(7);
     rig_advance_ms(999); /* the only place is taken by one that is not answered */
     assert_int_equal(counts().started, 1);
@@ -166,8 +153,8 @@ static void what_finds_no_place_in_time_slips(void **state)
 static void every_slot_is_used_or_slips(void **state)
 {
     (void)state;
-    say("time", "1s");
-    say("rate", "50");
+    rig_job_say("time", "1s");
+    rig_job_say("rate", "50");
     way_is_found(7);
     rig_advance_ms(1200);
     assert_int_equal(counts().intended, 50);
@@ -180,8 +167,8 @@ static void every_slot_is_used_or_slips(void **state)
 static void as_many_are_open_as_there_are_places(void **state)
 {
     (void)state;
-    say("streams", "20");
-    say("time", "1s");
+    rig_job_say("streams", "20");
+    rig_job_say("time", "1s");
     way_is_found(7);
     rig_advance_ms(1);
     assert_int_equal(counts().open, 20);
@@ -205,10 +192,10 @@ static void as_many_are_open_as_there_are_places(void **state)
 static void each_failure_has_its_reason(void **state)
 {
     (void)state;
-    say("streams", "8");
-    say("time", "500ms");
-    say("rate", "10");
-    say("max_failed", "4");
+    rig_job_say("streams", "8");
+    rig_job_say("time", "500ms");
+    rig_job_say("rate", "10");
+    rig_job_say("max_failed", "4");
     way_is_found(7);
     rig_advance_ms(1);
     rig_tcp_recv(&peer[1], (char[10]){0}, 10, 10);
@@ -240,8 +227,8 @@ static void each_failure_has_its_reason(void **state)
 static void silent_server_is_given_up(void **state)
 {
     (void)state;
-    say("rate", "1");
-    say("time", "1s");
+    rig_job_say("rate", "1");
+    rig_job_say("time", "1s");
     way_is_found(7);
     rig_advance_ms(9900);
     assert_int_equal(counts().timed_out, 0);
@@ -255,8 +242,8 @@ static void silent_server_is_given_up(void **state)
 static void bytes_behind_the_answer_are_wrong(void **state)
 {
     (void)state;
-    say("rate", "1");
-    say("time", "1s");
+    rig_job_say("rate", "1");
+    rig_job_say("time", "1s");
     way_is_found(7);
     echo(&peer[1]);
     rig_pump();
@@ -275,7 +262,7 @@ static void nobody_there_ends_it(void **state)
     ended("connection_refused");
     assert_int_equal(counts().started, 0);
     rig.arp_silent = true;
-    say("target", "10.0.2.9");
+    rig_job_say("target", "10.0.2.9");
     start(7);
     rig_advance_ms(9000);
     assert_int_equal(job->state, JOB_RUNNING);
@@ -288,9 +275,9 @@ static void nobody_there_ends_it(void **state)
 static void held_connections_are_asked_again_and_again(void **state)
 {
     (void)state;
-    say("streams", "5");
-    say("hold", "200ms");
-    say("time", "0");
+    rig_job_say("streams", "5");
+    rig_job_say("hold", "200ms");
+    rig_job_say("time", "0");
     way_is_found(7);
     rig_advance_ms(1);
     assert_int_equal(counts().open, 5);
@@ -317,9 +304,9 @@ static void held_connections_are_asked_again_and_again(void **state)
 static void held_ones_that_are_lost_are_dropped_or_corrupt(void **state)
 {
     (void)state;
-    say("streams", "3");
-    say("hold", "200ms");
-    say("time", "1s");
+    rig_job_say("streams", "3");
+    rig_job_say("hold", "200ms");
+    rig_job_say("time", "1s");
     way_is_found(7);
     rig_advance_ms(1);
     for (unsigned i = 1; i <= 3; i++)
@@ -346,27 +333,16 @@ static void what_it_cannot_do_is_refused(void **state)
                                            {"len", "1,2"},   {"len", "imix"},    {"proto", "tcp"},
                                            {"dir", "tx"},    {"omit", "1s"},     {"bytes", "1k"},
                                            {"flows", "2"},   {"max_loss", "1%"}, {"vlan", "3"}};
-    const struct job_params good = params;
-    struct job_refusal why;
+    const struct job_params good = rig_job;
 
     (void)state;
-    assert_true(job_check(&params, &why));
-    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        params = good;
-        say(wrong[i][0], wrong[i][1]);
-        assert_false(job_check(&params, &why));
-        assert_string_equal(why.key, wrong[i][0]);
-        assert_string_equal(why.value, wrong[i][1]);
-    }
-    params = good;
-    say("request", "get");
-    say("hold", "1s");
-    assert_false(job_check(&params, &why));
-    assert_string_equal(why.key, "hold");
-    params = good;
-    params.target.version = 0;
-    assert_false(job_check(&params, &why));
-    assert_string_equal(why.key, "target");
+    rig_job_refuses(wrong, sizeof(wrong) / sizeof(wrong[0]));
+    rig_job_say("request", "get");
+    rig_job_say("hold", "1s");
+    rig_job_is_refused("hold");
+    rig_job = good;
+    rig_job.target.version = 0;
+    rig_job_is_refused("target");
 }
 
 static void places_are_those_of_streams(void **state)
@@ -375,11 +351,11 @@ static void places_are_those_of_streams(void **state)
 
     (void)state;
     assert_true(iperf3_streams_lend(CONFIG_IPERF_STREAM));
-    assert_null(job_start(&params, &why));
+    assert_null(job_start(&rig_job, &why));
     assert_string_equal(why.reason, "streams have the places for connections");
     iperf3_streams_return(CONFIG_IPERF_STREAM);
     start(7);
-    assert_null(job_start(&params, &why));
+    assert_null(job_start(&rig_job, &why));
     assert_string_equal(why.reason, "there is a load of connections already");
     job_stop(job);
     ended("connections failed"); /* one was open, and nobody answered */
@@ -389,7 +365,7 @@ static void places_are_those_of_streams(void **state)
 static void end_that_is_asked_for_comes_soon(void **state)
 {
     (void)state;
-    say("time", "0");
+    rig_job_say("time", "0");
     way_is_found(7);
     job_stop(job); /* one is open, and nobody answers */
     rig_advance_ms(2900);
@@ -401,11 +377,8 @@ static void end_that_is_asked_for_comes_soon(void **state)
 
 static void connection_that_looks_for_a_server_is_not_counted(void **state)
 {
-    struct job_refusal why;
-
     (void)state;
-    job = job_start(&params, &why); /* nobody listens, nobody refuses */
-    assert_non_null(job);
+    job = rig_job_start(); /* nobody listens, nobody refuses */
     rig_pump();
     assert_int_equal(connect_phase(), CONNECT_SEEKING);
     job_stop(job);
@@ -417,14 +390,14 @@ static void connection_that_looks_for_a_server_is_not_counted(void **state)
 static void rate_changes_while_it_runs(void **state)
 {
     (void)state;
-    say("streams", "40");
-    say("rate", "1");
-    say("time", "0");
+    rig_job_say("streams", "40");
+    rig_job_say("rate", "1");
+    rig_job_say("time", "0");
     way_is_found(7);
     rig_advance_ms(100);
     assert_int_equal(counts().started, 1);
-    say("rate", "100");
-    assert_true(job_set_rate(job, &params));
+    rig_job_say("rate", "100");
+    assert_true(job_set_rate(job, &rig_job));
     rig_advance_ms(100);
     assert_in_range(counts().started, 10, 12);
     job_stop(job);

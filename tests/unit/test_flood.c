@@ -14,14 +14,13 @@
 #include "flood_frame.h"
 #include "job.h"
 #include "netrig.h"
+#include "rig_job.h"
 #include "rig_service.h"
 #include "testframe.h"
 #include "time.h"
 
 const struct conf *apps_conf = &rig.conf;
 const struct job_kind *const job_kinds[] = {&flood_job, NULL};
-
-static struct job_params params;
 
 /* Frames of the flood that left and were not looked at. */
 static struct rig_frame *kept, frame;
@@ -44,23 +43,12 @@ static bool keep(const uint8_t *data, uint32_t len)
     return true;
 }
 
-static void say(const char *key, const char *value)
-{
-    assert_true(job_params_set(&params, job_key_find((struct text){key, strlen(key)}),
-                               (struct text){value, strlen(value)}));
-}
-
 static int setup(void **state)
 {
     int r = rig_setup(state);
 
-    jobs_init();
-    jobs_ready();
-    job_params_init(&params);
-    say("run", "flood");
-    say("target", "10.0.2.1");
-    say("interval", "0");
-    rig.poll = jobs_poll;
+    rig_job_setup("flood");
+    rig_job_say("interval", "0");
     rig.filter = keep;
     looked = kept_n = 0;
     return r;
@@ -77,15 +65,6 @@ static int teardown(void **state)
     kept = NULL;
     kept_max = 0;
     return rig_teardown(state);
-}
-
-static struct job *start(void)
-{
-    struct job_refusal why;
-    struct job *j = job_start(&params, &why);
-
-    assert_non_null(j);
-    return j;
 }
 
 /* The next frame of the flood; its fields. False: there is none. */
@@ -124,10 +103,10 @@ static void flows_take_turns_and_count_by_themselves(void **state)
     struct testframe f;
 
     (void)state;
-    say("flows", "3");
-    say("rate", "1kpps");
-    say("time", "30ms");
-    start();
+    rig_job_say("flows", "3");
+    rig_job_say("rate", "1kpps");
+    rig_job_say("time", "30ms");
+    rig_job_start();
     rig_advance_ms(200);
     for (unsigned i = 0; i < 30; i++) {
         assert_true(next_frame(false, &f));
@@ -154,9 +133,9 @@ static void flows_beyond_the_ports_go_to_the_next_one(void **state)
 
     (void)state;
     memset(seen, 0, sizeof(seen));
-    say("flows", "65536");
-    say("bytes", "3932160"); /* one frame each */
-    start();
+    rig_job_say("flows", "65536");
+    rig_job_say("bytes", "3932160"); /* one frame each */
+    rig_job_start();
     for (unsigned i = 0; i < 5000 && jobs_busy(); i++) {
         rig_advance_ms(1);
         for (; next_frame(false, &f); n++) {
@@ -176,10 +155,10 @@ static void counters_go_on_beyond_32_bits(void **state)
     const uint64_t bit32 = 1ull << 32;
 
     (void)state;
-    say("interval", "100ms");
-    say("rate", "1kpps");
-    say("time", "250ms");
-    start();
+    rig_job_say("interval", "100ms");
+    rig_job_say("rate", "1kpps");
+    rig_job_say("time", "250ms");
+    rig_job_start();
     rig_advance_ms(105);
     rig.tx_more = bit32;
     rig_advance_ms(100);
@@ -198,9 +177,9 @@ static void sequence_goes_on_beyond_what_its_low_bits_count(void **state)
     uint64_t seq = 65536 - 333;
 
     (void)state;
-    say("first_seq", "65203");
-    say("bytes", "60000");
-    start();
+    rig_job_say("first_seq", "65203");
+    rig_job_say("bytes", "60000");
+    rig_job_start();
     rig_advance_ms(3000);
     while (next_frame(false, &f))
         assert_int_equal(f.seq, seq++);
@@ -228,10 +207,10 @@ static void sizes_follow_each_other_as_listed(void **state)
     struct testframe f;
 
     (void)state;
-    say("len", "60,1514,61,590,1514");
-    say("rate", "1kpps");
-    say("time", "500ms");
-    start();
+    rig_job_say("len", "60,1514,61,590,1514");
+    rig_job_say("rate", "1kpps");
+    rig_job_say("time", "500ms");
+    rig_job_start();
     for (unsigned i = 0; i < 500; i++) {
         rig_advance_ms(1);
         if (i % 50 == 0)
@@ -254,12 +233,12 @@ static void ipv6_goes_to_its_neighbour(void **state)
     struct testframe f;
 
     (void)state;
-    say("target", "[fe80::1]");
-    memcpy(params.target.ip6, rig_peer_ip6, 16);
-    say("len", "81");
-    say("rate", "1kpps");
-    say("time", "20ms");
-    start();
+    rig_job_say("target", "[fe80::1]");
+    memcpy(rig_job.target.ip6, rig_peer_ip6, 16);
+    rig_job_say("len", "81");
+    rig_job_say("rate", "1kpps");
+    rig_job_say("time", "20ms");
+    rig_job_start();
     rig_advance_ms(2000);
     for (unsigned i = 0; i < 20; i++) {
         assert_true(next_frame(true, &f));
@@ -275,10 +254,10 @@ static void imix_is_seven_four_one(void **state)
     struct testframe f;
 
     (void)state;
-    say("len", "imix");
-    say("rate", "1200pps");
-    say("time", "100ms");
-    start();
+    rig_job_say("len", "imix");
+    rig_job_say("rate", "1200pps");
+    rig_job_say("time", "100ms");
+    rig_job_start();
     rig_advance_ms(300);
     while (next_frame(false, &f))
         n[frame.len == 60 ? 0 : frame.len == 590 ? 1 : 2]++;
@@ -293,8 +272,8 @@ static void nobody_there_ends_it_with_an_error(void **state)
 {
     (void)state;
     rig.arp_silent = true;
-    say("target", "10.0.2.77");
-    struct job *j = start();
+    rig_job_say("target", "10.0.2.77");
+    struct job *j = rig_job_start();
     rig_advance_ms(5000);
     assert_int_equal(j->state, JOB_OVER);
     assert_int_equal(rig_record_count("error"), 1);
@@ -306,8 +285,8 @@ static void nobody_there_ends_it_with_an_error(void **state)
 static void a_frame_beyond_the_mtu_ends_it_with_an_error(void **state)
 {
     (void)state;
-    say("len", "60,1515");
-    start();
+    rig_job_say("len", "60,1515");
+    rig_job_start();
     rig_advance_ms(1000);
     assert_non_null(strstr(rig_record("error"), "MTU"));
     check_result(0, 0);
@@ -317,9 +296,9 @@ static void a_frame_beyond_the_mtu_ends_it_with_an_error(void **state)
 static void slots_without_room_slip(void **state)
 {
     (void)state;
-    say("rate", "10kpps");
-    say("time", "2s");
-    start();
+    rig_job_say("rate", "10kpps");
+    rig_job_say("time", "2s");
+    rig_job_start();
     rig_advance_ms(500);
     rig.tx_stuck = true;
     rig_advance_ms(1000);
@@ -337,9 +316,9 @@ static void a_share_of_the_ring_is_left_to_others(void **state)
 {
     (void)state;
     rig.tx_stuck = true;
-    say("time", "1s");
-    say("dst_mac", "52:54:00:00:99:99");
-    start();
+    rig_job_say("time", "1s");
+    rig_job_say("dst_mac", "52:54:00:00:99:99");
+    rig_job_start();
     rig_advance_ms(500);
     assert_true(flood_figures().offered > CONFIG_TX_RING / 2);
     assert_true(flood_figures().offered <=
@@ -349,11 +328,11 @@ static void a_share_of_the_ring_is_left_to_others(void **state)
 static void what_the_device_keeps_is_unsent(void **state)
 {
     (void)state;
-    say("rate", "100pps");
-    say("time", "100ms");
-    say("dst_mac", "52:54:00:00:99:99");
+    rig_job_say("rate", "100pps");
+    rig_job_say("time", "100ms");
+    rig_job_say("dst_mac", "52:54:00:00:99:99");
     rig.tx_stuck = true;
-    start();
+    rig_job_start();
     rig_advance_ms(3000);
     assert_int_equal(count("offered"), 10);
     assert_int_equal(count("sent"), 0);
@@ -364,14 +343,14 @@ static void what_the_device_keeps_is_unsent(void **state)
 static void it_can_be_stopped_and_changed_while_it_runs(void **state)
 {
     (void)state;
-    say("rate", "100pps");
-    say("time", "0");
-    struct job *j = start();
+    rig_job_say("rate", "100pps");
+    rig_job_say("time", "0");
+    struct job *j = rig_job_start();
     rig_advance_ms(1000);
     const uint64_t before = flood_figures().sent;
     assert_in_range(before, 99, 101);
-    say("rate", "1kpps");
-    assert_true(job_set_rate(j, &params));
+    rig_job_say("rate", "1kpps");
+    assert_true(job_set_rate(j, &rig_job));
     rig_advance_ms(1000);
     assert_in_range(flood_figures().sent - before, 995, 1005);
     job_stop(j);
@@ -382,42 +361,31 @@ static void it_can_be_stopped_and_changed_while_it_runs(void **state)
 static void there_is_one_at_a_time(void **state)
 {
     (void)state;
-    say("rate", "100pps");
+    rig_job_say("rate", "100pps");
     struct job_refusal why;
 
-    start();
-    assert_null(job_start(&params, &why));
+    rig_job_start();
+    assert_null(job_start(&rig_job, &why));
     assert_string_equal(why.reason, "there is a flood already");
     assert_int_equal(rig_record_count("refused"), 1);
 }
 
 static void what_it_cannot_do_is_refused(void **state)
 {
-    static const char *const wrong[][3] = {
-        {"len", "59", "len"},      {"len", "60,10000", "len"}, {"dir", "rx", "dir"},
-        {"gap", "poisson", "gap"}, {"ramp", "1s", "ramp"},     {"streams", "2", "streams"},
-        {"rate", "2Tpps", "rate"}, {"omit", "1s", "omit"},     {"max_loss", "1%", "max_loss"},
-        {"proto", "tcp", "proto"},
-    };
-    const struct job_params good = params;
-    struct job_refusal why;
+    static const char *const wrong[][2] = {
+        {"len", "59"},      {"len", "60,10000"}, {"dir", "rx"},     {"gap", "poisson"},
+        {"ramp", "1s"},     {"streams", "2"},    {"rate", "2Tpps"}, {"omit", "1s"},
+        {"max_loss", "1%"}, {"proto", "tcp"}};
+    const struct job_params good = rig_job;
 
     (void)state;
-    assert_true(job_check(&params, &why));
-    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        params = good;
-        say(wrong[i][0], wrong[i][1]);
-        assert_false(job_check(&params, &why));
-        assert_string_equal(why.key, wrong[i][2]);
-    }
-    params = good;
-    say("len", "60");
-    say("vlan", "7");
-    assert_false(job_check(&params, &why));
-    params = good;
-    params.target.version = 0;
-    assert_false(job_check(&params, &why));
-    assert_string_equal(why.key, "target");
+    rig_job_refuses(wrong, sizeof(wrong) / sizeof(wrong[0]));
+    rig_job_say("len", "60");
+    rig_job_say("vlan", "7");
+    rig_job_is_refused("len");
+    rig_job = good;
+    rig_job.target.version = 0;
+    rig_job_is_refused("target");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -13,6 +13,7 @@
 #include "flood.h"
 #include "job.h"
 #include "netrig.h"
+#include "rig_job.h"
 #include "rig_service.h"
 #include "sink.h"
 #include "testframe.h"
@@ -21,8 +22,6 @@
 
 const struct conf *apps_conf = &rig.conf;
 const struct job_kind *const job_kinds[] = {&flood_job, NULL};
-
-static struct job_params params;
 
 /* What left net0 and is on its way. */
 #define ON_WAY 512
@@ -44,12 +43,6 @@ static unsigned poll(uint64_t now)
     return jobs_poll(now) + sink_service.poll(now);
 }
 
-static void say(const char *key, const char *value)
-{
-    assert_true(job_params_set(&params, job_key_find((struct text){key, strlen(key)}),
-                               (struct text){value, strlen(value)}));
-}
-
 static int setup(void **state)
 {
     char mac[32];
@@ -61,36 +54,24 @@ static int setup(void **state)
     job_params_init(&rig.conf.job);
     rig_start();
     assert_true(sink_service.start());
-    jobs_init();
-    jobs_ready();
+    rig_job_setup("flood");
     rig.poll = poll;
     rig.filter = carry;
     on_way_n = 0;
-    job_params_init(&params);
-    params.run = JOB_RUN_FLOOD;
     snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", rig_guest_mac[0], rig_guest_mac[1],
              rig_guest_mac[2], rig_guest_mac[3], rig_guest_mac[4], rig_guest_mac[5]);
-    say("target", "net1");
-    say("dst_mac", mac);
-    say("interval", "0");
-    say("rate", "1kpps");
-    say("time", "10ms");
+    rig_job_say("target", "net1");
+    rig_job_say("dst_mac", mac);
+    rig_job_say("interval", "0");
+    rig_job_say("rate", "1kpps");
+    rig_job_say("time", "10ms");
     return 0;
-}
-
-static struct job *start(void)
-{
-    struct job_refusal why;
-    struct job *j = job_start(&params, &why);
-
-    assert_non_null(j);
-    return j;
 }
 
 /* Ten frames are on their way. */
 static struct job *sent(void)
 {
-    struct job *j = start();
+    struct job *j = rig_job_start();
 
     rig_advance_ms(12);
     assert_int_equal(on_way_n, 10);
@@ -157,8 +138,8 @@ static void frames_lost_at_the_end_are_known_to_the_sender(void **state)
 static void frames_of_which_none_came_are_all_lost(void **state)
 {
     (void)state;
-    say("max_loss", "50%");
-    say("max_p99", "1h");
+    rig_job_say("max_loss", "50%");
+    rig_job_say("max_p99", "1h");
     struct job *j = sent();
     is_over_after(j, 1997); /* behind the last that was sent */
     assert_int_equal(count("lost"), 10);
@@ -222,9 +203,9 @@ static uint64_t delay_us(const char *histogram, const char *figure)
 static void a_held_up_device_shows_in_the_delay_from_due(void **state)
 {
     (void)state;
-    say("rate", "50kpps");
-    say("time", "1s");
-    struct job *j = start();
+    rig_job_say("rate", "50kpps");
+    rig_job_say("time", "1s");
+    struct job *j = rig_job_start();
     carried_for(500);
     rig.tx_stuck = true;
     carried_for(80);
@@ -245,9 +226,9 @@ static void a_held_up_device_shows_in_the_delay_from_due(void **state)
 static void slots_given_up_are_in_the_delay_from_due(void **state)
 {
     (void)state;
-    say("rate", "10kpps");
-    say("time", "1s");
-    struct job *j = start();
+    rig_job_say("rate", "10kpps");
+    rig_job_say("time", "1s");
+    struct job *j = rig_job_start();
     carried_for(200);
     rig.now_ns += 700 * MS;
     carried_for(300);
@@ -265,9 +246,9 @@ static void slots_given_up_are_in_the_delay_from_due(void **state)
 static void as_fast_as_possible_nothing_is_due(void **state)
 {
     (void)state;
-    say("rate", "0");
-    say("bytes", "6000");
-    struct job *j = start();
+    rig_job_say("rate", "0");
+    rig_job_say("bytes", "6000");
+    struct job *j = rig_job_start();
     carried_for(150);
     assert_int_equal(j->state, JOB_OVER);
     assert_int_equal(delay_us("\"delay\"", "count"), 100);
@@ -278,7 +259,7 @@ static void as_fast_as_possible_nothing_is_due(void **state)
 
 static bool passes_with(const char *key, const char *value, uint64_t delay_ms)
 {
-    say(key, value);
+    rig_job_say(key, value);
     struct job *j = sent();
     rig_advance_ms(delay_ms);
     for (unsigned k = 1; k < 10; k++)
@@ -300,17 +281,17 @@ static void loss_and_delay_decide(void **state)
 
     (void)state;
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct job_params before = params;
+        struct job_params before = rig_job;
         on_way_n = 0;
         assert_int_equal(passes_with(cases[i].key, cases[i].value, 30), cases[i].pass);
-        params = before;
+        rig_job = before;
     }
 }
 
 static void a_gap_counts_where_the_frames_come_too(void **state)
 {
     (void)state;
-    say("max_gap", "200ms");
+    rig_job_say("max_gap", "200ms");
     struct job *j = sent();
     for (unsigned k = 0; k < 10; k++) {
         if (k == 5)
@@ -326,7 +307,7 @@ static void a_gap_counts_where_the_frames_come_too(void **state)
 static void first_number_is_known_and_not_lost(void **state)
 {
     (void)state;
-    say("first_seq", "4294967291"); /* beyond 2^32 after five */
+    rig_job_say("first_seq", "4294967291"); /* beyond 2^32 after five */
     struct job *j = sent();
     for (unsigned k = 1; k < 10; k++)
         comes(k);
@@ -337,38 +318,30 @@ static void first_number_is_known_and_not_lost(void **state)
 
 /* ---- what is refused ------------------------------------------------------------------------ */
 
-static void refused(const char *key)
-{
-    struct job_refusal why;
-
-    assert_null(job_start(&params, &why));
-    assert_string_equal(why.key, key);
-}
-
 static void what_only_a_receiver_knows_is_asked_of_one_only(void **state)
 {
     (void)state;
-    say("target", "10.0.2.1");
-    say("max_lost", "0");
-    refused("max_lost");
-    say("port", "8864");
-    start();
+    rig_job_say("target", "10.0.2.1");
+    rig_job_say("max_lost", "0");
+    rig_job_is_refused("max_lost");
+    rig_job_say("port", "8864");
+    rig_job_start();
 }
 
 static void sender_and_target_are_two(void **state)
 {
     (void)state;
-    say("from", "net1");
-    refused("from");
-    say("from", "net0");
-    start();
+    rig_job_say("from", "net1");
+    rig_job_is_refused("from");
+    rig_job_say("from", "net0");
+    rig_job_start();
 }
 
 static void a_nic_that_is_not_there_ends_it(void **state)
 {
     (void)state;
-    say("target", "net2");
-    struct job *j = start();
+    rig_job_say("target", "net2");
+    struct job *j = rig_job_start();
     rig_advance_ms(3100);
     assert_int_equal(j->state, JOB_OVER);
     assert_non_null(strstr(j->end, "no such address"));
@@ -377,8 +350,8 @@ static void a_nic_that_is_not_there_ends_it(void **state)
 static void our_own_address_as_text_is_explained(void **state)
 {
     (void)state;
-    say("target", "10.0.3.2");
-    struct job *j = start();
+    rig_job_say("target", "10.0.3.2");
+    struct job *j = rig_job_start();
     rig_advance_ms(3100);
     assert_int_equal(j->state, JOB_OVER);
     assert_non_null(strstr(j->end, "target=net1"));
@@ -389,10 +362,10 @@ static void our_own_address_as_text_is_explained(void **state)
 static void what_a_reflector_returns_is_counted_where_it_was_sent(void **state)
 {
     (void)state;
-    say("target", "10.0.2.1");
-    say("port", "8864");
-    say("len", "100");
-    say("max_delay", "30ms");
+    rig_job_say("target", "10.0.2.1");
+    rig_job_say("port", "8864");
+    rig_job_say("len", "100");
+    rig_job_say("max_delay", "30ms");
     struct job *j = sent();
     rig_advance_ms(20);
     for (unsigned k = 0; k < 9; k++) {

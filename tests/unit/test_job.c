@@ -11,33 +11,17 @@
 #include <cmocka.h>
 #include "fake_job.h"
 #include "netrig.h"
+#include "rig_job.h"
 #include "rig_service.h"
 #include "time.h"
-
-static struct job_params params;
-
-static void say(const char *key, const char *value)
-{
-    assert_true(job_params_set(&params, job_key_find((struct text){key, strlen(key)}),
-                               (struct text){value, strlen(value)}));
-}
-
-static struct job *start(void)
-{
-    struct job_refusal why;
-    struct job *j = job_start(&params, &why);
-
-    assert_non_null(j);
-    return j;
-}
 
 static int setup(void **state)
 {
     int r = rig_setup(state);
 
     fake_job_setup();
-    job_params_init(&params);
-    params.run = JOB_RUN_FLOOD;
+    job_params_init(&rig_job);
+    rig_job.run = JOB_RUN_FLOOD;
     return r;
 }
 
@@ -45,12 +29,7 @@ static int setup(void **state)
 
 static void refused(const char *key)
 {
-    struct job_refusal why;
-
-    assert_false(job_check(&params, &why));
-    assert_string_equal(why.key, key);
-    assert_non_null(why.accepted);
-    assert_null(job_start(&params, &why));
+    rig_job_is_refused(key);
     assert_int_equal(fake.started, 0);
 }
 
@@ -59,20 +38,20 @@ static void keys_of_jobs_without_a_job_are_refused(void **state)
     struct job_refusal why;
 
     (void)state;
-    params.run = JOB_RUN_SERVE;
-    say("interval", "5s");
-    assert_true(job_check(&params, &why));
-    say("max_loss", "1%"); /* of test frames that come */
-    say("min_bps", "1");
-    say("first_seq", "1");
-    assert_true(job_check(&params, &why));
-    say("max_p99", "1ms"); /* by another clock */
+    rig_job.run = JOB_RUN_SERVE;
+    rig_job_say("interval", "5s");
+    assert_true(job_check(&rig_job, &why));
+    rig_job_say("max_loss", "1%"); /* of test frames that come */
+    rig_job_say("min_bps", "1");
+    rig_job_say("first_seq", "1");
+    assert_true(job_check(&rig_job, &why));
+    rig_job_say("max_p99", "1ms"); /* by another clock */
     refused("max_p99");
-    say("rate", "5k");
+    rig_job_say("rate", "5k");
     refused("rate");
-    job_params_init(&params);
-    params.run = JOB_RUN_NONE;
-    say("max_loss", "1%");
+    job_params_init(&rig_job);
+    rig_job.run = JOB_RUN_NONE;
+    rig_job_say("max_loss", "1%");
     refused("max_loss");
 }
 
@@ -81,22 +60,22 @@ static void limits_that_the_job_does_not_measure_are_refused(void **state)
     struct job_refusal why;
 
     (void)state;
-    say("max_loss", "1%");
-    say("max_p99", "1ms");
-    say("max_gap", "1ms");
-    say("min_bps", "1");
-    say("min_pps", "1");
-    assert_true(job_check(&params, &why));
-    say("max_p50", "1ms");
+    rig_job_say("max_loss", "1%");
+    rig_job_say("max_p99", "1ms");
+    rig_job_say("max_gap", "1ms");
+    rig_job_say("min_bps", "1");
+    rig_job_say("min_pps", "1");
+    assert_true(job_check(&rig_job, &why));
+    rig_job_say("max_p50", "1ms");
     refused("max_p50");
 }
 
 static void what_its_kind_does_not_like_is_refused(void **state)
 {
     (void)state;
-    say("target", "net0");
+    rig_job_say("target", "net0");
     refused("target");
-    say("target", "10.0.0.1");
+    rig_job_say("target", "10.0.0.1");
     fake.wrong = "target";
     refused("target");
 }
@@ -106,7 +85,7 @@ static void what_its_kind_does_not_like_is_refused(void **state)
 static void job_waits_for_the_network(void **state)
 {
     (void)state;
-    struct job *j = start();
+    struct job *j = rig_job_start();
     assert_int_equal(j->state, JOB_WAITING);
     assert_true(jobs_busy() && !jobs_done());
     rig_advance_ms(1000);
@@ -115,7 +94,7 @@ static void job_waits_for_the_network(void **state)
     assert_int_equal(fake.started, 1);
     assert_int_equal(j->state, JOB_RUNNING);
     assert_true(jobs_busy());
-    start();
+    rig_job_start();
     assert_int_equal(fake.started, 2); /* it is ready */
 }
 
@@ -123,7 +102,7 @@ static void network_that_never_comes_ends_the_wait(void **state)
 {
     (void)state;
     assert_false(jobs_busy() || jobs_done());
-    start();
+    rig_job_start();
     const uint64_t begin = rig.now_ns;
     assert_int_equal(jobs_deadline(), begin + 60 * NS_PER_S);
     rig_advance_ms(59999);
@@ -140,7 +119,7 @@ static void job_that_cannot_start_when_its_time_comes_has_failed(void **state)
 
     (void)state;
     fake.cannot = "no room";
-    start();
+    rig_job_start();
     jobs_ready();
     assert_true(rig_says(rig_record("refused"), "reason", "no room"));
     assert_true(rig_says(rig_record("result"), "end", "no room"));
@@ -157,7 +136,7 @@ static void job_that_cannot_start_at_once_is_refused_and_forgotten(void **state)
     (void)state;
     jobs_ready();
     fake.cannot = "no room";
-    assert_null(job_start(&params, &why));
+    assert_null(job_start(&rig_job, &why));
     assert_null(why.key);
     assert_string_equal(why.reason, "no room");
     assert_false(why.full);
@@ -176,25 +155,25 @@ static void job_that_cannot_start_takes_nobodys_place(void **state)
     (void)state;
     jobs_ready();
     for (unsigned i = 0; i < CONFIG_JOBS; i++) {
-        j = job_start(&params, &why);
+        j = job_start(&rig_job, &why);
         assert_non_null(j);
         job_ended(j, "done");
     }
     fake.cannot = "no room";
-    assert_null(job_start(&params, &why));
+    assert_null(job_start(&rig_job, &why));
     for (unsigned i = 0; i < CONFIG_JOBS; i++)
         assert_int_equal(job_at(i)->id, i + 1);
     fake.cannot = NULL;
-    assert_int_equal(job_start(&params, &why)->id, CONFIG_JOBS + 1);
+    assert_int_equal(job_start(&rig_job, &why)->id, CONFIG_JOBS + 1);
 }
 
 static void intervals_come_each_period_and_add_up(void **state)
 {
     (void)state;
     jobs_ready();
-    say("interval", "100ms");
-    say("dir", "both");
-    struct job *j = start();
+    rig_job_say("interval", "100ms");
+    rig_job_say("dir", "both");
+    struct job *j = rig_job_start();
     fake.sum =
         (struct figures){.tx_bytes = 1000, .rx_bytes = 50, .tx_packets = 10, .rx_packets = 5};
     rig_advance_ms(100);
@@ -242,10 +221,10 @@ static void start_and_end_are_around_the_intervals(void **state)
     fake.totals.sum =
         (struct figures){.tx_bytes = 1000, .rx_bytes = 50, .tx_packets = 10, .rx_packets = 5};
     fake.totals.duration_us = 500000;
-    say("interval", "100ms");
+    rig_job_say("interval", "100ms");
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        say("dir", cases[i].dir);
-        struct job *j = start();
+        rig_job_say("dir", cases[i].dir);
+        struct job *j = rig_job_start();
         assert_int_equal(rig_record_count("start"), i + 1);
         assert_true(rig_says(rig_record("start"), "job", j->name));
         assert_non_null(strstr(rig_record("start"),
@@ -257,8 +236,8 @@ static void start_and_end_are_around_the_intervals(void **state)
         assert_true(rig_says(rig_record("end"), "job", j->name));
         assert_non_null(strstr(rig_record("end"), cases[i].sums));
     }
-    say("interval", "0");
-    job_ended(start(), "done");
+    rig_job_say("interval", "0");
+    job_ended(rig_job_start(), "done");
     assert_int_equal(rig_record_count("start"), 3);
     assert_int_equal(rig_record_count("end"), 3);
 }
@@ -270,9 +249,9 @@ static void counters_go_on_beyond_32_bits(void **state)
 
     (void)state;
     jobs_ready();
-    say("interval", "100ms");
+    rig_job_say("interval", "100ms");
     fake.sum = (struct figures){.tx_bytes = bit32 - 100, .tx_packets = bit32 - 1};
-    struct job *j = start();
+    struct job *j = rig_job_start();
     rig_advance_ms(100);
     assert_int_equal(rig_number(rig_record("interval"), "tx_bytes", 0), bit32 - 100);
     assert_int_equal(rig_number(rig_record("interval"), "bps_tx", 0), (bit32 - 100) * 80);
@@ -297,7 +276,7 @@ static void job_that_rests_reports_no_more(void **state)
 {
     (void)state;
     jobs_ready();
-    struct job *j = start();
+    struct job *j = rig_job_start();
     rig_advance_ms(30);
     job_rests(j, rig.now_ns);
     assert_int_equal(rig_record_count("interval"), 1);
@@ -312,8 +291,8 @@ static void interval_has_the_sums_of_a_json_stream(void **state)
 {
     (void)state;
     jobs_ready();
-    say("dir", "both");
-    start();
+    rig_job_say("dir", "both");
+    rig_job_start();
     fake.sum =
         (struct figures){.tx_bytes = 1000, .rx_bytes = 50, .tx_packets = 10, .rx_packets = 5};
     rig_advance_ms(1000);
@@ -330,8 +309,8 @@ static void turns_and_deadlines_are_those_of_its_kind(void **state)
 {
     (void)state;
     jobs_ready();
-    say("interval", "0");
-    struct job *j = start();
+    rig_job_say("interval", "0");
+    struct job *j = rig_job_start();
     assert_true(jobs_deadline() == UINT64_MAX);
     fake.due_ns = 123;
     assert_int_equal(jobs_deadline(), 123);
@@ -347,7 +326,7 @@ static void stopping_is_asked_once_and_only_endless_jobs_are_done_then(void **st
 {
     (void)state;
     jobs_ready();
-    struct job *j = start();
+    struct job *j = rig_job_start();
     job_stop(j);
     jobs_stop();
     assert_int_equal(fake.stopped, 1);
@@ -355,8 +334,8 @@ static void stopping_is_asked_once_and_only_endless_jobs_are_done_then(void **st
     assert_string_equal(j->end, "stopped");
     assert_true(rig_says(rig_record("result"), "status", "FAIL"));
 
-    say("time", "0");
-    j = start();
+    rig_job_say("time", "0");
+    j = rig_job_start();
     jobs_stop();
     job_ended(j, "done");
     assert_true(rig_says(rig_record("result"), "status", "PASS"));
@@ -367,7 +346,7 @@ static void stopping_is_asked_once_and_only_endless_jobs_are_done_then(void **st
 static void waiting_job_that_is_stopped_never_starts(void **state)
 {
     (void)state;
-    struct job *j = start();
+    struct job *j = rig_job_start();
     job_stop(j);
     assert_int_equal(j->state, JOB_OVER);
     jobs_ready();
@@ -377,23 +356,23 @@ static void waiting_job_that_is_stopped_never_starts(void **state)
 static void rate_changes_if_its_kind_can(void **state)
 {
     (void)state;
-    struct job *j = start();
+    struct job *j = rig_job_start();
     fake.rate_works = true;
-    say("rate", "5pps");
-    assert_false(job_set_rate(j, &params)); /* it waits */
+    rig_job_say("rate", "5pps");
+    assert_false(job_set_rate(j, &rig_job)); /* it waits */
     jobs_ready();
     fake.rate_works = false;
-    assert_false(job_set_rate(j, &params));
+    assert_false(job_set_rate(j, &rig_job));
     assert_int_equal(j->params.rate.per_s, 0);
     fake.rate_works = true;
-    assert_true(job_set_rate(j, &params));
+    assert_true(job_set_rate(j, &rig_job));
     assert_int_equal(fake.rate.per_s, 5);
     assert_int_equal(j->params.rate.per_s, 5);
     assert_true(job_params_said(&j->params, "rate"));
     job_stop(j);
-    assert_false(job_set_rate(j, &params));
+    assert_false(job_set_rate(j, &rig_job));
     job_ended(j, "done");
-    assert_false(job_set_rate(j, &params));
+    assert_false(job_set_rate(j, &rig_job));
 }
 
 /* What was slow for a while had its gaps by right. */
@@ -403,20 +382,20 @@ static void gap_that_an_earlier_rate_allowed_is_allowed(void **state)
     jobs_ready();
     fake.rate_works = true;
     fake.totals.gap_max_us = 3000000;
-    say("rate", "1pps");
-    struct job *j = start();
-    say("rate", "1kpps");
-    assert_true(job_set_rate(j, &params));
-    say("rate", "2kpps");
-    assert_true(job_set_rate(j, &params));
+    rig_job_say("rate", "1pps");
+    struct job *j = rig_job_start();
+    rig_job_say("rate", "1kpps");
+    assert_true(job_set_rate(j, &rig_job));
+    rig_job_say("rate", "2kpps");
+    assert_true(job_set_rate(j, &rig_job));
     job_ended(j, "done");
     assert_true(rig_says(rig_record("result"), "status", "PASS"));
 
-    say("rate", "1pps");
-    say("max_gap", "2s"); /* but not beyond what somebody has said */
-    j = start();
-    say("rate", "1kpps");
-    assert_true(job_set_rate(j, &params));
+    rig_job_say("rate", "1pps");
+    rig_job_say("max_gap", "2s"); /* but not beyond what somebody has said */
+    j = rig_job_start();
+    rig_job_say("rate", "1kpps");
+    assert_true(job_set_rate(j, &rig_job));
     job_ended(j, "done");
     assert_true(rig_says(rig_record("result"), "status", "FAIL"));
 }
@@ -426,16 +405,16 @@ static void refusal_repeats_what_was_said(void **state)
     struct job_refusal why;
 
     (void)state;
-    say("rate", "00005k");
+    rig_job_say("rate", "00005k");
     fake.wrong = "rate";
-    assert_false(job_check(&params, &why));
+    assert_false(job_check(&rig_job, &why));
     assert_string_equal(why.value, "00005k");
     fake.wrong = "target";
-    assert_false(job_check(&params, &why));
+    assert_false(job_check(&rig_job, &why));
     assert_string_equal(why.value, "");
     fake.wrong = "len";
-    say("len", "1000001,1000002,1000003,1000004,1000005,1000006,1000007,1000008");
-    assert_false(job_check(&params, &why));
+    rig_job_say("len", "1000001,1000002,1000003,1000004,1000005,1000006,1000007,1000008");
+    assert_false(job_check(&rig_job, &why));
     assert_string_equal(why.value, "1000001,1000002,1000003,1000004,1000005,1000...");
 }
 
@@ -447,13 +426,13 @@ static void places_of_old_jobs_are_used_again_and_their_failures_remembered(void
     (void)state;
     jobs_ready();
     for (unsigned i = 0; i < CONFIG_JOBS; i++)
-        start();
-    assert_null(job_start(&params, &why));
+        rig_job_start();
+    assert_null(job_start(&rig_job, &why));
     assert_null(why.key);
     assert_true(why.full);
     assert_true(rig_says(rig_record("refused"), "what", "job"));
     job_ended(job_find(2), "it broke");
-    struct job *j = start();
+    struct job *j = rig_job_start();
     assert_int_equal(j->id, CONFIG_JOBS + 1);
     assert_null(job_find(2));
     assert_ptr_equal(job_at(1), j); /* in its place */
@@ -468,7 +447,7 @@ static void places_of_old_jobs_are_used_again_and_their_failures_remembered(void
 
 static bool passes(void)
 {
-    job_ended(start(), "done");
+    job_ended(rig_job_start(), "done");
     return rig_says(rig_record("result"), "status", "PASS");
 }
 
@@ -483,13 +462,13 @@ static void each_limit_can_fail_a_job_alone(void **state)
         .measured = fake_kind.measures};
     fake.totals.value[JOB_MAX_LOSS] = 10000000; /* 1 % */
     fake.totals.value[JOB_MAX_P99] = 200000;
-    say("min_bps", "8000");
-    say("min_pps", "10");
-    say("max_loss", "1%");
-    say("max_p99", "200us");
-    say("max_gap", "1ms");
+    rig_job_say("min_bps", "8000");
+    rig_job_say("min_pps", "10");
+    rig_job_say("max_loss", "1%");
+    rig_job_say("max_p99", "200us");
+    rig_job_say("max_gap", "1ms");
     assert_true(passes());
-    const struct job_params good = params;
+    const struct job_params good = rig_job;
 
     static const char *const bad[][3] = {
         {"min_bps", "8001", "\"name\":\"min_bps\",\"limit\":8001,\"value\":8000,\"ok\":false"},
@@ -499,16 +478,16 @@ static void each_limit_can_fail_a_job_alone(void **state)
         {"max_p99", "199us", "\"name\":\"max_p99_us\",\"limit\":199,\"value\":200,\"ok\":false"},
         {"max_gap", "999us", "\"name\":\"max_gap_us\",\"limit\":999,\"value\":1000,\"ok\":false"}};
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        params = good;
-        say(bad[i][0], bad[i][1]);
+        rig_job = good;
+        rig_job_say(bad[i][0], bad[i][1]);
         assert_false(passes());
         assert_non_null(strstr(rig_record("result"), bad[i][2]));
         assert_null(strstr(strstr(rig_record("result"), "\"ok\":false") + 1, "\"ok\":false"));
     }
-    params = good;
-    say("dir", "rx"); /* 80 bit/s */
+    rig_job = good;
+    rig_job_say("dir", "rx"); /* 80 bit/s */
     assert_false(passes());
-    say("dir", "both");
+    rig_job_say("dir", "both");
     assert_false(passes());
 }
 
@@ -520,11 +499,11 @@ static void gap_has_a_limit_that_allows_for_a_slow_rate(void **state)
     assert_true(passes());
     fake.totals.gap_max_us = 1000001;
     assert_false(passes());
-    say("rate", "1pps"); /* two of its periods more */
+    rig_job_say("rate", "1pps"); /* two of its periods more */
     assert_true(passes());
     fake.totals.gap_max_us = 3000001;
     assert_false(passes());
-    say("rate", "8k"); /* of full frames: 1.46 s each */
+    rig_job_say("rate", "8k"); /* of full frames: 1.46 s each */
     assert_true(passes());
 }
 
@@ -532,7 +511,7 @@ static void measure_that_never_came_is_a_failure(void **state)
 {
     (void)state;
     jobs_ready();
-    say("max_p99", "1h");
+    rig_job_say("max_p99", "1h");
     assert_false(passes());
 }
 
@@ -542,7 +521,7 @@ static void result_says_what_it_came_to(void **state)
     jobs_ready();
     fake.totals.sum.tx_bytes = 77;
     fake.totals.duration_us = 5;
-    job_ended(start(), "done");
+    job_ended(rig_job_start(), "done");
     const char *r = rig_record("result");
     assert_true(rig_says(r, "job", "fake-1"));
     assert_true(rig_says(r, "end", "done"));
@@ -560,7 +539,7 @@ static void verdict_names_the_job_of_each_criterion(void **state)
     assert_non_null(strstr(rig_record("verdict"),
                            "{\"job\":\"fake-1\",\"name\":\"unfinished\",\"limit\":0,\"value\":0,"
                            "\"ok\":true}"));
-    start();
+    rig_job_start();
     assert_false(verdict_record()); /* it has not ended */
 }
 

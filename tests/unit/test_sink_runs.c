@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "rig_job.h"
 #include "sink_rig.h"
 
 #define MS 1000000ull
@@ -208,8 +209,7 @@ static void serve_with(const char *key, const char *value)
 {
     job_params_init(&rig.conf.job);
     if (key != NULL)
-        assert_true(job_params_set(&rig.conf.job, job_key_find((struct text){key, strlen(key)}),
-                                   (struct text){value, strlen(value)}));
+        rig_job_set(&rig.conf.job, key, value);
     assert_true(sink_service.start());
 }
 

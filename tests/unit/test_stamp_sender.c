@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include "job.h"
 #include "netrig.h"
+#include "rig_job.h"
 #include "rig_service.h"
 #include "stamp.h"
 #include "stamp_job.h"
@@ -23,8 +24,6 @@
 
 const struct conf *apps_conf = &rig.conf;
 const struct job_kind *const job_kinds[] = {&stamp_job, NULL};
-
-static struct job_params params;
 
 /* What was asked, oldest first. */
 static struct {
@@ -50,26 +49,15 @@ static bool take(const uint8_t *data, uint32_t len)
     return true;
 }
 
-static void say(const char *key, const char *value)
-{
-    assert_true(job_params_set(&params, job_key_find((struct text){key, strlen(key)}),
-                               (struct text){value, strlen(value)}));
-}
-
 static int setup(void **state)
 {
     const int r = rig_setup(state);
 
-    jobs_init();
-    jobs_ready();
-    job_params_init(&params);
-    say("run", "stamp");
-    say("target", "10.0.2.1");
-    say("rate", "100pps");
-    say("time", "100ms");
-    say("len", "60");
-    say("interval", "0");
-    rig.poll = jobs_poll;
+    rig_job_setup("stamp");
+    rig_job_say("rate", "100pps");
+    rig_job_say("time", "100ms");
+    rig_job_say("len", "60");
+    rig_job_say("interval", "0");
     rig.filter = take;
     asked_n = 0;
     return r;
@@ -82,15 +70,6 @@ static int teardown(void **state)
     assert_false(jobs_busy());
     rig_drop_frames();
     return rig_teardown(state);
-}
-
-static struct job *start(void)
-{
-    struct job_refusal why;
-    struct job *j = job_start(&params, &why);
-
-    assert_non_null(j);
-    return j;
 }
 
 /* The reflector had that packet for so long; `number` is its own. */
@@ -125,7 +104,7 @@ static void ends(struct job *j)
 static void packets_leave_at_their_rate_numbered_from_0(void **state)
 {
     (void)state;
-    struct job *j = start();
+    struct job *j = rig_job_start();
     rig_advance_ms(150);
     assert_int_equal(asked_n, 10);
     for (unsigned k = 0; k < 10; k++) {
@@ -148,9 +127,9 @@ static void packets_leave_at_their_rate_numbered_from_0(void **state)
 static void a_number_of_packets_ends_it(void **state)
 {
     (void)state;
-    say("count", "3");
-    say("time", "0");
-    struct job *j = start();
+    rig_job_say("count", "3");
+    rig_job_say("time", "0");
+    struct job *j = rig_job_start();
     rig_advance_ms(500);
     assert_int_equal(asked_n, 3);
     ends(j);
@@ -162,11 +141,11 @@ static void a_number_of_packets_ends_it(void **state)
 static void usual_rate_is_ten_a_second(void **state)
 {
     (void)state;
-    job_params_init(&params);
-    say("run", "stamp");
-    say("target", "10.0.2.1");
-    say("len", "60");
-    start();
+    job_params_init(&rig_job);
+    rig_job_say("run", "stamp");
+    rig_job_say("target", "10.0.2.1");
+    rig_job_say("len", "60");
+    rig_job_start();
     rig_advance_ms(1050);
     assert_int_equal(asked_n, 11);
 }
@@ -176,7 +155,7 @@ static void usual_rate_is_ten_a_second(void **state)
 static void round_trip_is_without_the_reflectors_time(void **state)
 {
     (void)state;
-    struct job *j = start();
+    struct job *j = rig_job_start();
     for (unsigned k = 0; k < 10; k++) {
         while (asked_n <= k)
             rig_advance_ms(1);
@@ -194,7 +173,7 @@ static void round_trip_is_without_the_reflectors_time(void **state)
 static void each_answer_is_one_of_received_reordered_duplicate_stray(void **state)
 {
     (void)state;
-    struct job *j = start();
+    struct job *j = rig_job_start();
     rig_advance_ms(150);
     answer(0, 0);
     answer(2, 2);
@@ -223,8 +202,8 @@ static void numbers_of_a_stateful_reflector_tell_the_direction(void **state)
     uint32_t number = 0;
 
     (void)state;
-    say("reflector", "stateful");
-    struct job *j = start();
+    rig_job_say("reflector", "stateful");
+    struct job *j = rig_job_start();
     rig_advance_ms(150);
     for (unsigned k = 0; k < 10; k++) {
         if (k == 3 || k == 4)
@@ -244,7 +223,7 @@ static void numbers_of_a_stateful_reflector_tell_the_direction(void **state)
 static void a_packet_that_left_late_counts_from_when_it_was_due(void **state)
 {
     (void)state;
-    struct job *j = start();
+    struct job *j = rig_job_start();
     rig_advance_ms(21);
     rig.now_ns += 50 * MS;
     rig_advance_ms(79);
@@ -266,8 +245,8 @@ static void a_packet_that_left_late_counts_from_when_it_was_due(void **state)
 static void slots_given_up_count_with_the_time_until_then(void **state)
 {
     (void)state;
-    say("time", "500ms");
-    struct job *j = start();
+    rig_job_say("time", "500ms");
+    struct job *j = rig_job_start();
     rig_advance_ms(21);
     rig.now_ns += 300 * MS;
     rig_advance_ms(200);
@@ -283,10 +262,10 @@ static void slots_given_up_count_with_the_time_until_then(void **state)
 static void numbers_go_on_beyond_a_window(void **state)
 {
     (void)state;
-    say("rate", "100kpps");
-    say("time", "1s");
+    rig_job_say("rate", "100kpps");
+    rig_job_say("time", "1s");
     rig.filter = NULL;
-    struct job *j = start();
+    struct job *j = rig_job_start();
     for (unsigned ms = 0; ms < 1100; ms++) {
         rig_advance_ms(1);
         rig_drop_frames();
@@ -310,24 +289,24 @@ static void criteria_are_of_the_round_trip(void **state)
 
     (void)state;
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct job_params before = params;
+        struct job_params before = rig_job;
         asked_n = 0;
-        say(cases[i].key, cases[i].value);
-        struct job *j = start();
+        rig_job_say(cases[i].key, cases[i].value);
+        struct job *j = rig_job_start();
         rig_advance_ms(150);
         for (unsigned k = 0; k < 9; k++)
             answer(k, k);
         ends(j);
         assert_int_equal(rig_says(rig_record("result"), "status", "PASS"), cases[i].pass);
-        params = before;
+        rig_job = before;
     }
 }
 
 static void a_reflector_that_is_not_there_ends_it(void **state)
 {
     (void)state;
-    say("target", "10.0.2.77");
-    struct job *j = start();
+    rig_job_say("target", "10.0.2.77");
+    struct job *j = rig_job_start();
     rig_advance_ms(3100);
     assert_int_equal(j->state, JOB_OVER);
     assert_non_null(strstr(j->end, "does not answer"));
@@ -336,15 +315,15 @@ static void a_reflector_that_is_not_there_ends_it(void **state)
 static void one_session_at_a_time(void **state)
 {
     (void)state;
-    start();
+    rig_job_start();
     struct job_refusal why;
-    assert_null(job_start(&params, &why));
+    assert_null(job_start(&rig_job, &why));
     assert_non_null(strstr(rig_record("refused"), "already"));
 }
 
 static void what_it_cannot_do_is_refused(void **state)
 {
-    static const char *const cases[][2] = {
+    static const char *const wrong[][2] = {
         {"len", "43"},          {"len", "imix"},    {"len", "60,70"},     {"rate", "0"},
         {"rate", "1000001pps"}, {"rate", "1T"},     {"proto", "udp"},     {"dir", "both"},
         {"streams", "2"},       {"omit", "1s"},     {"bytes", "1k"},      {"max_late", "0"},
@@ -352,15 +331,7 @@ static void what_it_cannot_do_is_refused(void **state)
     };
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct job_params before = params;
-        struct job_refusal why;
-
-        say(cases[i][0], cases[i][1]);
-        assert_null(job_start(&params, &why));
-        assert_string_equal(why.key, cases[i][0]);
-        params = before;
-    }
+    rig_job_refuses(wrong, sizeof(wrong) / sizeof(wrong[0]));
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

@@ -212,18 +212,18 @@ UNIT_SRC_test_seqwin := tests/unit/test_seqwin.c apps/seqwin.c
 
 $(foreach t,client client_wrong,\
     $(eval $(call unit_on_rig,test_iperf3_$(t),tests/unit/iperf3_peer.c tests/unit/rig_stack.c $(UNIT_IPERF3) $(UNIT_JOB) $(UNIT_KINDS) $(UNIT_SERVICE))))
-$(eval $(call unit_on_rig,test_job,tests/unit/fake_job.c apps/interval.c apps/iperf3_count.c $(UNIT_JOB) $(UNIT_SINK) $(UNIT_SERVICE)))
+$(eval $(call unit_on_rig,test_job,tests/unit/rig_job.c tests/unit/fake_job.c apps/interval.c apps/iperf3_count.c $(UNIT_JOB) $(UNIT_SINK) $(UNIT_SERVICE)))
 $(foreach t,sink sink_reflect sink_runs,\
-    $(eval $(call unit_on_rig,test_$(t),tests/unit/sink_rig.c $(UNIT_SINK) $(UNIT_JOB) apps/interval.c apps/iperf3_count.c $(UNIT_SERVICE))))
+    $(eval $(call unit_on_rig,test_$(t),tests/unit/rig_job.c tests/unit/sink_rig.c $(UNIT_SINK) $(UNIT_JOB) apps/interval.c apps/iperf3_count.c $(UNIT_SERVICE))))
 $(foreach t,sink sink_runs,$(eval $(call unit_lean,test_$(t))))
 $(eval $(call unit_on_rig,test_stamp,$(UNIT_STAMP) apps/small.c $(UNIT_SERVICE)))
-$(eval $(call unit_on_rig,test_flood,apps/interval.c apps/job_single.c $(UNIT_FLOOD) $(UNIT_JOB) apps/iperf3_count.c $(UNIT_SERVICE)))
+$(eval $(call unit_on_rig,test_flood,tests/unit/rig_job.c apps/interval.c apps/job_single.c $(UNIT_FLOOD) $(UNIT_JOB) apps/iperf3_count.c $(UNIT_SERVICE)))
 $(eval $(call unit_on_rig,test_flood_here,$(filter-out %/test_flood.c,$(UNIT_SRC_test_flood))))
-$(eval $(call unit_on_rig,test_stamp_sender,apps/interval.c apps/iperf3_count.c apps/job_single.c apps/flood_pace.c $(UNIT_SENDER) $(UNIT_SINK) $(UNIT_JOB) $(UNIT_SERVICE)))
+$(eval $(call unit_on_rig,test_stamp_sender,tests/unit/rig_job.c apps/interval.c apps/iperf3_count.c apps/job_single.c apps/flood_pace.c $(UNIT_SENDER) $(UNIT_SINK) $(UNIT_JOB) $(UNIT_SERVICE)))
 UNIT_TESTS += test_flood_awake
 UNIT_SRC_test_flood_awake := tests/unit/test_flood_awake.c apps/flood_awake.c
 
-$(eval $(call unit_on_rig,test_connect,$(UNIT_IPERF3) $(UNIT_JOB) $(UNIT_KINDS) $(UNIT_SERVICE)))
+$(eval $(call unit_on_rig,test_connect,tests/unit/rig_job.c $(UNIT_IPERF3) $(UNIT_JOB) $(UNIT_KINDS) $(UNIT_SERVICE)))
 UNIT_TESTS += test_connect_answer
 UNIT_SRC_test_connect_answer := tests/unit/test_connect_answer.c apps/connect_answer.c kernel/format.c
 UNIT_TESTS += test_flood_due test_flood_pace
