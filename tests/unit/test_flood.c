@@ -35,7 +35,7 @@ static bool keep(const uint8_t *data, uint32_t len)
     if (looked == kept_n)
         looked = kept_n = 0;
     if (kept_n == kept_max) {
-        kept_max += 1000;
+        kept_max = kept_max == 0 ? 1000 : 2 * kept_max;
         kept = realloc(kept, kept_max * sizeof(*kept));
     }
     kept[kept_n].len = len;
