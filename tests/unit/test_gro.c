@@ -16,40 +16,11 @@
 #include "netport.h"
 #include "netrig.h"
 #include "netrig_priv.h"
-#include "rig_stack.h"
+#include "rig_stream.h"
 #include "virtio_net.h"
 
 #define SEGMENT 1000u
 #define L4(v6)  ((v6) ? 54u : 34u)
-
-static uint8_t data[1 << 18], got[1 << 18];
-static uint32_t got_n, first; /* bytes; sequence number of the first */
-static unsigned calls, pushed;
-
-static err_t take(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
-{
-    (void)arg;
-    (void)err;
-    if (p == NULL)
-        return netport_close(pcb) ? ERR_ABRT : ERR_OK;
-    calls++;
-    pushed += (p->flags & PBUF_FLAG_PUSH) != 0;
-    assert_int_equal(p->tot_len, pbuf_copy_partial(p, got + got_n, p->tot_len, 0));
-    for (const struct pbuf *q = p; q->next != NULL; q = q->next)
-        assert_int_equal(q->tot_len, q->len + q->next->tot_len);
-    got_n += p->tot_len;
-    tcp_recved(pcb, p->tot_len);
-    pbuf_free(p);
-    return ERR_OK;
-}
-
-static err_t accept(void *arg, struct tcp_pcb *pcb, err_t err)
-{
-    (void)arg;
-    (void)err;
-    tcp_recv(pcb, take);
-    return ERR_OK;
-}
 
 static void start(uint32_t mtu)
 {
@@ -59,10 +30,7 @@ static void start(uint32_t mtu)
     rig_advance_ms(2500); /* duplicate detection */
     rig_drop_frames();
     rig.impersonated = true; /* segments by hand */
-    got_n = calls = pushed = 0;
-    for (unsigned i = 0; i < sizeof(data); i++)
-        data[i] = (uint8_t)(i * 31 + (i >> 8));
-    rig_listen(9, accept);
+    rig_stream_setup();
 }
 
 static int setup(void **state)
@@ -79,12 +47,6 @@ static int setup_jumbo(void **state)
     return 0;
 }
 
-static void connect_to(struct rig_tcp *t, bool v6)
-{
-    assert_true(v6 ? rig_tcp_connect6(t, 9) : rig_tcp_connect(t, 9));
-    first = t->snd_nxt;
-}
-
 /* A frame with the bytes from `at` on, with so many bytes of these options. */
 static uint32_t build(uint8_t *frame, const struct rig_tcp *t, uint32_t at, uint32_t len,
                       const void *options, uint32_t n)
@@ -94,14 +56,14 @@ static uint32_t build(uint8_t *frame, const struct rig_tcp *t, uint32_t at, uint
     memset(tcp, 0, 20);
     rig_put16(tcp, t->lport);
     rig_put16(tcp + 2, t->rport);
-    rig_put32(tcp + 4, first + at);
+    rig_put32(tcp + 4, rig_stream.first + at);
     rig_put32(tcp + 8, t->rcv_nxt);
     tcp[12] = (uint8_t)((20 + n) / 4 << 4);
     tcp[13] = RIG_ACK;
     rig_put16(tcp + 14, 0x8000);
     if (n > 0)
         memcpy(tcp + 20, options, n);
-    memcpy(tcp + 20 + n, data + at, len);
+    memcpy(tcp + 20 + n, rig_stream.data + at, len);
     return rig_build_ip(frame, t->v6, 6, tcp, 20 + n + len);
 }
 
@@ -122,14 +84,8 @@ static void segments(const struct rig_tcp *t, uint32_t at, unsigned n)
 /* The first so many bytes have arrived, in so many calls, and nothing is kept any more. */
 static void arrived(uint32_t len, unsigned in_calls)
 {
-    assert_int_equal(got_n, len);
-    assert_memory_equal(got, data, len);
-    assert_int_equal(calls, in_calls);
-    assert_int_equal(rig_nic_held(), 0);
-    assert_int_equal(ethif_held_pbufs(), 0);
-    assert_int_equal(rig_pool_used("PBUF_POOL"), 0);
-    assert_int_equal(netport_alloc_failures(), 0);
-    got_n = calls = 0;
+    assert_int_equal(rig_stream.calls, in_calls);
+    rig_stream_arrived(len);
 }
 
 /* ---- what is merged ----------------------------------------------------------------------------
@@ -141,7 +97,7 @@ static void segments_in_a_row_are_one(void **state)
     for (unsigned v6 = 0; v6 < 2; v6++) {
         struct rig_tcp t;
 
-        connect_to(&t, v6);
+        rig_stream_connect(&t, v6);
         const struct stats_ before = lwip_stats;
         const uint64_t answers = rig.guest_frames;
 
@@ -154,7 +110,7 @@ static void segments_in_a_row_are_one(void **state)
         assert_int_equal(lwip_stats.ip.recv - before.ip.recv, v6 ? 0 : 10);
         assert_int_equal(lwip_stats.ip6.recv - before.ip6.recv, v6 ? 10 : 0);
         assert_int_equal(rig.guest_frames - answers, 1);
-        assert_int_equal(t.snd_una - first, 10 * SEGMENT);
+        assert_int_equal(t.snd_una - rig_stream.first, 10 * SEGMENT);
         rig_tcp_abort(&t);
     }
 }
@@ -167,7 +123,7 @@ static void time_stamps_that_are_alike_are_merged(void **state)
     for (unsigned v6 = 0; v6 < 2; v6++) {
         struct rig_tcp t;
 
-        connect_to(&t, v6);
+        rig_stream_connect(&t, v6);
         for (unsigned i = 0; i < 6; i++) {
             stamp[7] = (uint8_t)(i / 3); /* a tick passes */
             rig_inject(frame, build(frame, &t, i * SEGMENT, SEGMENT, stamp, sizeof(stamp)));
@@ -184,15 +140,15 @@ static void two_small_ones_are_acknowledged_at_once(void **state)
     struct rig_tcp t;
 
     (void)state;
-    connect_to(&t, false);
+    rig_stream_connect(&t, false);
     segment(&t, 0, 300);
     segment(&t, 300, 300);
     rig_pump();
     arrived(600, 1);
-    assert_int_equal(t.snd_una - first, 600);
+    assert_int_equal(t.snd_una - rig_stream.first, 600);
     segment(&t, 600, 300); /* and the next one by itself waits for another */
     rig_pump();
-    assert_int_equal(t.snd_una - first, 600);
+    assert_int_equal(t.snd_una - rig_stream.first, 600);
     rig_tcp_abort(&t);
 }
 
@@ -202,7 +158,7 @@ static void push_ends_a_row_and_is_passed_on(void **state)
     uint8_t frame[1600];
 
     (void)state;
-    connect_to(&t, false);
+    rig_stream_connect(&t, false);
     for (unsigned i = 0; i < 6; i++) {
         const uint32_t len = build(frame, &t, i * SEGMENT, SEGMENT, NULL, 0);
 
@@ -212,7 +168,7 @@ static void push_ends_a_row_and_is_passed_on(void **state)
         rig_inject(frame, len);
     }
     rig_pump();
-    assert_int_equal(pushed, 2);
+    assert_int_equal(rig_stream.pushed, 2);
     arrived(6 * SEGMENT, 2);
     rig_tcp_abort(&t);
 }
@@ -226,12 +182,12 @@ static void no_more_is_merged_than_a_packet_can_have(void **state)
     for (unsigned v6 = 0; v6 < 2; v6++) {
         struct rig_tcp t;
 
-        connect_to(&t, v6);
+        rig_stream_connect(&t, v6);
         for (unsigned i = 0; i < n; i++)
             segment(&t, i * most, most);
         rig_pump();
         arrived(n * most, (n + 65535 / most - 1) / (65535 / most));
-        assert_int_equal(t.snd_una - first, n * most);
+        assert_int_equal(t.snd_una - rig_stream.first, n * most);
         rig_tcp_abort(&t);
     }
 }
@@ -244,7 +200,7 @@ static void what_cannot_be_kept_is_not_merged(void **state)
         struct rig_tcp t;
 
         rig.rx_keep = keep;
-        connect_to(&t, false);
+        rig_stream_connect(&t, false);
         segments(&t, 0, 12);
         rig_pump();
         arrived(12 * SEGMENT, keep == 0 ? 12 : 12 / keep);
@@ -295,7 +251,7 @@ static void what_is_not_alike_goes_by_itself(void **state)
         struct rig_tcp t;
         uint32_t len;
 
-        connect_to(&t, c->v6);
+        rig_stream_connect(&t, c->v6);
         segment(&t, 0, SEGMENT);
         len = build(frame, &t, SEGMENT, SEGMENT, NULL, 0);
         frame[at] ^= c->by;
@@ -304,11 +260,12 @@ static void what_is_not_alike_goes_by_itself(void **state)
         rig_fix_l4(frame, len);
         rig_inject(frame, len);
         rig_pump();
-        if (got_n != c->arrive || calls != (c->arrive == BOTH && !c->merged ? 2 : 1))
-            fail_msg("change %u: %u bytes in %u calls", i, got_n, calls);
+        if (rig_stream.n != c->arrive ||
+            rig_stream.calls != (c->arrive == BOTH && !c->merged ? 2 : 1))
+            fail_msg("change %u: %u bytes in %u calls", i, rig_stream.n, rig_stream.calls);
         rig_tcp_abort(&t);
         rig_pump();
-        arrived(c->arrive, calls);
+        arrived(c->arrive, rig_stream.calls);
     }
 }
 
@@ -322,7 +279,7 @@ static void what_begins_is_plain(void **state)
     for (unsigned how = 0; how < 4; how++) {
         struct rig_tcp t;
 
-        connect_to(&t, false);
+        rig_stream_connect(&t, false);
         for (unsigned i = 0; i < 2; i++) {
             const uint32_t len =
                 build(frame, &t, i * SEGMENT, SEGMENT, nothing, how == 0 ? sizeof(nothing) : 0);
@@ -349,7 +306,7 @@ static void connections_that_are_not_open_see_each(void **state)
     struct rig_tcp t;
 
     (void)state;
-    connect_to(&t, false);
+    rig_stream_connect(&t, false);
     const uint64_t before = lwip_stats.mib2.tcpoutrsts;
     const uint16_t port = t.rport;
 
@@ -357,7 +314,7 @@ static void connections_that_are_not_open_see_each(void **state)
     segments(&t, 0, 5);
     rig_pump();
     assert_int_equal(lwip_stats.mib2.tcpoutrsts - before, 5);
-    assert_int_equal(calls, 0);
+    assert_int_equal(rig_stream.calls, 0);
     t.rport = port;
     tcp_shutdown(tcp_active_pcbs, 0, 1);
     rig_pump();
@@ -373,7 +330,7 @@ static void segments_out_of_order_are_kept_one_by_one(void **state)
     unsigned n = 0;
 
     (void)state;
-    connect_to(&t, false);
+    rig_stream_connect(&t, false);
     const uint64_t answers = rig.guest_frames;
 
     segments(&t, 2 * SEGMENT, 5);
@@ -382,15 +339,15 @@ static void segments_out_of_order_are_kept_one_by_one(void **state)
         n++;
     assert_int_equal(n, 5);
     assert_int_equal(rig.guest_frames - answers, 5); /* duplicates, which have it sent again */
-    assert_int_equal(calls, 0);
+    assert_int_equal(rig_stream.calls, 0);
     segments(&t, 0, 2); /* what fills the hole is answered at once, too */
     segments(&t, 7 * SEGMENT, 2);
     rig_pump();
     arrived(9 * SEGMENT, 3);
-    assert_int_equal(t.snd_una - first, 9 * SEGMENT);
+    assert_int_equal(t.snd_una - rig_stream.first, 9 * SEGMENT);
     segments(&t, 4 * SEGMENT, 3); /* again: nothing comes twice */
     rig_pump();
-    assert_int_equal(calls, 0);
+    assert_int_equal(rig_stream.calls, 0);
     rig_tcp_abort(&t);
 }
 
@@ -400,16 +357,17 @@ static void connections_in_turns_are_not_mixed(void **state)
 
     (void)state;
     assert_true(rig_tcp_connect(&other, 9));
-    connect_to(&t, false);
+    rig_stream_connect(&t, false);
     segments(&t, 0, 3);
-    rig_tcp_segment(&other, RIG_ACK, other.snd_nxt, other.rcv_nxt, data + 3 * SEGMENT, SEGMENT);
+    rig_tcp_segment(&other, RIG_ACK, other.snd_nxt, other.rcv_nxt, rig_stream.data + 3 * SEGMENT,
+                    SEGMENT);
     segments(&t, 3 * SEGMENT, 3);
     rig_pump();
-    assert_int_equal(calls, 3);
-    assert_int_equal(got_n, 7 * SEGMENT);
-    assert_memory_equal(got, data, 4 * SEGMENT);
-    assert_memory_equal(got + 4 * SEGMENT, data + 3 * SEGMENT, 3 * SEGMENT);
-    assert_int_equal(t.snd_una - first, 6 * SEGMENT);
+    assert_int_equal(rig_stream.calls, 3);
+    assert_int_equal(rig_stream.n, 7 * SEGMENT);
+    assert_memory_equal(rig_stream.got, rig_stream.data, 4 * SEGMENT);
+    assert_memory_equal(rig_stream.got + 4 * SEGMENT, rig_stream.data + 3 * SEGMENT, 3 * SEGMENT);
+    assert_int_equal(t.snd_una - rig_stream.first, 6 * SEGMENT);
     rig_tcp_abort(&t);
     rig_tcp_abort(&other);
 }
@@ -420,7 +378,7 @@ static void window_is_the_limit_of_what_is_merged(void **state)
     struct rig_tcp t;
 
     (void)state;
-    connect_to(&t, false);
+    rig_stream_connect(&t, false);
     tcp_active_pcbs->rcv_wnd = 3 * SEGMENT + 100;
     segments(&t, 0, 5);
     rig_pump();
@@ -443,7 +401,7 @@ static void wrong_checksum_costs_one_frame(void **state)
             const bool ip = places[i] < 34;
             struct rig_tcp t;
 
-            connect_to(&t, false);
+            rig_stream_connect(&t, false);
             const struct stats_ before = lwip_stats;
 
             for (unsigned j = 0; j < 5; j++) {
@@ -453,13 +411,13 @@ static void wrong_checksum_costs_one_frame(void **state)
                 rig_inject(frame, len);
             }
             rig_pump();
-            assert_int_equal(got_n, k * SEGMENT);
+            assert_int_equal(rig_stream.n, k * SEGMENT);
             assert_int_equal(lwip_stats.ip.chkerr - before.ip.chkerr, ip);
             assert_int_equal(lwip_stats.tcp.chkerr - before.tcp.chkerr, !ip);
             assert_int_equal(lwip_stats.tcp.recv - before.tcp.recv, 5 - ip);
             segment(&t, k * SEGMENT, SEGMENT);
             rig_pump();
-            arrived(5 * SEGMENT, calls);
+            arrived(5 * SEGMENT, rig_stream.calls);
             rig_tcp_abort(&t);
         }
 }
@@ -476,7 +434,7 @@ static void vouched_checksums_are_not_looked_at(void **state)
     for (unsigned i = 0; i < 2; i++) {
         struct rig_tcp t;
 
-        connect_to(&t, false);
+        rig_stream_connect(&t, false);
         rig.rx_offload = offloads[i];
         for (unsigned j = 0; j < 5; j++) {
             const uint32_t len = build(frame, &t, j * SEGMENT, SEGMENT, NULL, 0);
@@ -499,7 +457,7 @@ static void lengths_that_do_not_fit_are_not_merged(void **state)
     uint32_t len;
 
     (void)state;
-    connect_to(&t, false);
+    rig_stream_connect(&t, false);
     rig.rx_offload = NETBUF_CSUM_VALID; /* which would tell */
     segment(&t, 0, SEGMENT);
     rig_inject(frame, build(frame, &t, SEGMENT, SEGMENT, NULL, 0) + 6);
@@ -513,13 +471,8 @@ static void lengths_that_do_not_fit_are_not_merged(void **state)
     for (uint32_t cut = 1; cut < len - 14; cut += cut < 100 ? 1 : 97)
         rig_inject(frame, len - cut);
     rig_pump();
-    assert_int_equal(got_n, SEGMENT);
+    assert_int_equal(rig_stream.n, SEGMENT);
     rig_tcp_abort(&t);
-}
-
-static void scribble(uint8_t *frame)
-{
-    memset(frame, 0xff, 14 + 20 + 20);
 }
 
 /* A device that writes to the headers of what it has delivered changes nothing. */
@@ -528,8 +481,8 @@ static void headers_are_those_that_were_looked_at(void **state)
     struct rig_tcp t;
 
     (void)state;
-    connect_to(&t, false);
-    rig.meanwhile = scribble;
+    rig_stream_connect(&t, false);
+    rig.meanwhile = rig_scribble;
     segments(&t, 0, 8);
     rig_pump();
     rig.meanwhile = NULL;

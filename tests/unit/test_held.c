@@ -17,39 +17,20 @@
 #include "netrig.h"
 #include "netrig_priv.h"
 #include "rig_stack.h"
+#include "rig_stream.h"
 #include "virtio_net.h"
 
 #define SEGMENT 1400u
 #define VOUCHED (NETBUF_CSUM_VALID | NETBUF_MERGED)
 
-static uint8_t data[1 << 17], got[1 << 17];
-static uint32_t got_n;
-static unsigned used_most; /* pbufs of the pool that the sink saw in use */
-
-static err_t take(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
-{
-    const unsigned used = rig_pool_used("PBUF_POOL");
-
-    (void)arg;
-    (void)err;
-    if (p == NULL)
-        return netport_close(pcb) ? ERR_ABRT : ERR_OK;
-    used_most = used > used_most ? used : used_most;
-    assert_true(got_n + p->tot_len <= sizeof(got));
-    got_n += pbuf_copy_partial(p, got + got_n, p->tot_len, 0);
-    tcp_recved(pcb, p->tot_len);
-    pbuf_free(p);
-    return ERR_OK;
-}
-
 /* Takes the first byte by itself, which frees the pbuf of the headers, and then the rest. */
 static err_t take_in_two(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 {
     if (p == NULL)
-        return take(arg, pcb, p, err);
-    got_n += pbuf_copy_partial(p, got + got_n, 1, 0);
+        return rig_stream_recv(arg, pcb, p, err);
+    rig_stream.n += pbuf_copy_partial(p, rig_stream.got + rig_stream.n, 1, 0);
     tcp_recved(pcb, 1);
-    return take(arg, pcb, pbuf_free_header(p, 1), err);
+    return rig_stream_recv(arg, pcb, pbuf_free_header(p, 1), err);
 }
 
 static err_t accept_in_two(void *arg, struct tcp_pcb *pcb, err_t err)
@@ -60,51 +41,21 @@ static err_t accept_in_two(void *arg, struct tcp_pcb *pcb, err_t err)
     return ERR_OK;
 }
 
-static err_t accept(void *arg, struct tcp_pcb *pcb, err_t err)
-{
-    (void)arg;
-    (void)err;
-    tcp_recv(pcb, take);
-    return ERR_OK;
-}
-
 static int setup(void **state)
 {
     rig_setup(state);
     rig.impersonated = true; /* segments by hand */
-    got_n = used_most = 0;
-    for (unsigned i = 0; i < sizeof(data); i++)
-        data[i] = (uint8_t)(i * 31 + (i >> 8));
-    rig_listen(9, accept);
+    rig_stream_setup();
     rig_listen(10, accept_in_two);
     return 0;
-}
-
-static uint32_t first; /* sequence number of the connection's first byte */
-
-static void connect_to(struct rig_tcp *t, bool v6)
-{
-    assert_true(v6 ? rig_tcp_connect6(t, 9) : rig_tcp_connect(t, 9));
-    first = t->snd_nxt;
 }
 
 /* The bytes from `at` on. */
 static void segment(struct rig_tcp *t, uint32_t at, uint32_t len)
 {
-    rig_tcp_segment(t, RIG_ACK | RIG_PSH, first + at, t->rcv_nxt, data + at, len);
+    rig_tcp_segment(t, RIG_ACK | RIG_PSH, rig_stream.first + at, t->rcv_nxt, rig_stream.data + at,
+                    len);
     rig_pump();
-}
-
-/* The first so many bytes have arrived, and nothing is kept any more. */
-static void all_arrived(uint32_t len)
-{
-    assert_int_equal(got_n, len);
-    assert_memory_equal(got, data, len);
-    assert_int_equal(rig_nic_held(), 0);
-    assert_int_equal(ethif_held_pbufs(), 0);
-    assert_int_equal(rig_pool_used("PBUF_POOL"), 0);
-    assert_int_equal(netport_alloc_failures(), 0);
-    got_n = 0;
 }
 
 static void payload_that_is_consumed_takes_no_memory_of_the_stack(void **state)
@@ -113,15 +64,15 @@ static void payload_that_is_consumed_takes_no_memory_of_the_stack(void **state)
     for (unsigned v6 = 0; v6 < 2; v6++) {
         struct rig_tcp t;
 
-        connect_to(&t, v6);
+        rig_stream_connect(&t, v6);
         segment(&t, 0, SEGMENT);
         segment(&t, SEGMENT, SEGMENT);
         rig.rx_offload = VOUCHED;
         segment(&t, 2 * SEGMENT, 60000);
         rig.rx_offload = 0;
-        assert_int_equal(used_most, 0);
+        assert_int_equal(rig_stream.used_most, 0);
         assert_int_equal(rig.rx_kept, 3 * (v6 + 1));
-        all_arrived(2 * SEGMENT + 60000);
+        rig_stream_arrived(2 * SEGMENT + 60000);
         rig_tcp_abort(&t);
     }
 }
@@ -132,10 +83,9 @@ static void payload_stays_until_the_last_of_it_is_freed(void **state)
     struct rig_tcp t;
 
     (void)state;
-    assert_true(rig_tcp_connect(&t, 10));
-    first = t.snd_nxt;
+    rig_stream_connect_to(&t, false, 10);
     segment(&t, 0, SEGMENT);
-    all_arrived(SEGMENT);
+    rig_stream_arrived(SEGMENT);
     assert_int_equal(rig.rx_kept, 1);
     rig_tcp_abort(&t);
 }
@@ -145,12 +95,12 @@ static void small_frames_are_copied(void **state)
     struct rig_tcp t;
 
     (void)state;
-    connect_to(&t, false);
+    rig_stream_connect(&t, false);
     segment(&t, 100, 100); /* to be kept */
     assert_int_equal(rig_nic_held(), 0);
     assert_int_equal(rig_pool_used("PBUF_POOL"), 1);
     segment(&t, 0, 100);
-    all_arrived(200);
+    rig_stream_arrived(200);
     rig_tcp_abort(&t);
 }
 
@@ -163,7 +113,7 @@ static void what_is_not_tcp_is_copied(void **state)
     (void)state;
     for (unsigned i = 0; i < sizeof(protocols); i++)
         for (unsigned v6 = 0; v6 < 2; v6++) {
-            rig_inject(frame, rig_build_ip(frame, v6, protocols[i], data, SEGMENT));
+            rig_inject(frame, rig_build_ip(frame, v6, protocols[i], rig_stream.data, SEGMENT));
             rig_pump();
         }
     assert_int_equal(rig.rx_kept, 0);
@@ -174,7 +124,7 @@ static void segments_out_of_order_are_kept_where_they_are(void **state)
     struct rig_tcp t;
 
     (void)state;
-    connect_to(&t, false);
+    rig_stream_connect(&t, false);
     for (unsigned i = 1; i <= 5; i++) {
         segment(&t, i * SEGMENT, SEGMENT);
         assert_int_equal(rig_nic_held(), i);
@@ -183,9 +133,9 @@ static void segments_out_of_order_are_kept_where_they_are(void **state)
     }
     segment(&t, 3 * SEGMENT, SEGMENT); /* again: not kept twice */
     assert_int_equal(rig_nic_held(), 5);
-    assert_int_equal(got_n, 0);
+    assert_int_equal(rig_stream.n, 0);
     segment(&t, 0, SEGMENT);
-    all_arrived(6 * SEGMENT);
+    rig_stream_arrived(6 * SEGMENT);
     rig_tcp_abort(&t);
 }
 
@@ -196,11 +146,11 @@ static void kept_segments_are_cut_where_they_overlap(void **state)
     struct rig_tcp t;
 
     (void)state;
-    connect_to(&t, false);
+    rig_stream_connect(&t, false);
     for (unsigned i = 0; i < sizeof(at) / sizeof(at[0]); i++)
         segment(&t, at[i], i % 2 ? SEGMENT : 700);
     segment(&t, 0, SEGMENT);
-    all_arrived(3000 + SEGMENT);
+    rig_stream_arrived(3000 + SEGMENT);
     rig_tcp_abort(&t);
 }
 
@@ -212,17 +162,17 @@ static void no_more_is_kept_than_can_be_spared(void **state)
 
     (void)state;
     assert_true(rig_tcp_connect(&other, 9));
-    connect_to(&t, false);
+    rig_stream_connect(&t, false);
     for (unsigned i = n; i > 0; i--)
         segment(&t, i * SEGMENT, SEGMENT);
     assert_int_equal(rig_nic_held(), CONFIG_RX_HELD);
     assert_int_equal(rig_pool_used("PBUF_POOL"), 10);
-    rig_tcp_segment(&other, RIG_ACK, other.snd_nxt, other.rcv_nxt, data, SEGMENT);
+    rig_tcp_segment(&other, RIG_ACK, other.snd_nxt, other.rcv_nxt, rig_stream.data, SEGMENT);
     rig_pump();
-    assert_int_equal(got_n, SEGMENT);
-    got_n = 0;
+    assert_int_equal(rig_stream.n, SEGMENT);
+    rig_stream.n = 0;
     segment(&t, 0, SEGMENT);
-    all_arrived((n + 1) * SEGMENT);
+    rig_stream_arrived((n + 1) * SEGMENT);
     rig_tcp_abort(&t);
     rig_tcp_abort(&other);
 }
@@ -235,7 +185,7 @@ static void kept_payload_counts_as_out_of_order(void **state)
     struct rig_tcp t;
 
     (void)state;
-    connect_to(&t, false);
+    rig_stream_connect(&t, false);
     for (unsigned i = 0; i < small; i++)
         segment(&t, (CONFIG_RX_HELD + 2) * SEGMENT + 2 * i, 1);
     assert_int_equal(rig_pool_used("PBUF_POOL"), small);
@@ -254,7 +204,7 @@ static void connection_that_ends_gives_back_what_it_kept(void **state)
     for (unsigned how = 0; how < 2; how++) {
         struct rig_tcp t;
 
-        connect_to(&t, false);
+        rig_stream_connect(&t, false);
         for (unsigned i = 1; i <= 3; i++)
             segment(&t, i * SEGMENT, SEGMENT);
         assert_int_equal(rig_nic_held(), 3);
@@ -263,7 +213,7 @@ static void connection_that_ends_gives_back_what_it_kept(void **state)
         else
             tcp_abort(tcp_active_pcbs);
         rig_pump();
-        all_arrived(0);
+        rig_stream_arrived(0);
     }
 }
 
@@ -277,18 +227,13 @@ static void remember(uint8_t *frame)
     buffer = frame;
 }
 
-static void scribble(uint8_t *frame)
-{
-    memset(frame, 0xff, 14 + 20 + 20);
-}
-
 /* Whatever the headers say then, the stack goes by what they said. */
 static void headers_that_change_while_they_are_kept_mean_nothing(void **state)
 {
     struct rig_tcp t;
 
     (void)state;
-    connect_to(&t, false);
+    rig_stream_connect(&t, false);
     rig.meanwhile = remember;
     segment(&t, SEGMENT, SEGMENT);
     rig.meanwhile = NULL;
@@ -298,13 +243,13 @@ static void headers_that_change_while_they_are_kept_mean_nothing(void **state)
         rig_advance_ms(10);
     }
     segment(&t, 0, SEGMENT);
-    all_arrived(2 * SEGMENT);
+    rig_stream_arrived(2 * SEGMENT);
 
-    first += 2 * SEGMENT; /* and at once, before the stack gets it */
-    rig.meanwhile = scribble;
+    rig_stream.first += 2 * SEGMENT; /* and at once, before the stack gets it */
+    rig.meanwhile = rig_scribble;
     segment(&t, 0, SEGMENT);
     rig.meanwhile = NULL;
-    all_arrived(SEGMENT);
+    rig_stream_arrived(SEGMENT);
     rig_tcp_abort(&t);
 }
 
@@ -321,13 +266,13 @@ static uint32_t with_options(uint8_t *frame, const struct rig_tcp *t, uint32_t i
     memset(tcp, 1, sizeof(tcp)); /* options: nothing, so many times */
     rig_put16(tcp, t->lport);
     rig_put16(tcp + 2, t->rport);
-    rig_put32(tcp + 4, first);
+    rig_put32(tcp + 4, rig_stream.first);
     rig_put32(tcp + 8, t->rcv_nxt);
     tcp[12] = (uint8_t)(doff << 4);
     tcp[13] = RIG_ACK;
     rig_put16(tcp + 14, 0x8000);
     rig_put32(tcp + 16, 0);
-    memcpy(tcp + 20 + tcp_bytes, data, len);
+    memcpy(tcp + 20 + tcp_bytes, rig_stream.data, len);
     n = rig_build_ip(frame, false, 6, tcp, 20 + tcp_bytes + len);
     memmove(frame + 34 + ip_bytes, frame + 34, n - 34);
     memset(frame + 34, 1, ip_bytes);
@@ -344,15 +289,15 @@ static void options_of_any_length_are_headers(void **state)
     struct rig_tcp t;
 
     (void)state;
-    connect_to(&t, false);
+    rig_stream_connect(&t, false);
     for (uint32_t ip = 0; ip <= 40; ip += 4)
         for (uint32_t options = 0; options <= 40; options += 4) {
             rig_inject(frame, with_options(frame, &t, ip, options, 5 + options / 4, 600));
-            used_most = 0;
+            rig_stream.used_most = 0;
             rig_pump();
-            first += 600;
-            all_arrived(600);
-            assert_int_equal(used_most, ip + options > 40);
+            rig_stream.first += 600;
+            rig_stream_arrived(600);
+            assert_int_equal(rig_stream.used_most, ip + options > 40);
         }
     rig_tcp_abort(&t);
 }
@@ -364,7 +309,7 @@ static void lengths_that_lie_cost_a_frame_and_nothing_else(void **state)
     struct rig_tcp t;
 
     (void)state;
-    connect_to(&t, false);
+    rig_stream_connect(&t, false);
     for (uint32_t doff = 0; doff < 16; doff++)
         for (uint32_t ihl = 0; ihl < 16; ihl++) {
             const uint32_t len = with_options(frame, &t, 0, 0, doff, 300);

@@ -18,35 +18,12 @@
 #include "netport_priv.h"
 #include "netrig.h"
 #include "offload.h"
+#include "rig_stream.h"
 
 #define VOUCHED (NETBUF_CSUM_VALID | NETBUF_MERGED)
 #define SEGMENT 1460u
 
-static uint8_t data[1 << 17], got[1 << 17];
-static uint32_t got_n;
 static uint8_t frame[70000];
-
-static err_t take(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
-{
-    (void)arg;
-    (void)err;
-    if (p == NULL)
-        return netport_close(pcb) ? ERR_ABRT : ERR_OK;
-    assert_true(got_n + p->tot_len <= sizeof(got));
-    pbuf_copy_partial(p, got + got_n, p->tot_len, 0);
-    got_n += p->tot_len;
-    tcp_recved(pcb, p->tot_len);
-    pbuf_free(p);
-    return ERR_OK;
-}
-
-static err_t accept(void *arg, struct tcp_pcb *pcb, err_t err)
-{
-    (void)arg;
-    (void)err;
-    tcp_recv(pcb, take);
-    return ERR_OK;
-}
 
 static unsigned guarded; /* datagrams behind which nobody may read */
 
@@ -63,15 +40,8 @@ static struct udp_pcb *udp;
 
 static int setup(void **state)
 {
-    struct tcp_pcb *pcb;
-
     rig_setup(state);
-    got_n = 0;
-    for (unsigned i = 0; i < sizeof(data); i++)
-        data[i] = (uint8_t)(i * 31 + (i >> 8));
-    pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
-    assert_int_equal(tcp_bind(pcb, IP_ANY_TYPE, 9), ERR_OK);
-    tcp_accept(tcp_listen_with_backlog(pcb, CONFIG_BACKLOG), accept);
+    rig_stream_setup();
     udp = udp_new_ip_type(IPADDR_TYPE_ANY);
     udp_bind(udp, IP_ANY_TYPE, 7);
     udp_recv(udp, echo_udp, NULL);
@@ -86,7 +56,7 @@ static struct ethif *ethif(void)
 /* A segment of so many bytes, at the connection's place and with the right acknowledgement. */
 static void segment(struct rig_tcp *t, uint32_t len)
 {
-    rig_tcp_segment(t, RIG_ACK | RIG_PSH, t->snd_nxt, t->rcv_nxt, data, len);
+    rig_tcp_segment(t, RIG_ACK | RIG_PSH, t->snd_nxt, t->rcv_nxt, rig_stream.data, len);
     t->snd_nxt += len;
     rig_pump();
 }
@@ -96,8 +66,8 @@ static void nothing_is_to_be_read_behind_a_packet(void **state)
 {
     (void)state;
     guarded = 0;
-    rig_udp_send(false, 4000, 7, data, 99);
-    rig_udp_send(true, 4000, 7, data, 99);
+    rig_udp_send(false, 4000, 7, rig_stream.data, 99);
+    rig_udp_send(true, 4000, 7, rig_stream.data, 99);
     rig_pump();
     assert_int_equal(guarded, 2);
 }
@@ -115,12 +85,12 @@ static void merged_segments_arrive_whole(void **state)
             uint32_t len = lens[i] - (v6 ? 20 : 0);
             struct rig_tcp t;
 
-            got_n = 0;
+            rig_stream.n = 0;
             assert_true(v6 ? rig_tcp_connect6(&t, 9) : rig_tcp_connect(&t, 9));
             rig.rx_offload = VOUCHED;
             segment(&t, len);
-            assert_int_equal(got_n, len);
-            assert_memory_equal(got, data, len);
+            assert_int_equal(rig_stream.n, len);
+            assert_memory_equal(rig_stream.got, rig_stream.data, len);
             assert_int_equal(t.snd_una, t.snd_nxt); /* acknowledged, and no time has passed */
             rig.rx_offload = 0;
             rig_tcp_close(&t);
@@ -139,23 +109,23 @@ static void frames_in_several_buffers_arrive_whole(void **state)
             struct rig_tcp t;
 
             rig.rx_piece = pieces[i];
-            got_n = 0;
+            rig_stream.n = 0;
             assert_true(v6 ? rig_tcp_connect6(&t, 9) : rig_tcp_connect(&t, 9));
             segment(&t, 1400);
-            assert_int_equal(got_n, 1400);
+            assert_int_equal(rig_stream.n, 1400);
             rig.rx_offload = VOUCHED;
             segment(&t, 60000);
             rig.rx_offload = 0;
             /* What says that it is TCP has to be in the first one. */
-            assert_int_equal(got_n, pieces[i] >= (v6 ? 54 : 34) ? 61400 : 1400);
-            assert_memory_equal(got, data, 1400);
-            if (got_n > 1400)
-                assert_memory_equal(got + 1400, data, 60000);
+            assert_int_equal(rig_stream.n, pieces[i] >= (v6 ? 54 : 34) ? 61400 : 1400);
+            assert_memory_equal(rig_stream.got, rig_stream.data, 1400);
+            if (rig_stream.n > 1400)
+                assert_memory_equal(rig_stream.got + 1400, rig_stream.data, 60000);
             rig_tcp_abort(&t);
-            rig_udp_send(v6, 5000, 7, data, 1400);
+            rig_udp_send(v6, 5000, 7, rig_stream.data, 1400);
             rig_pump();
             assert_int_equal(rig_udp_recv(5000, buf, sizeof(buf)), 1400);
-            assert_memory_equal(buf, data, 1400);
+            assert_memory_equal(buf, rig_stream.data, 1400);
         }
     rig.rx_piece = 0;
 }
@@ -184,12 +154,12 @@ static void what_is_too_large_is_dropped_and_counted(void **state)
     assert_int_equal(ethif()->rx_oversized, 1);
     rig.rx_offload = VOUCHED;
     memset(frame, 0, sizeof(frame));
-    rig_build_ip(frame, false, 6, data, 100);
+    rig_build_ip(frame, false, 6, rig_stream.data, 100);
     for (uint32_t len = 65535 + 15; len < 65600; len++)
         rig_inject(frame, len);
     rig_pump();
     assert_int_equal(ethif()->rx_oversized, 1 + 50);
-    assert_int_equal(got_n, 0);
+    assert_int_equal(rig_stream.n, 0);
     rig.rx_offload = 0;
     rig_tcp_forget(&t);
 }
@@ -204,7 +174,7 @@ static void only_tcp_can_be_merged(void **state)
     rig.rx_offload = VOUCHED;
     for (unsigned v6 = 0; v6 < 2; v6++)
         for (unsigned i = 0; i < sizeof(protos); i++, n++)
-            rig_inject(frame, rig_build_ip(frame, v6, protos[i], data, 1000));
+            rig_inject(frame, rig_build_ip(frame, v6, protos[i], rig_stream.data, 1000));
     rig_inject(arp, sizeof(arp));
     rig_pump();
     assert_int_equal(ethif()->rx_merged, n + 1);
@@ -239,7 +209,7 @@ static void frame_that_changes_meanwhile_is_what_it_was(void **state)
     assert_true(rig_tcp_connect(&t, 9));
     rig.rx_offload = VOUCHED;
     rig.meanwhile = become_ping; /* larger than any ping that is answered */
-    rig_tcp_segment(&t, RIG_ACK, t.snd_nxt + 1, t.rcv_nxt, data, 60000);
+    rig_tcp_segment(&t, RIG_ACK, t.snd_nxt + 1, t.rcv_nxt, rig_stream.data, 60000);
     rig_pump();
     rig.meanwhile = NULL;
     rig.rx_offload = 0;
@@ -260,8 +230,8 @@ static void out_of_order_frames_of_any_size_fit_the_pool(void **state)
     rig.rx_offload = VOUCHED;
     for (unsigned round = 0; round < 4; round++)
         for (unsigned i = 0; i < 60; i++) {
-            rig_tcp_segment(&t[i], RIG_ACK, t[i].snd_nxt + 1 + 65000 * round, t[i].rcv_nxt, data,
-                            60000);
+            rig_tcp_segment(&t[i], RIG_ACK, t[i].snd_nxt + 1 + 65000 * round, t[i].rcv_nxt,
+                            rig_stream.data, 60000);
             rig_pump();
         }
     assert_true(rig_pool_max("PBUF_POOL") > CONFIG_OOSEQ_SHARED);
@@ -288,8 +258,8 @@ static void large_frames_push_out_as_much_as_they_bring(void **state)
     rig.rx_offload = VOUCHED;
     for (unsigned i = 0; i < CONNS; i++)
         for (unsigned k = 0; k < 3; k++) {
-            rig_tcp_segment(&t[i], RIG_ACK, t[i].snd_nxt + 1 + 60001 * k, t[i].rcv_nxt, data,
-                            60000);
+            rig_tcp_segment(&t[i], RIG_ACK, t[i].snd_nxt + 1 + 60001 * k, t[i].rcv_nxt,
+                            rig_stream.data, 60000);
             rig_pump();
         }
     assert_true(rig_pool_max("PBUF_POOL") >= CONFIG_OOSEQ_SHARED);
@@ -307,7 +277,8 @@ static void large_frames_push_out_as_much_as_they_bring(void **state)
  * was on a wire. */
 static uint32_t unfinished(unsigned v6)
 {
-    uint32_t len = rig_build_udp(frame, v6, 5000, 7, data, 100), at = rig_ip_payload(v6) + 6;
+    uint32_t len = rig_build_udp(frame, v6, 5000, 7, rig_stream.data, 100),
+             at = rig_ip_payload(v6) + 6;
 
     frame[at] ^= 0x55;
     return len;
@@ -325,13 +296,13 @@ static void checksum_counts_unless_the_device_vouches_for_it(void **state)
         rig_inject(frame, unfinished(v6));
         rig_pump();
         assert_int_equal(rig_udp_recv(5000, buf, sizeof(buf)), 100);
-        assert_memory_equal(buf, data, 100);
+        assert_memory_equal(buf, rig_stream.data, 100);
         rig.rx_offload = 0; /* the next frame is not vouched for */
         rig_inject(frame, unfinished(v6));
         rig_pump();
         assert_int_equal(rig_udp_recv(5000, buf, sizeof(buf)), -1);
         assert_int_equal(lwip_stats.udp.chkerr, errors + 1);
-        rig_udp_send(v6, 5000, 7, data, 100);
+        rig_udp_send(v6, 5000, 7, rig_stream.data, 100);
         rig_pump();
         assert_int_equal(rig_udp_recv(5000, buf, sizeof(buf)), 100);
     }
@@ -354,13 +325,13 @@ static void tcp_checksum_counts_unless_the_device_vouches_for_it(void **state)
             tcp[8 + i] = (uint8_t)(t.rcv_nxt >> (24 - 8 * i));
         }
         tcp[12] = 0x50, tcp[13] = RIG_ACK, tcp[14] = 0x40;
-        memcpy(tcp + 20, data, 100);
+        memcpy(tcp + 20, rig_stream.data, 100);
         len = rig_build_ip(frame, false, 6, tcp, sizeof(tcp));
         frame[rig_ip_payload(false) + 16] ^= 0x55;
         rig.rx_offload = vouched ? NETBUF_CSUM_VALID : 0;
         rig_inject(frame, len);
         rig_pump();
-        assert_int_equal(got_n, vouched ? 100 : 0);
+        assert_int_equal(rig_stream.n, vouched ? 100 : 0);
         assert_int_equal(lwip_stats.tcp.chkerr, errors + !vouched);
     }
     rig.rx_offload = 0;
@@ -381,7 +352,7 @@ static void other_checksums_always_count(void **state)
     rig_inject(frame, len);
     rig_pump();
     assert_int_equal(lwip_stats.icmp.chkerr, icmp + 1);
-    len = rig_build_udp(frame, false, 5000, 7, data, 10);
+    len = rig_build_udp(frame, false, 5000, 7, rig_stream.data, 10);
     frame[24] ^= 0x55;
     rig_inject(frame, len);
     rig_pump();
@@ -404,16 +375,16 @@ static void checksums_of_what_is_sent_are_right(void **state)
         rig.tx_csum = device;
         for (unsigned v6 = 0; v6 < 2; v6++) {
             for (uint32_t len = 1; len < 200; len++) {
-                rig_udp_send(v6, 5000, 7, data + len, len);
+                rig_udp_send(v6, 5000, 7, rig_stream.data + len, len);
                 rig_pump();
                 assert_int_equal(rig_udp_recv(5000, buf, sizeof(buf)), len);
-                assert_memory_equal(buf, data + len, len);
+                assert_memory_equal(buf, rig_stream.data + len, len);
             }
-            got_n = 0;
+            rig_stream.n = 0;
             assert_true(v6 ? rig_tcp_connect6(&t, 9) : rig_tcp_connect(&t, 9));
-            assert_int_equal(rig_tcp_send(&t, data, 100001), 100001);
+            assert_int_equal(rig_tcp_send(&t, rig_stream.data, 100001), 100001);
             rig_tcp_close(&t);
-            assert_memory_equal(got, data, 100001);
+            assert_memory_equal(rig_stream.got, rig_stream.data, 100001);
         }
     }
 }
@@ -449,12 +420,14 @@ static void what_is_neither_tcp_nor_udp_is_left_alone(void **state)
     (void)state;
     for (unsigned v6 = 0; v6 < 2; v6++) {
         for (unsigned i = 0; i < sizeof(protos); i++) {
-            uint32_t len = rig_build_ip(frame, v6, protos[i], data, 100);
+            uint32_t len = rig_build_ip(frame, v6, protos[i], rig_stream.data, 100);
             assert_false(offload_csum_begin(frame, len, &c));
         }
         /* Too short for the header that would follow. */
-        assert_false(offload_csum_begin(frame, rig_build_ip(frame, v6, 6, data, 19), &c));
-        assert_false(offload_csum_begin(frame, rig_build_ip(frame, v6, 17, data, 7), &c));
+        assert_false(
+            offload_csum_begin(frame, rig_build_ip(frame, v6, 6, rig_stream.data, 19), &c));
+        assert_false(
+            offload_csum_begin(frame, rig_build_ip(frame, v6, 17, rig_stream.data, 7), &c));
     }
     for (uint32_t len = 0; len < 34; len++)
         assert_false(offload_csum_begin(frame, len, &c));

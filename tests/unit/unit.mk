@@ -98,13 +98,9 @@ UNIT_TESTS += test_silence
 UNIT_SRC_test_silence   := tests/unit/test_silence.c $(UNIT_NETRIG)
 UNIT_LIBS_test_silence  := $(UNIT_NETRIG_LIBS)
 UNIT_NEEDS_test_silence := $(UNIT_NETRIG_NEEDS)
-$(eval $(call unit_on_rig,test_held,tests/unit/rig_stack.c $(UNIT_NETRIG)))
-$(eval $(call unit_on_rig,test_gro,tests/unit/rig_stack.c $(UNIT_NETRIG)))
+$(foreach t,gro held offload,\
+    $(eval $(call unit_on_rig,test_$(t),tests/unit/rig_stack.c tests/unit/rig_stream.c $(UNIT_NETRIG))))
 $(eval $(call unit_on_rig,test_udp_template,$(UNIT_NETRIG)))
-UNIT_TESTS += test_offload
-UNIT_SRC_test_offload   := tests/unit/test_offload.c $(UNIT_NETRIG)
-UNIT_LIBS_test_offload  := $(UNIT_NETRIG_LIBS)
-UNIT_NEEDS_test_offload := $(UNIT_NETRIG_NEEDS)
 $(eval $(call unit_on_rig,test_csum_partial,tests/unit/rig_stack.c $(UNIT_NETRIG)))
 $(foreach t,hostile_bounds hostile_frames hostile_segments lwip_patches,\
     $(eval $(call unit_on_rig,test_$(t),tests/unit/hostile_guest.c tests/unit/rig_stack.c $(UNIT_NETRIG)))\
