@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 #include "netrig.h"
 
@@ -71,4 +72,17 @@ void rig_job_refuses(const char *const (*wrong)[2], unsigned n)
         check_refusal(wrong[i][0], wrong[i][1]);
         rig_job = good;
     }
+    rig_job.target.version = 0;
+    check_refusal("target", NULL);
+    rig_job = good;
+}
+
+void rig_job_finds_nobody(const char *target, const char *why)
+{
+    rig_job_say("target", target);
+    const struct job *job = rig_job_start();
+
+    rig_advance_ms(3100);
+    assert_int_equal(job->state, JOB_OVER);
+    assert_non_null(strstr(job->end, why));
 }

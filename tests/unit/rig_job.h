@@ -26,7 +26,11 @@ struct job *rig_job_start(void);
 void rig_job_is_refused(const char *key);
 
 /* What is asked now would be good; with any of these n keys and values it is refused, in words
- * about them. */
+ * about them, and so it is without a target. */
 void rig_job_refuses(const char *const (*wrong)[2], unsigned n);
+
+/* With this target it starts, and is over when nobody has answered, as it says in words that have
+ * these among them. */
+void rig_job_finds_nobody(const char *target, const char *why);
 
 #endif

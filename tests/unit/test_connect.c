@@ -23,12 +23,13 @@ const struct conf *apps_conf = &rig.conf;
 
 static struct rig_tcp peer[PEERS]; /* [0] finds the way */
 static struct job *job;
-static unsigned peers = PEERS; /* that it accepts */
+static unsigned peers; /* that it accepts */
 
 static int setup(void **state)
 {
     int r = rig_setup(state);
 
+    peers = PEERS;
     rig_job_setup("connect");
     rig_job_say("len", "10");
     rig_job_say("streams", "1");
@@ -179,7 +180,7 @@ static void as_many_are_open_as_there_are_places(void **state)
         rig_tcp_close(&peer[i]);
     }
     rig_advance_ms(1);
-    assert_in_range(counts().open, 20, 20);
+    assert_int_equal(counts().open, 20);
     job_stop(job);
     for (unsigned i = 21; i <= 40; i++)
         rig_tcp_abort(&peer[i]);
@@ -333,16 +334,12 @@ static void what_it_cannot_do_is_refused(void **state)
                                            {"len", "1,2"},   {"len", "imix"},    {"proto", "tcp"},
                                            {"dir", "tx"},    {"omit", "1s"},     {"bytes", "1k"},
                                            {"flows", "2"},   {"max_loss", "1%"}, {"vlan", "3"}};
-    const struct job_params good = rig_job;
 
     (void)state;
     rig_job_refuses(wrong, sizeof(wrong) / sizeof(wrong[0]));
     rig_job_say("request", "get");
     rig_job_say("hold", "1s");
     rig_job_is_refused("hold");
-    rig_job = good;
-    rig_job.target.version = 0;
-    rig_job_is_refused("target");
 }
 
 static void places_are_those_of_streams(void **state)

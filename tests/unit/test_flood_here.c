@@ -340,21 +340,13 @@ static void sender_and_target_are_two(void **state)
 static void a_nic_that_is_not_there_ends_it(void **state)
 {
     (void)state;
-    rig_job_say("target", "net2");
-    struct job *j = rig_job_start();
-    rig_advance_ms(3100);
-    assert_int_equal(j->state, JOB_OVER);
-    assert_non_null(strstr(j->end, "no such address"));
+    rig_job_finds_nobody("net2", "no such address");
 }
 
 static void our_own_address_as_text_is_explained(void **state)
 {
     (void)state;
-    rig_job_say("target", "10.0.3.2");
-    struct job *j = rig_job_start();
-    rig_advance_ms(3100);
-    assert_int_equal(j->state, JOB_OVER);
-    assert_non_null(strstr(j->end, "target=net1"));
+    rig_job_finds_nobody("10.0.3.2", "target=net1");
 }
 
 /* ---- back from a reflector ------------------------------------------------------------------ */

@@ -67,16 +67,23 @@ static void silence_is_outlived(void **state)
     seg_end();
 }
 
-/* Three times the same acknowledgement: one segment is lost, so one is sent again, however large
- * was what it is a part of; and the next, and so on. */
-static void fast_retransmission_is_of_one_segment(void **state)
+/* In the middle of a download all is lost from now on. The peer has read what had come, and has not
+ * said so yet: what its next acknowledgement lets go is lost. */
+static void lose_all_from_the_middle_on(void)
 {
-    (void)state;
     rig.peer_wnd = 300000;
     seg_ask(3000000, false);
     seg_take(1000000, 65536, 1000);
     seg_net.loss = 1;
     seg_take(200000, 200000, 1000);
+}
+
+/* Three times the same acknowledgement: one segment is lost, so one is sent again, however large
+ * was what it is a part of; and the next, and so on. */
+static void fast_retransmission_is_of_one_segment(void **state)
+{
+    (void)state;
+    lose_all_from_the_middle_on();
     rig_pump(); /* what this lets go is lost */
     seg_net.loss = 0;
     seg_net.burst = 1;
@@ -128,11 +135,7 @@ static void say_again(unsigned times, uint32_t begin, uint32_t end_of_it)
 static void duplicates_may_tell_new_windows(void **state)
 {
     (void)state;
-    rig.peer_wnd = 300000;
-    seg_ask(3000000, false);
-    seg_take(1000000, 65536, 1000);
-    seg_net.loss = 1;
-    seg_take(200000, 200000, 1000);
+    lose_all_from_the_middle_on();
     told = rig.peer_wnd >> 7;
     say_again(1, 0, 0); /* what this lets go is lost */
     seg_net.loss = 0;
@@ -156,11 +159,7 @@ static void duplicates_may_tell_new_windows(void **state)
 static void time_out_after_a_fast_retransmission_keeps_the_order(void **state)
 {
     (void)state;
-    rig.peer_wnd = 300000;
-    seg_ask(3000000, false);
-    seg_take(1000000, 65536, 1000);
-    seg_net.loss = 1;
-    seg_take(200000, 200000, 1000);
+    lose_all_from_the_middle_on();
     rig_pump();
     rig.tx_stuck = true;
     for (unsigned i = 0; i < 2 * CONFIG_TX_RING; i++) /* answers fill the ring */
