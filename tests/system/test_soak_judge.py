@@ -302,6 +302,29 @@ def test_a_sender_that_had_no_cpu_is_no_bad_sender(wait, name):
     assert failed(verdict_of(changed(change))) == ([name] if name else [])
 
 
+@pytest.mark.parametrize("share,told", [(lambda t: 0.1 + 0.3 * t / records.SECONDS, True), (lambda t: 0.3, False)])
+@pytest.mark.parametrize("change,name", [(slower, "throughput_decline"), (later, "latency_rise")])
+def test_a_host_that_becomes_busier_is_told_and_not_taken_for_a_guest_that_becomes_slower(change, name, share, told):
+    def busier(record):
+        return record | records.sliced(record["t"], main=share(record["t"])) if record["src"] == "host" else change(record)
+
+    verdict = verdict_of(changed(busier))
+    assert failed(verdict) == ([] if told else [name])
+    assert (name in verdict["not_judged"]) is told and ("the host's other work" in one(verdict, name)["why"]) is told
+
+
+def test_a_leak_is_one_on_a_busier_host_too():
+    def busier(record):
+        return record | records.sliced(record["t"], main=record["t"] / records.SECONDS) if record["src"] == "host" else BAD["pool_rise"](record)
+
+    assert failed(verdict_of(changed(busier))) == ["pool_rise"]
+
+
+def test_a_gap_of_the_limit_holds_it():
+    assert failed(verdict_of(changed(long_gaps("tcp", 100)))) == []
+    assert failed(verdict_of(changed(long_gaps("tcp", 102)))) == ["tcp_gap_ms"]
+
+
 @pytest.mark.parametrize("wait,passes", [(0.8, True), (0.2, False)])
 def test_a_guest_that_was_not_run_is_believed_if_it_waited_for_a_cpu(wait, passes):
     stall = {"src": "guest", "guest": "dut", "record": {"event": "stall", "cause": "guest_late", "asleep_us": 0, "stalled_us": 500000}}

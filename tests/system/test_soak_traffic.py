@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the soak makes of iperf3's lines, and of programs that say nothing or end."""
 
+import pathlib
 import time
 
 import pytest
 
 from antifreeze import iperf
+from antifreeze.bench import meter
 from antifreeze.soak import load, log, traffic
 
 
@@ -142,6 +144,16 @@ def test_silence_of_connections_began_when_the_last_one_was_over(rig, tmp_path):
     for r, seconds in zip(records(tmp_path), (0.5, 3.5)):
         assert abs(r["gap_ms"] - 1000 * (seconds - 1 / traffic.CONNECTIONS_PER_SECOND)) < 1
         assert abs(r["gap_at"] - rig.log.at(s._last + 1 / traffic.CONNECTIONS_PER_SECOND)) < 0.001
+
+
+def test_who_runs_and_who_reads_it_are_watched(rig):
+    s = traffic.Connections(rig, "connections", "tap")
+    s._begin(["sleep", "60"], "stderr")
+    try:
+        assert all(meter.waited(pathlib.Path(folder)) >= 0 for folder in s.tasks())
+        assert len(set(s.tasks())) == 2 and s.tasks()[0] == f"/proc/{s.process.pid}"
+    finally:
+        s.close()
 
 
 # ---- the second guest ---------------------------------------------------------------------------

@@ -195,7 +195,7 @@ def test_waits_are_of_their_time():
     assert waits.of(4.3, 4.4, ["qemu"]) == pytest.approx(0.1)
     assert waits.of(4.35, 9.0, ["qemu"]) == pytest.approx(0.05)
     assert waits.of(4.4, 5.0, ["qemu"]) == waits.of(4.0, 5.0, ["main"]) == 0
-    assert waits.share(4, 5, "qemu") == pytest.approx(0.15)
+    assert waits.share(4, 5, ["qemu"]) == pytest.approx(0.15)
 
 
 def test_those_on_the_way_wait_one_after_the_other_and_never_longer_than_it_was():

@@ -7,6 +7,7 @@ A bin is 1 % wide, from 1 µs up to 1000 s: at most 2083 of them, of which only 
 import math
 
 _WIDTH = math.log(1.01)
+RESOLUTION = 0.005  # of a percentile: half a bin
 _LAST = math.floor(math.log(1e9) / _WIDTH)
 
 

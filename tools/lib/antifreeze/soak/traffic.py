@@ -69,7 +69,11 @@ class Source:
         """Starts the program; take(line) is called for each of its lines."""
         self._begun = time.monotonic()
         self.process = _spawn(words, stream)
-        threading.Thread(target=self._read, args=(self.process, getattr(self.process, stream)), daemon=True).start()
+        self._follow(getattr(self.process, stream))
+
+    def _follow(self, stream):
+        self._reader = threading.Thread(target=self._read, args=(self.process, stream), daemon=True)
+        self._reader.start()
 
     def _read(self, process, stream):
         with contextlib.suppress(ValueError):  # closed meanwhile
@@ -85,8 +89,8 @@ class Source:
         self.rig.log.write("traffic", name=self.name, path=self.path, proto=self.proto, dir=self.way, **fields)
 
     def tasks(self):
-        """Folders in /proc of the threads that do its work."""
-        return [f"/proc/{self.process.pid}"]
+        """Folders in /proc of the threads that do its work, and of that which reads what it says."""
+        return [f"/proc/{self.process.pid}", f"/proc/self/task/{self._reader.native_id}"]
 
     def stop(self):
         """Asks it to end, without waiting."""
@@ -178,7 +182,7 @@ class Iperf3(Source):
         for way in self._ways.values():
             way.begin()
         self.process = iperf.start(["iperf3", "-c", host, "-p", str(port), "-t", LONGEST, *self.options()], 0.1)
-        threading.Thread(target=self._read, args=(self.process, self.process.stdout), daemon=True).start()
+        self._follow(self.process.stdout)
 
     def take(self, line):
         if "error" in line:
@@ -318,7 +322,7 @@ class Flood(Source):
         self._others = {run["run"] for run in self._runs()}  # of a flood before this one
 
     def tasks(self):
-        return [*super().tasks(), f"/proc/{self.process.pid}/task/{self._vcpu}"]
+        return [f"/proc/{self.process.pid}/task/{thread}" for thread in (self.process.pid, self._vcpu)]
 
     def tick(self, now):
         sent = self._sent()

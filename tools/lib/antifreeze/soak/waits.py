@@ -119,5 +119,6 @@ class Waits:
                 total += min(overlap, sum(waited.get(name, 0) for name in names))
         return total
 
-    def share(self, begin, end, name):
-        return min(1.0, self.of(begin, end, (name,)) / (end - begin))
+    def share(self, begin, end, names):
+        """The same as a part of that time."""
+        return min(1.0, self.of(begin, end, names) / (end - begin))

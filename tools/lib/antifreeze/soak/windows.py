@@ -85,6 +85,7 @@ class Second:
     marks: tuple
     mixes: dict  # of each path: what it carries; of None: the phase's name
     wait: float = 0.0  # share of it in which the guest's CPU had work and the host none for it
+    busy: float = 0.0  # the same of anybody on the way of everything
 
     def of(self, src):
         return [entry for entry in self.entries if entry.record.get("src") == src]
@@ -196,7 +197,7 @@ class Windows:
             mixes = self._phases.pop(second)
             entries = [self._entry(*spanned) for spanned in self._open.pop(second)]
             marks = tuple(m for m in self.marks if m.touches(second, second + 1))
-            closed.append(Second(second, entries, marks, mixes, self.waits.share(second, second + 1, QEMU)))
+            closed.append(Second(second, entries, marks, mixes, *(self.waits.share(second, second + 1, names) for names in ([QEMU], ALL))))
         if closed:
             self.marks = [m for m in self.marks if m.end > closed[-1].at - WATCHED]
         return closed

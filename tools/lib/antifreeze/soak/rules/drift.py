@@ -4,6 +4,9 @@ fails only if the whole interval is beyond the limit.
 
 Figures of different traffic are not compared with each other: each path with what it carries is a series. Judged is
 each series, and what all of them have in common, which shows a slow decay of everything best.
+
+A host whose other work becomes more over the run slows everything down, too. Where QEMU surely waits for a CPU for more of the time in
+the end than in the beginning, a breach of rate or latency is not judged and said to be not.
 """
 
 import math
@@ -16,6 +19,7 @@ from .base import Finding, Rule, too_short
 POINTS = 24  # means of 5 min over two hours; a shorter run has as many shorter ones
 LONGEST = 300  # seconds of a mean
 BUSY = 0.9  # of a second in which the host had no CPU for the guest: its rate says nothing
+SHIFT = 0.05  # of the time: with so much more waiting a rate is not compared with that of before
 SAMPLES = 1000  # round trips for a 99.9th percentile
 
 
@@ -23,9 +27,11 @@ class _Drift(Rule):
     """Buckets of each series, and the slopes of all."""
 
     make = Mean
+    of_the_host = True  # it depends on how fast the host is
 
     def __init__(self, criterion, windows):
         super().__init__(criterion, windows)
+        self.busy = Buckets(Mean)  # share of the time in which QEMU waited for a CPU
         self.series = {}  # of a path and what it carries: Buckets
         self.first = self.last = None
 
@@ -50,6 +56,14 @@ class _Drift(Rule):
         """The name of those series that are also judged as one."""
         return "all together"
 
+    def second(self, second):
+        self.busy.at(second.at).add(second.busy)
+
+    def _busier(self):
+        """By how much the share has surely become more over the run; at most 0 if it has not."""
+        found = slope.of([(t, cell.mean) for t, cell in self.busy.points(min(LONGEST, self.span / POINTS))])
+        return found.low * self.span if found else 0
+
     @property
     def span(self):
         return self.last - self.first + 1
@@ -66,6 +80,10 @@ class _Drift(Rule):
         if not changes:
             return too_short(f"too few figures for a slope in {self.span} s")
         name, (value, bound, points) = max(changes.items(), key=lambda item: item[1][1])
+        if self.of_the_host and not self.criterion.holds(bound):
+            busier = self._busier()
+            if busier > SHIFT:
+                return too_short(f"{name} has changed by {value:.1f}, but the host's other work, too: surely {100 * busier:.0f} % more of the time without a CPU")
         why = f"{name}: over {self.span} s, from {points} figures; surely {bound:.2f} or more, with {100 * slope.CONFIDENCE:g} %"
         return Finding(round(value, 3), why, bound=bound)
 
@@ -76,6 +94,7 @@ class Throughput(_Drift):
     name = "throughput_decline"
 
     def second(self, second):
+        super().second(second)
         if second.wait >= BUSY:
             return
         sums, touched = {}, set()
@@ -98,6 +117,7 @@ class Latency(_Drift):
     make = Histogram
 
     def second(self, second):
+        super().second(second)
         for entry in second.of("probe"):
             if entry.quiet:
                 path = entry.record.get("path")
@@ -113,6 +133,7 @@ class PoolRise(_Drift):
 
     name = "pool_rise"
 
+    of_the_host = False
     prepare = staticmethod(lambda points: points)
 
     @staticmethod

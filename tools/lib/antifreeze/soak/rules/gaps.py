@@ -7,7 +7,7 @@ A silence counts in the second in which it ends or still lasts, from its true be
 
 import statistics
 
-from ..histogram import Histogram
+from ..histogram import RESOLUTION, Histogram
 from .base import Count, Finding, Rule, Worst, source, too_short
 
 ENOUGH = 100  # seconds, for the longest gap of 99 in 100 of them
@@ -58,7 +58,7 @@ class _UsualGap(Rule):
         if self.gaps.count < ENOUGH:
             return too_short(f"{self.gaps.count} quiet seconds of such traffic, {ENOUGH} are needed")
         value = self.gaps.percentile(99) / 1000
-        return Finding(round(value, 2), f"99 of 100 in {self.gaps.count} seconds; the longest had {self.gaps.max / 1000:.1f}")
+        return Finding(round(value, 2), bound=value / (1 + RESOLUTION), why=f"99 of 100 in {self.gaps.count} seconds; the longest had {self.gaps.max / 1000:.1f}")
 
 
 class TcpGap(_UsualGap):
