@@ -14,7 +14,7 @@
  *     late       answers after that         duplicate, corrupt
  *     here       answers that came to this host and found its socket full
  *     gap_ms     longest time without any answer while one was due, from gap_at on; one that lasts
- *                is told again and again
+ *                is told again and again. Once no more is sent, silence is none
  *     rtt_us     with `times`, of each answer
  *
  * The schedule does not wait for answers: a network that freezes gets no fewer questions. A slot
@@ -70,6 +70,7 @@ static size_t sizes[SIZES_MAX], size_count;
 static uint64_t next_seq, oldest; /* none before `oldest` is waited for */
 static unsigned waited_for;
 static double waiting_since; /* for any answer, while waited_for */
+static double last_sent;     /* when sending ended; 0 until then */
 static uint32_t dropped_here;
 static struct second now_counts;
 static volatile sig_atomic_t ending;
@@ -101,6 +102,8 @@ static void write_payload(uint8_t *bytes, uint64_t seq)
 
 static void gap_seen(double at)
 {
+    if (last_sent > 0 && at > last_sent)
+        at = last_sent;
     if (waited_for > 0 && at - waiting_since > now_counts.gap) {
         now_counts.gap = at - waiting_since;
         now_counts.gap_at = waiting_since;
@@ -230,16 +233,16 @@ static double send_due(int fd, double first, double rate, uint64_t *slot)
 static void run(int fd, double rate, bool times)
 {
     struct pollfd until = {.fd = fd, .events = POLLIN};
-    double first = now(), next_report = first + REPORT_S, last = 0;
+    double first = now(), next_report = first + REPORT_S;
     uint64_t slot = 0;
 
     now_counts.start = first;
     for (;;) {
         double nap = ending ? LOST_S : send_due(fd, first, rate, &slot), at = now();
         struct timespec wait;
-        if (ending && last == 0)
-            last = at;
-        if (last > 0 && (waited_for == 0 || at >= last + LOST_S))
+        if (ending && last_sent == 0)
+            last_sent = at;
+        if (last_sent > 0 && (waited_for == 0 || at >= last_sent + LOST_S))
             break;
         give_up(at - LOST_S);
         if (at >= next_report) {

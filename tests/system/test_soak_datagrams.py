@@ -99,6 +99,13 @@ def test_silence_is_a_gap_from_its_begin_on():
     assert end <= worst["gap_at"] + worst["gap_ms"] / 1000 + 0.001 < end + 0.4
 
 
+def test_silence_after_the_end_is_none():
+    """The last answers never come, and are waited for; nothing else is sent meanwhile."""
+    sums, lines = converse(lambda number, data: [data] if number < 250 else [], seconds=0.6)
+    assert sums["lost"] > 20
+    assert max(line["gap_ms"] for line in lines) < 400
+
+
 def test_answer_after_a_second_is_lost_and_late():
     kept = []
 

@@ -61,6 +61,7 @@ class Soak:
         phases = list(self._plan.phases)
         begun = self._log.now()
         self._traffic.probe()
+        self._host.watch()
         due = time.monotonic() + TICK
         while True:
             now = self._log.now()

@@ -92,6 +92,7 @@ class Host:
         self._qemu[kinds.WIRE] = [f"/proc/{rig.paths[kinds.WIRE].net.pid}"]
         self._waits = Watch(rig.log)
         self._peers = {}
+        self.watch()
         self._last = time.monotonic(), self._now()
 
     def _now(self):
