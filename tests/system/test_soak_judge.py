@@ -320,6 +320,18 @@ def test_a_leak_is_one_on_a_busier_host_too():
     assert failed(verdict_of(changed(busier))) == ["pool_rise"]
 
 
+@pytest.mark.parametrize("wait,fails", [(0.8, False), (0.3, True)])
+def test_a_usual_gap_that_is_mostly_the_hosts_is_left_out(wait, fails):
+    def change(record):
+        if record["src"] == "host":
+            return record | records.sliced(record["t"], main=wait)
+        return long_gaps("udp", 100)(record)
+
+    verdict = verdict_of(changed(change))
+    assert failed(verdict) == (["udp_send_gap_ms"] if fails else [])
+    assert one(verdict, "udp_send_gap_ms")["why"].endswith(f"; {0 if fails else 81} were the host's")
+
+
 def test_a_gap_of_the_limit_holds_it():
     assert failed(verdict_of(changed(long_gaps("tcp", 100)))) == []
     assert failed(verdict_of(changed(long_gaps("tcp", 102)))) == ["tcp_gap_ms"]

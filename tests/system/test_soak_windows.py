@@ -10,7 +10,7 @@ from antifreeze.soak import slope
 from antifreeze.soak.buckets import Buckets, Mean
 from antifreeze.soak.histogram import Histogram
 from antifreeze.soak.waits import Waits
-from antifreeze.soak.windows import Windows
+from antifreeze.soak.windows import PATIENCE, SLACK, Windows
 
 
 def test_histogram_is_right_to_half_a_per_cent():
@@ -270,6 +270,19 @@ def test_what_waited_is_not_quiet_but_no_fault():
     assert not entry.quiet and not entry.faulty
     [entry] = [entry for second in feed(silence(4.0, 90), host(4.0, qemu=0.5)) for entry in second.of("probe")]
     assert entry.quiet
+
+
+def test_a_second_is_open_until_the_host_has_told_of_it():
+    """The soak itself was not run for longer than others are waited for."""
+    late = host(11.0) | {"slices": [4.0, 11.0], "waits": {"qemu": [0, 7000]}}
+    seconds = feed(host(4.0), silence(6.0, 700), *[probe(t / 2) for t in range(13, 22)], late, probe(11.5))
+    assert [entry.unexplained for second in seconds for entry in second.of("probe") if second.at == 6][0] == pytest.approx(0)
+
+
+def test_a_host_that_tells_nothing_more_is_not_waited_for_without_end():
+    windows = Windows()
+    closed = [second.at for record in (host(4.0), *[probe(t + 0.5) for t in range(4, 200)]) for second in windows.feed(record)]
+    assert closed[-1] == 198 - PATIENCE - SLACK and len(windows._open) < PATIENCE + SLACK + 2
 
 
 def stall(t, **fields):

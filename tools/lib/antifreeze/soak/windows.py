@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The records of a soak, second by second, with what excuses them.
 
-A second is closed, and handed on once, when three more have passed: then every fault and every pause of the host that
-touches it is known. What a record tells of is its span: the seconds before it was written, for statistics
+A second is closed, and handed on once, when three more have passed and the host's record tells of them: then every fault and every
+pause of the host that touches it is known. What a record tells of is its span: the seconds before it was written, for statistics
 of the guest those since the one before. A span is touched by
 
 - a fault, on its paths, from its begin until `rest` and `settle` after its end are over;
@@ -23,6 +23,7 @@ from .kinds import WIRE
 from .waits import ALL, QEMU, Waits
 
 SLACK = 3  # seconds after which nothing more is said about a second
+PATIENCE = 60  # seconds that the host's record may be late, when the soak itself is not run
 PAUSE_MS = 100  # later than that a tick is no matter of one time slice of the host's scheduler
 SLEEP_US = 30000  # three times what the guest lets itself sleep
 LATE_S = 0.1  # that the guest may take to say so
@@ -98,6 +99,7 @@ class Windows:
     def __init__(self):
         self.marks = []
         self.now = 0.0
+        self.told = None  # until when the host has told of itself
         self.phase = {}
         self._open = {}  # of a second: its records with their spans
         self._phases = {}  # of an open second: the mixes of then
@@ -114,7 +116,8 @@ class Windows:
         second = int(t)
         self._phases.setdefault(second, self.phase)
         self._open.setdefault(second, []).append((record, *self._span(record, t)))
-        return self._closed(self.now - SLACK)
+        told = self.now if self.told is None else max(self.told, self.now - PATIENCE)
+        return self._closed(told - SLACK)
 
     def flush(self):
         """The seconds that are still open: nothing more will come."""
@@ -135,6 +138,7 @@ class Windows:
         if src == "fault":
             self._fault(record, t)
         elif src == "host":
+            self.told = t
             self.waits.feed(record)
             if record.get("pause_ms", 0) >= PAUSE_MS:
                 self.marks.append(Mark(t - record["pause_ms"] / 1000, t))
@@ -175,7 +179,7 @@ class Windows:
 
     def _explain(self, until):
         """Stalls of which the host's records are complete now."""
-        known = [mark for mark in self._late if mark.end + 1 < until + SLACK]
+        known = [mark for mark in self._late if mark.end < until + SLACK]
         for mark in known:
             length = mark.end - mark.begin - LATE_S
             if length - self.excuse(mark.begin, mark.end, {}) <= PAUSE_MS / 1000:

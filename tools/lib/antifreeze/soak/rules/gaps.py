@@ -11,6 +11,7 @@ from ..histogram import RESOLUTION, Histogram
 from .base import Count, Finding, Rule, Worst, source, too_short
 
 ENOUGH = 100  # seconds, for the longest gap of 99 in 100 of them
+MOSTLY = 0.5  # of a gap
 PROBES = 5  # of one second, all lost: no accident
 NEW_GAP_MS = 250  # a silence that begins after a fault counts as the fault's from this length on
 AFTER = 5  # seconds behind a fault in which latency is compared
@@ -40,11 +41,13 @@ class Gap(Worst):
 
 
 class _UsualGap(Rule):
-    """What 99 of 100 quiet seconds of some sources keep, each with its longest gap."""
+    """What 99 of 100 seconds of some sources keep, each with its longest gap. One that the host explains for the most part is
+    left out: whose the rest of it was nobody can tell."""
 
     def __init__(self, criterion, windows):
         super().__init__(criterion, windows)
         self.gaps = Histogram()
+        self.left_out = 0
 
     def mine(self, record):
         raise NotImplementedError
@@ -52,13 +55,16 @@ class _UsualGap(Rule):
     def second(self, second):
         for entry in judged(second, "traffic"):
             if not entry.faulty and entry.unexplained is not None and self.mine(entry.record):
-                self.gaps.add(1000 * entry.unexplained)
+                if entry.unexplained < MOSTLY * entry.record["gap_ms"]:
+                    self.left_out += 1
+                else:
+                    self.gaps.add(1000 * entry.unexplained)
 
     def finding(self):
         if self.gaps.count < ENOUGH:
             return too_short(f"{self.gaps.count} quiet seconds of such traffic, {ENOUGH} are needed")
         value = self.gaps.percentile(99) / 1000
-        return Finding(round(value, 2), bound=value / (1 + RESOLUTION), why=f"99 of 100 in {self.gaps.count} seconds; the longest had {self.gaps.max / 1000:.1f}")
+        return Finding(round(value, 2), bound=value / (1 + RESOLUTION), why=f"99 of 100 in {self.gaps.count} seconds; the longest had {self.gaps.max / 1000:.1f}; {self.left_out} were the host's")
 
 
 class TcpGap(_UsualGap):
