@@ -12,6 +12,7 @@
 #include "iperf3.h"
 
 #include "app.h"
+#include "netport.h"
 #include "string.h"
 
 /* How long each step may take. The client's own limit for a stream is 30 s; a client that is asked
@@ -245,8 +246,11 @@ static void timed_out(struct iperf3_session *s)
 
 static bool idle(const struct iperf3_session *s, uint64_t now)
 {
-    return s->state == IPERF3_RUNNING && s->rx_gap.on && !s->rx_gap.progress &&
-           now - s->rx_gap.last_ns > IDLE_NS;
+    const struct iperf3_gap *rx = &s->rx_gap;
+    uint64_t run = netport_run_ns(now);
+
+    return s->state == IPERF3_RUNNING && rx->on && !rx->progress && run > rx->last_ns &&
+           run - rx->last_ns > IDLE_NS;
 }
 
 static unsigned session_poll(struct iperf3_session *s, uint64_t now)

@@ -172,6 +172,7 @@ BAD = {
     "throughput_decline": slower,
     "latency_rise": later,
     "quiet_share": paused_mostly,
+    "programs_failed": with_fields("traffic", QUIET, answering=False, failed=1, error="iperf3: error - the server has terminated"),
     "faults_undone": lambda record: record | {"error": "tc: no such device"} if record["src"] == "fault" and record["t"] == 205 else None,
 }
 
@@ -216,7 +217,7 @@ def test_a_sender_that_was_not_run_for_a_moment_is_no_bad_sender():
 
 
 @pytest.mark.parametrize("change", [
-    with_fields("probe", DURING, gap_ms=900), with_fields("traffic", DURING, bytes=0), of_udp(DURING, lost=500, sent=9000),
+    with_fields("probe", DURING, gap_ms=900), with_fields("traffic", DURING, answering=False, failed=1), with_fields("traffic", DURING, bytes=0), of_udp(DURING, lost=500, sent=9000),
     with_stats(lambda t: t > DURING, lambda stats, t: stats.update(stalls_judged=1, device_errors=1)),
     with_stats(lambda t: int(t) == DURING, no_reserve),
 ])  # fmt: skip

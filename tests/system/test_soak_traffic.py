@@ -119,10 +119,18 @@ def test_program_that_ended_is_started_again_and_says_why(rig, tmp_path):
     s.take("iperf3: error - unable to connect to server: Connection refused\n")
     s.tick(time.monotonic())
     [r] = records(tmp_path)
-    assert begun and not r["answering"] and "Connection refused" in r["error"]
+    assert begun and not r["answering"] and r["failed"] == 1 and "Connection refused" in r["error"]
     s.stopping = time.monotonic()
     s.tick(time.monotonic())
-    assert len(begun) == 1
+    assert len(begun) == 1 and "failed" not in records(tmp_path)[1]
+
+
+@pytest.mark.parametrize("stopping,failed", [(None, 1), (1.0, 0)])
+def test_curl_that_ended_by_itself_has_failed(rig, tmp_path, stopping, failed):
+    s = traffic.Connections(rig, "connections", "tap")
+    s.ended, s.start, s._last, s.stopping = lambda: True, lambda: None, None, stopping
+    s.tick(time.monotonic())
+    assert [r["failed"] for r in records(tmp_path)] == [failed]
 
 
 @pytest.mark.parametrize("said,served", [("200 4000 0.01\n", (1, 0)), ("200 3999 0.01\n", (0, 1)), ("000 0 10.0\n", (0, 1))])

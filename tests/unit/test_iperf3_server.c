@@ -154,6 +154,22 @@ static void client_that_sends_nothing_is_given_up_after_120_s(void **state)
     client_ended(&c, "client_idle");
 }
 
+static void client_is_not_idle_while_the_guest_is_not_run(void **state)
+{
+    struct client c;
+
+    (void)state;
+    rig_advance_ms(300000);
+    rig.late_ns = 200 * NS_PER_S;
+    client_begin_tcp(&c, "a", "{\"time\":0}", 1);
+    assert_int_equal(rig_tcp_send(&c.data[0], "x", 1), 1);
+    assert_int_equal(client_hear_within(&c, 119800), -1);
+    rig.late_ns += NS_PER_S;
+    assert_int_equal(client_hear_within(&c, 1100), -1);
+    assert_int_equal(client_hear_within(&c, 300), IPERF3_SERVER_TERMINATE);
+    client_ended(&c, "client_idle");
+}
+
 static void results_may_take_10_s(void **state)
 {
     struct client c;
@@ -180,6 +196,7 @@ int main(void)
         TEST(test_may_take_40_s_more_than_asked_for),
         TEST(endless_test_has_no_end),
         TEST(client_that_sends_nothing_is_given_up_after_120_s),
+        TEST(client_is_not_idle_while_the_guest_is_not_run),
         TEST(results_may_take_10_s),
     };
 

@@ -208,8 +208,8 @@ class Iperf3(Source):
         if self._zero is None and not over:  # it does not get through
             gap, at = now - self._begun, 0
         since = self._begun if self._zero is None else self._zero
-        if over and self._said:
-            fields["error"] = self._said
+        if over and self.stopping is None:
+            fields |= {"failed": 1, "error": self._said or "it has ended"}
         self.rig.log.write(
             "traffic", name=self.name if len(self._ways) == 1 else f"{self.name}.{name}", path=self.path, proto=self.proto, dir=name,
             seconds=1.0, gap_ms=round(gap * 1000, 1), gap_at=round(self.rig.log.at(since + at), 4),
@@ -290,6 +290,7 @@ class Connections(Source):
     def tick(self, now):
         over = self.ended()
         with self._lock:
+            self._failed += over and self.stopping is None
             due = (self._last or self._begun) + 1 / CONNECTIONS_PER_SECOND
             gap, since = (0.0, now) if self.stopping else max(self._slowest, (now - due, due))
             self.record(

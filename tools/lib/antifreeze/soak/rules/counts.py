@@ -87,6 +87,21 @@ class Duplicates(_Frames):
     field = "duplicate"
 
 
+class ProgramsFailed(Count):
+    """A program that ended by itself, and is started again as long as it does: in between nobody is there who
+    could be silent. A connection of curl's that was refused, cut off or not served in time."""
+
+    name = "programs_failed"
+    nothing = "no traffic in a quiet second"
+
+    def second(self, second):
+        for entry in second.of("traffic"):
+            if entry.quiet:
+                self.looked = True
+                if entry.record.get("failed"):
+                    self.found(entry.end, f"{source(entry)} {entry.record.get('error', '')}".strip(), entry.record["failed"])
+
+
 class _Increments(Count):
     """A counter of the guest's statistics that must not rise while no fault is there to explain it."""
 
@@ -210,6 +225,6 @@ class CountersFall(Count):
 
 
 RULES = (
-    AllocFailures, Panics, GuestsGone, FaultsUndone, Corrupt, Duplicates, Stalls, LostSignals, DeviceResets, DeviceErrors,
-    RingAccounts, CountersFall,
+    AllocFailures, Panics, GuestsGone, FaultsUndone, ProgramsFailed, Corrupt, Duplicates, Stalls, LostSignals, DeviceResets,
+    DeviceErrors, RingAccounts, CountersFall,
 )  # fmt: skip
