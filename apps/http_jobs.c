@@ -53,8 +53,9 @@ static uint16_t read_body(const struct http_request *r, const char *only, struct
     case JOB_JSON_READ:
         break;
     }
+    const struct text run = job_params_word(p, "run");
     if (!job_run_is_job(p->run))
-        return refuse_value(out, text_from("run"), text_from(p->run == JOB_RUN_NONE ? "none" : ""),
+        return refuse_value(out, text_from("run"), run.s != NULL ? run : text_from(""),
                             ACCEPTED_RUN);
     if (!job_check(p, &why))
         return refuse_value(out, text_from(why.key), text_from(why.value), why.accepted);

@@ -9,11 +9,26 @@
 
 #define ACCEPTED_KEY   JOB_KEYS_KNOWN
 #define ACCEPTED_VALUE "a string, or a number"
+#define ACCEPTED_ONCE  "each key once"
 
 static bool is_value(int t)
 {
     return json_read_kind(t) == JSON_STRING ||
            (json_read_kind(t) == JSON_WORD && text_digit(json_read_text(t).s[0]) <= 9);
+}
+
+/* Whether an earlier member of the object has the same key. */
+static bool is_repeated(int t)
+{
+    const struct text key = json_read_text(t);
+
+    for (int u = 1; u < t; u = json_read_behind(u + 1)) {
+        const struct text other = json_read_text(u);
+
+        if (other.n == key.n && memcmp(other.s, key.s, key.n) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* NULL: it is set; else what would be accepted. */
@@ -38,9 +53,14 @@ enum job_json job_json_params(const char *text, size_t len, const char *only, st
     const int end = json_read_behind(0);
     for (int t = 1; t < end; t = json_read_behind(t + 1)) {
         *why = (struct job_json_refusal){.key = json_read_text(t), .value = json_read_text(t + 1)};
-        why->accepted = set(p, only, why->key, t + 1);
+        why->accepted = is_repeated(t) ? ACCEPTED_ONCE : set(p, only, why->key, t + 1);
         if (why->accepted != NULL)
             return JOB_JSON_REFUSED;
+    }
+    if (only != NULL && end == 1) {
+        *why = (struct job_json_refusal){text_from(only), text_from(""),
+                                         job_key_find(text_from(only))->accepted};
+        return JOB_JSON_REFUSED;
     }
     return JOB_JSON_READ;
 }

@@ -17,9 +17,9 @@ struct job_json_refusal {
 enum job_json { JOB_JSON_READ, JOB_JSON_NOT, JOB_JSON_REFUSED };
 
 /* Sets what an object says, {"run":"flood","rate":"50kpps","flows":7}: values are strings or
- * numbers, and of one key that is there several times the last one counts. `only` NULL: any key;
- * else that one alone. JOB_JSON_NOT: it is no object of JSON. JOB_JSON_REFUSED: *why is about the
- * first key or value that is not accepted, and refers to the text; those before it are set. */
+ * numbers, and a key is there once. `only` NULL: any key; else that one alone, a literal, which has
+ * to be there. JOB_JSON_NOT: it is no object of JSON. JOB_JSON_REFUSED: *why is about the first key
+ * or value that is not accepted, and refers to the text; those before it are set. */
 enum job_json job_json_params(const char *text, size_t len, const char *only, struct job_params *p,
                               struct job_json_refusal *why);
 
