@@ -229,6 +229,29 @@ def test_criterion_that_is_missed_is_status_1(run):
     assert "min_bps" in out and "FAIL" in out
 
 
+def test_program_beside_that_fails_is_said_and_status_1(run, tmp_path):
+    result = tmp_path / "result.json"
+    status, out, err = run("serve", "--beside", "sh -c 'exit 7'", "--json", result)
+    assert status == 1, out + err
+    assert "--beside 'sh -c '\"'\"'exit 7'\"'\"'' ended with status 7" in err
+    said = json.loads(result.read_text())
+    assert said["outcome"] == "FAIL" and said["verdict"]["status"] == "PASS"
+    assert said["beside"] == {"command": "sh -c 'exit 7'", "status": 7}
+
+
+def test_server_beside_that_fails_is_said(run):
+    status, out, err = run("client", "--beside", "false", "--target", "{host}", "--time", "500ms")
+    assert status == 1, out + err
+    assert "--beside false ended with status 1" in err
+
+
+@pytest.mark.parametrize("memory", ["10", "0", "-1", "some"])
+def test_memory_that_is_no_machine_for_the_guest_is_status_2(run, memory):
+    status, out, err = run("serve", "--memory", memory, *QUICK)
+    assert status == 2, out + err
+    assert "memory" in out + err
+
+
 def test_client_without_a_server_is_status_1(run):
     status, out, err = run("client", "--target", "{host}", "--time", "1s")
     assert status == 1, out + err
