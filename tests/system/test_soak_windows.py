@@ -246,10 +246,19 @@ def test_a_wait_besides_a_silence_is_no_excuse():
 
 
 @pytest.mark.parametrize("who,path,left", [
-    ("wire", "wire", 0), ("wire", "tap", 700), ("probe@tap", "tap", 0), ("probe@tap", "wire", 700), ("steal", "user", 0),
+    ("wire", "wire", 0), ("wire", "tap", 700), ("probe@tap", "tap", 0), ("probe@tap", "wire", 700), ("probe@wire", "wire", 0), ("steal", "user", 0),
 ])  # fmt: skip
 def test_a_wait_excuses_those_on_whose_way_it_was(who, path, left):
     assert unexplained(silence(4.0, 700, path), host(4.0, **{who: 1})) == [pytest.approx(left, abs=1e-6)]
+
+
+@pytest.mark.parametrize("elsewhere,left", [
+    ([], 700), ([silence(3.9, 300)], 400), ([silence(3.6, 300), silence(4.0, 200)], 200), ([silence(3.6, 300), silence(3.8, 500)], 200), ([silence(4.1, 900, "user")], 0),
+])  # fmt: skip
+def test_a_qemu_that_waits_excuses_the_quiet_path_only_as_far_as_others_are_silent_too(elsewhere, left):
+    """The probes of the others are told last, and one tells again of a silence that lasts."""
+    seconds = feed(silence(4.0, 700, "wire"), *elsewhere, *[probe(5.0, path="tap", gap_ms=1, gap_at=4.9)], host(4.2, qemu=1, main=1), host(5.2))
+    assert [e.unexplained for s in seconds for e in s.of("probe") if e.record["path"] == "wire"] == [pytest.approx(left, abs=1e-6)]
 
 
 def test_a_program_may_write_two_records():

@@ -11,7 +11,8 @@ of the guest those since the one before. A span is touched by
 
 Only what is touched by neither is quiet and judged as such; recovery from faults has criteria of its own. A record of a silence
 in which somebody on its way waited for a CPU for PAUSE_MS is touched by a pause as well. But no pause excuses more
-of a silence than it lasted: what is left of it, `unexplained`, is judged in any case.
+of a silence than it lasted: what is left of it, `unexplained`, is judged in any case. Path `wire` carries nothing but its probe, and
+a QEMU that is not run silences all: there its waits excuse a silence no longer than another probe was silent as well.
 
 Memory does not grow with time: only open seconds and faults whose recovery is still watched are kept.
 """
@@ -106,6 +107,7 @@ class Windows:
         self._faults = {}  # of a name and path: the mark of one that lasts
         self._stats = {}  # of a guest: when its statistics were read last
         self.waits = Waits()
+        self._silences = {}  # of the last minute's probes: when each ended, by path and begin
         self._late = []  # marks of what may have been the host's, until the host's record of then is there
 
     def feed(self, record):
@@ -142,6 +144,9 @@ class Windows:
             self.waits.feed(record)
             if record.get("pause_ms", 0) >= PAUSE_MS:
                 self.marks.append(Mark(t - record["pause_ms"] / 1000, t))
+        elif src == "probe" and record.get("path") != WIRE and "gap_at" in record:
+            key = record.get("path"), round(record["gap_at"], 3)
+            self._silences[key] = max(self._silences.get(key, 0), record["gap_at"] + record["gap_ms"] / 1000)
         elif src == "guest" and _event(record) == "stall":
             stall = record["record"]
             if stall.get("asleep_us", 0) >= SLEEP_US or stall.get("cause") == "guest_late":
@@ -165,8 +170,18 @@ class Windows:
 
     def excuse(self, begin, end, record):
         """Seconds of this time in which the host did not run somebody on the way of that record, or paused."""
-        names = (*ALL, _task(record), *((WIRE,) if record.get("path") == WIRE else ()))
-        return self._apart(begin, end, [mark for mark in self.marks if not mark.name and mark.touches(begin, end)], names)
+        wire = record.get("path") == WIRE
+        own = (_task(record), *((WIRE,) if wire else ()))
+        pauses = [mark for mark in self.marks if not mark.name and mark.touches(begin, end)]
+        excuse = self._apart(begin, end, pauses, (*ALL, *own))
+        return min(excuse, self.waits.of(begin, end, own) + self._silent_elsewhere(begin, end)) if wire else excuse
+
+    def _silent_elsewhere(self, begin, end):
+        """Seconds of this time in which the probe of some path was silent that is not WIRE."""
+        silent = {}
+        for (path, since), until in self._silences.items():
+            silent[path] = silent.get(path, 0) + max(0.0, min(end, until) - max(begin, since))
+        return max(silent.values(), default=0.0)
 
     def _apart(self, begin, end, pauses, names):
         """The same; nothing counts twice."""
@@ -204,6 +219,7 @@ class Windows:
             closed.append(Second(second, entries, marks, mixes, *(self.waits.share(second, second + 1, names) for names in ([QEMU], ALL))))
         if closed:
             self.marks = [m for m in self.marks if m.end > closed[-1].at - WATCHED]
+            self._silences = {key: end for key, end in self._silences.items() if end > closed[-1].at - WATCHED}
         return closed
 
     def watched(self):
