@@ -2,6 +2,7 @@
 """The soak's arithmetic: histograms, buckets, slopes with their intervals, and seconds with what touches them."""
 
 import random
+import time
 
 import pytest
 import soakrecords as records
@@ -9,7 +10,7 @@ import soakrecords as records
 from antifreeze.soak import slope
 from antifreeze.soak.buckets import Buckets, Mean
 from antifreeze.soak.histogram import Histogram
-from antifreeze.soak.waits import Waits
+from antifreeze.soak.waits import Waits, Watch
 from antifreeze.soak.windows import PATIENCE, SLACK, Windows
 
 
@@ -222,6 +223,44 @@ def test_slices_of_long_ago_are_forgotten():
     assert len(waits._slices) < 2000 and waits.of(0, 100, ["qemu"]) == 0 and waits.of(490, 499, ["qemu"]) == pytest.approx(9)
 
 
+class Clock:
+    def now(self):
+        return time.monotonic()
+
+
+@pytest.fixture
+def watch(tmp_path, monkeypatch):
+    """A watch that takes a slice when it is told to, of a thread in tmp_path."""
+    monkeypatch.setattr(Watch, "start", lambda self: None)
+    return Watch(Clock())
+
+
+def has_waited(folder, milliseconds):
+    (folder / "schedstat").write_text(f"5 {milliseconds * 1000000} 7\n")
+
+
+def test_waits_are_watched_from_when_they_are_asked_for(watch, tmp_path):
+    has_waited(tmp_path, 70)
+    watch.watch({"qemu": [str(tmp_path)]})
+    has_waited(tmp_path, 400)
+    watch.watch({"qemu": [str(tmp_path)], "main": [str(tmp_path / "none")]})
+    watch._slice()
+    watch._slice()
+    has_waited(tmp_path, 412)
+    watch._slice()
+    said = watch.take()
+    assert len(said["slices"]) == 3 and said["waits"]["qemu"] == [330, 0, 12] and "main" not in said["waits"]
+    assert watch.take() == {"slices": [], "waits": {}}
+
+
+def test_thread_that_begins_with_less_has_waited_for_nothing(watch, tmp_path):
+    has_waited(tmp_path, 70)
+    watch.watch({"tcp_up@tap": [str(tmp_path)]})
+    has_waited(tmp_path, 1)
+    watch._slice()
+    assert "tcp_up@tap" not in watch.take()["waits"]
+
+
 def silence(t, gap_ms, path="tap", **more):
     return probe(t, path=path, gap_ms=gap_ms, gap_at=t - gap_ms / 1000) | more
 
@@ -278,7 +317,7 @@ def test_what_waited_is_not_quiet_but_no_fault():
     [entry] = [entry for second in feed(silence(4.0, 700), host(4.0, qemu=0.5)) for entry in second.of("probe")]
     assert not entry.quiet and not entry.faulty
     [entry] = [entry for second in feed(silence(4.0, 90), host(4.0, qemu=0.5)) for entry in second.of("probe")]
-    assert entry.quiet
+    assert entry.quiet and entry.unexplained == pytest.approx(40)
 
 
 def test_a_second_is_open_until_the_host_has_told_of_it():

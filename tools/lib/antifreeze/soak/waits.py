@@ -43,7 +43,9 @@ class Watch(threading.Thread):
 
     def watch(self, tasks):
         """From now on these: {name: folders in /proc of its threads}."""
-        self._tasks = tasks
+        with self._lock:
+            self._tasks = tasks
+            self._last = self._now() | self._last
 
     def _now(self):
         """{folder: seconds so far}"""
@@ -58,10 +60,10 @@ class Watch(threading.Thread):
             self._slice()
 
     def _slice(self):
-        now, end, tasks = self._now(), self._log.now(), {STEAL: [STEAL]} | self._tasks
-        more = {folder: max(0.0, seconds - self._last[folder]) for folder, seconds in now.items() if folder in self._last}
-        self._last = now
         with self._lock:
+            now, end, tasks = self._now(), self._log.now(), {STEAL: [STEAL]} | self._tasks
+            more = {folder: max(0.0, seconds - self._last[folder]) for folder, seconds in now.items() if folder in self._last}
+            self._last = now
             self._ends.append(round(end, 3))
             self._slices.append({name: sum(more.get(folder, 0) for folder in folders) for name, folders in tasks.items()})
 

@@ -203,10 +203,9 @@ class Windows:
 
     def _entry(self, record, begin, end):
         marks = tuple(mark for mark in self.marks if mark.touches(begin, end, record.get("path")))
-        gap, excuse = record.get("gap_ms", 0) / 1000, 0.0
-        if 1000 * gap >= PAUSE_MS:
-            since = record.get("gap_at", end - gap)
-            excuse = self.excuse(since, since + gap, record)
+        gap = record.get("gap_ms", 0) / 1000
+        since = record.get("gap_at", end - gap)
+        excuse = self.excuse(since, since + gap, record) if gap else 0.0
         return Entry(record, begin, end, (*marks, HOST) if 1000 * excuse >= PAUSE_MS else marks, excuse)
 
     def _closed(self, until):

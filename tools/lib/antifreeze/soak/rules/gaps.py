@@ -41,8 +41,8 @@ class Gap(Worst):
 
 
 class _UsualGap(Rule):
-    """What 99 of 100 seconds of some sources keep, each with its longest gap. One that the host explains for the most part is
-    left out: whose the rest of it was nobody can tell."""
+    """What 99 of 100 seconds of some sources keep, each with its longest gap. One beyond the limit that the host explains for the
+    most part is left out: whose the rest of it was nobody can tell."""
 
     def __init__(self, criterion, windows):
         super().__init__(criterion, windows)
@@ -55,7 +55,8 @@ class _UsualGap(Rule):
     def second(self, second):
         for entry in judged(second, "traffic"):
             if not entry.faulty and entry.unexplained is not None and self.mine(entry.record):
-                if entry.unexplained < MOSTLY * entry.record["gap_ms"]:
+                gap = entry.record["gap_ms"]
+                if not self.criterion.holds(gap) and entry.unexplained < MOSTLY * gap:
                     self.left_out += 1
                 else:
                     self.gaps.add(1000 * entry.unexplained)
