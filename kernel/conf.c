@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * The configuration: tokens from texts, and what has to be true of all of them together. What each
- * key takes is in conf_keys.c and, for keys of jobs, in job_params.c.
+ * key takes is in conf_keys.c and, for keys of jobs, in job_keys.c.
  */
 #include "conf.h"
 

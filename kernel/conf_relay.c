@@ -4,11 +4,13 @@
  */
 #include "conf_keys.h"
 
+#include "job_value.h"
+
 static bool read_port(struct text t, uint16_t *port)
 {
     uint64_t n;
 
-    if (!text_number(t, 10, &n) || n == 0 || n > 65535)
+    if (!job_value_number(t, 1, 65535, &n))
         return false;
     *port = (uint16_t)n;
     return true;
@@ -25,7 +27,7 @@ bool conf_relay(struct text t, struct conf_relay *relay)
     /* The last colon is the one behind the target, whose address may have others. */
     for (n = t.n; n > 0 && t.s[n - 1] != ':'; n--)
         ;
-    if (n == 0 || !job_target_read((struct text){t.s, n - 1}, &r.target) ||
+    if (n == 0 || !job_value_target((struct text){t.s, n - 1}, &r.target) ||
         r.target.nic != JOB_NO_NIC || !read_port(text_behind(t, n), &r.target_port))
         return false;
     *relay = r;

@@ -36,9 +36,6 @@ struct job_target {
     uint8_t ip6[16]; /* network byte order; link-local ones are on net0's link */
 };
 
-/* What `target=` takes. False: it is not accepted, and *t is as it was. */
-bool job_target_read(struct text v, struct job_target *t);
-
 struct job_rate {
     uint64_t per_s; /* 0 = as fast as possible */
     bool packets;   /* packets, not bits */

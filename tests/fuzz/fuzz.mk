@@ -24,7 +24,7 @@ FUZZ_SRC_pci   := tests/fuzz/fuzz_pci.c $(UNIT_DRIVER) $(UNIT_SIM)
 FUZZ_RUNS_pci  := 5000
 
 # All of the guest above the driver.
-FUZZ_RIG := tests/fuzz/fuzz_rig.c $(filter-out apps/services.c apps/stats.c,$(APP_SRC)) kernel/conf_fault.c kernel/job_params.c \
+FUZZ_RIG := tests/fuzz/fuzz_rig.c $(filter-out apps/services.c apps/stats.c,$(APP_SRC)) kernel/conf_fault.c $(UNIT_PARAMS) \
     $(addprefix $(LLHTTP)/,$(LLHTTP_SRC)) $(UNIT_NETRIG)
 FUZZ_TARGETS      += frames client iperf3 http
 FUZZ_SRC_client   := tests/fuzz/fuzz_client.c $(FUZZ_RIG)

@@ -67,8 +67,9 @@ UNIT_SRC_test_json    := tests/unit/test_json.c kernel/json.c kernel/format.c
 UNIT_SRC_test_record  := tests/unit/test_record.c kernel/record.c kernel/json.c kernel/format.c
 UNIT_SRC_test_rand    := tests/unit/test_rand.c
 UNIT_SRC_test_ipaddr  := tests/unit/test_ipaddr.c kernel/ipaddr.c kernel/text.c
+UNIT_PARAMS           := kernel/job_keys.c kernel/job_params.c kernel/job_value.c
 UNIT_CONF             := kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/conf_relay.c kernel/fault.c kernel/format.c \
-                         kernel/ipaddr.c kernel/job_params.c kernel/json.c kernel/record.c kernel/refusal.c kernel/text.c
+                         kernel/ipaddr.c $(UNIT_PARAMS) kernel/json.c kernel/record.c kernel/refusal.c kernel/text.c
 UNIT_SRC_test_conf    := tests/unit/test_conf.c tests/unit/conf_reader.c $(UNIT_CONF)
 UNIT_SRC_test_conf_keys := tests/unit/test_conf_keys.c tests/unit/conf_reader.c $(UNIT_CONF)
 UNIT_SRC_test_job_params := tests/unit/test_job_params.c tests/unit/conf_reader.c $(UNIT_CONF)
@@ -116,7 +117,7 @@ UNIT_IPERF3  := apps/interval.c apps/iperf3_client.c apps/iperf3_control.c apps/
     apps/iperf3_json.c apps/iperf3_json_write.c apps/iperf3_open.c apps/json_read.c apps/iperf3_report.c apps/iperf3_results.c \
     apps/iperf3_server.c apps/iperf3_session.c apps/iperf3_stream_tcp.c apps/iperf3_stream_udp.c
 # A job's life, its parameters, and what it is measured against; the kinds of jobs.
-UNIT_JOB     := apps/job.c apps/job_measure.c apps/verdict.c kernel/job_params.c
+UNIT_JOB     := apps/job.c apps/job_measure.c apps/verdict.c $(UNIT_PARAMS)
 UNIT_SINK    := apps/hdr.c apps/seqwin.c apps/sink.c apps/sink_frame.c apps/sink_report.c apps/sink_run.c apps/testframe.c
 UNIT_FLOOD   := apps/flood.c apps/flood_awake.c apps/flood_check.c apps/flood_due.c apps/flood_frame.c apps/flood_job.c apps/flood_pace.c $(UNIT_SINK)
 UNIT_SENDER  := apps/stamp.c apps/stamp_job.c apps/stamp_sender.c
@@ -171,7 +172,7 @@ $(foreach t,$(UNIT_VNET) $(UNIT_WATCH),\
     $(eval UNIT_SRC_$(t) := tests/unit/$(t).c tests/unit/vnet_rig.c $(UNIT_DRIVER) $(UNIT_SIM))\
     $(eval UNIT_LIBS_$(t) := -no-pie))
 $(foreach t,$(UNIT_WATCH),$(eval UNIT_SRC_$(t) += tests/unit/watch_rig.c))
-UNIT_SRC_test_vnet_features += kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/conf_relay.c kernel/ipaddr.c kernel/job_params.c kernel/refusal.c kernel/text.c
+UNIT_SRC_test_vnet_features += kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/conf_relay.c kernel/ipaddr.c $(UNIT_PARAMS) kernel/refusal.c kernel/text.c
 # The driver's pools at their bounds, in both profiles.
 UNIT_TESTS += test_ledger_driver test_ledger_driver_lean
 UNIT_SRC_test_ledger_driver         := tests/unit/test_ledger_driver.c tests/unit/vnet_rig.c $(UNIT_DRIVER) $(UNIT_SIM)
@@ -228,7 +229,7 @@ UNIT_SRC_test_flood_pace := tests/unit/test_flood_pace.c apps/flood_pace.c
 
 UNIT_TESTS += test_report
 UNIT_SRC_test_report := tests/unit/test_report.c apps/pattern.c apps/refused.c apps/services.c apps/stats.c \
-    apps/interval.c apps/job.c apps/verdict.c kernel/job_params.c kernel/fault.c kernel/format.c kernel/ipaddr.c kernel/json.c kernel/refusal.c kernel/text.c
+    apps/interval.c apps/job.c apps/verdict.c $(UNIT_PARAMS) kernel/fault.c kernel/format.c kernel/ipaddr.c kernel/json.c kernel/refusal.c kernel/text.c
 
 # The network of the system tests on which things go wrong.
 UNIT_TESTS += test_relay
