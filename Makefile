@@ -30,7 +30,7 @@ DRIVER_SRC := drivers/fw_cfg.c drivers/netbuf.c drivers/pci.c drivers/virtio_net
     drivers/virtio_net_watch_rx.c drivers/virtio_pci.c drivers/virtio_pci_legacy.c \
     drivers/virtio_pci_modern.c drivers/virtqueue.c drivers/virtqueue_packed.c drivers/virtqueue_split.c
 
-PORT_SRC := lwip-port/acks.c lwip-port/address.c lwip-port/announce.c lwip-port/chksum.c lwip-port/ethif.c lwip-port/ethif_held.c lwip-port/ethif_rx.c lwip-port/ethif_tx.c lwip-port/gro.c lwip-port/linger.c lwip-port/netport.c \
+PORT_SRC := lwip-port/acks.c lwip-port/address.c lwip-port/announce.c lwip-port/chksum.c lwip-port/ethif.c lwip-port/ethif_held.c lwip-port/ethif_rx.c lwip-port/ethif_tx.c lwip-port/gro.c lwip-port/linger.c lwip-port/netport.c lwip-port/netport_ip.c \
     lwip-port/netport_stats.c lwip-port/netraw.c lwip-port/offload.c lwip-port/port.c lwip-port/silence.c lwip-port/udp_template.c
 
 APP_SRC := apps/chargen.c apps/conn.c apps/connect.c apps/connect_answer.c apps/connect_job.c apps/discard.c apps/echo.c apps/flood.c apps/flood_awake.c apps/flood_check.c apps/flood_due.c apps/flood_frame.c apps/flood_job.c \

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The stack as the main loop sees it: bring-up, one turn, sleep, addresses.
+ * The stack as the main loop sees it: bring-up, one turn, sleep.
  *
  * One NIC is one interface. A turn receives, takes completed frames back, runs lwIP's timers, wakes
  * connections that had found the ring full, and rings the doorbells; every part is bounded.
  */
 #include "netport.h"
 
-#include "lwip/dhcp.h"
 #include "lwip/init.h"
 #include "lwip/netif.h"
-#include "lwip/prot/ip6.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/timeouts.h"
 #include "config.h"
@@ -19,13 +17,7 @@
 #include "ethif_tx.h"
 #include "linger.h"
 #include "netport_priv.h"
-#include "record.h"
-#include "string.h"
 #include "time.h"
-
-/* Without an answer from a DHCP server for this long, an IPv6 address alone makes the guest ready.
- */
-#define DHCP_PATIENCE_NS (5 * NS_PER_S)
 
 /* While each turn receives as many frames as it takes, what so many turns have to say is announced
  * at once. A doorbell has to wait until QEMU's main loop lets go of its lock, which under such a
@@ -37,10 +29,7 @@ static_assert((int)CONF_IRQ_MSIX == VNET_IRQ_MSIX && (int)CONF_IRQ_POLL == VNET_
               "the same list");
 
 static struct ethif ethifs[CONFIG_NICS];
-static struct dhcp dhcps[CONFIG_NICS]; /* given to lwIP, so DHCP starts without an allocation */
-static const struct conf *conf;
 static unsigned nics;
-static uint64_t init_ns;
 
 unsigned netport_nics(void)
 {
@@ -55,58 +44,6 @@ struct ethif *netport_ethif(unsigned k)
 /* ---- set-up ------------------------------------------------------------------------------------
  */
 
-/* What was configured for a NIC: one that does not work leaves a gap in the numbers. */
-static const struct conf_net *conf_of(const struct vnet *vn)
-{
-    return &conf->net[vnet_index(vn)];
-}
-
-static void start_ip4(struct ethif *e, struct dhcp *dhcp, const struct conf_net *c)
-{
-    ip4_addr_t ip, mask, gw;
-
-    switch (c->ip_mode) {
-    case CONF_IP_OFF:
-        break;
-    case CONF_IP_AUTO:
-        dhcp_set_struct(&e->netif, dhcp);
-        if (dhcp_start(&e->netif) != ERR_OK)
-            record_error("%s: DHCP needs an MTU of at least 576 bytes, this one is %u",
-                         vnet_name(e->vn), (unsigned)e->netif.mtu);
-        break;
-    case CONF_IP_STATIC:
-        ip4_addr_set_u32(&ip, PP_HTONL(c->ip));
-        ip4_addr_set_u32(&mask, PP_HTONL(c->ip_bits == 0 ? 0 : ~0u << (32 - c->ip_bits)));
-        ip4_addr_set_u32(&gw, PP_HTONL(c->gw));
-        netif_set_addr(&e->netif, &ip, &mask, &gw);
-        break;
-    }
-}
-
-static void start_ip6(struct ethif *e, const struct conf_net *c)
-{
-    ip6_addr_t ip;
-    s8_t slot;
-
-    netif_set_ip6_autoconfig_enabled(&e->netif, c->ip6_mode == CONF_IP_AUTO);
-    if (c->ip6_mode == CONF_IP_OFF)
-        return;
-    if (e->netif.mtu < IP6_MIN_MTU_LENGTH) { /* beside IPv4 that is nobody's loss */
-        if (c->ip_mode == CONF_IP_OFF)
-            record_error("%s: no address: ip is off, and IPv6 needs an MTU of at least %u bytes, "
-                         "this one is %u",
-                         vnet_name(e->vn), IP6_MIN_MTU_LENGTH, (unsigned)e->netif.mtu);
-        return;
-    }
-    netif_create_ip6_linklocal_address(&e->netif, 1);
-    if (c->ip6_mode == CONF_IP_STATIC) {
-        memset(&ip, 0, sizeof(ip));
-        memcpy(ip.addr, c->ip6, sizeof(c->ip6));
-        ip6_addr_assign_zone(&ip, IP6_UNICAST, &e->netif);
-        netif_add_ip6_address(&e->netif, &ip, &slot);
-    }
-}
-
 unsigned netport_init(const struct conf *c)
 {
     struct vnet_options opt[CONFIG_NICS];
@@ -118,20 +55,16 @@ unsigned netport_init(const struct conf *c)
                                        .mtu_max = c->net[k].mtu,
                                        .rx_ring = c->net[k].rx_ring,
                                        .tx_ring = c->net[k].tx_ring};
-    conf = c;
-    init_ns = time_ns();
     lwip_init();
     nics = vnet_probe(opt);
     for (unsigned k = 0; k < nics; k++) {
         struct ethif *e = &ethifs[k];
-        const struct conf_net *net = conf_of(vnet_get(k));
 
         ethif_init(e, vnet_get(k));
         if (k == 0)
             netif_set_default(&e->netif);
         netif_set_up(&e->netif); /* with the link still down, so nothing is sent yet */
-        start_ip6(e, net);
-        start_ip4(e, &dhcps[k], net);
+        netport_ip_start(k, &c->net[vnet_index(e->vn)]);
         ethif_follow_link(e);
     }
     netport_flush();
@@ -330,99 +263,6 @@ void netport_awake(void)
 {
     for (unsigned k = 0; k < nics; k++)
         vnet_awake(ethifs[k].vn);
-}
-
-/* ---- addresses ---------------------------------------------------------------------------------
- */
-
-/* The best IPv6 address: one past duplicate detection, rather global than link-local; -1 = none. */
-static int ip6_slot(const struct netif *netif)
-{
-    int best = -1;
-
-    for (int i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
-        if (ip6_addr_isvalid(netif_ip6_addr_state(netif, i)) &&
-            (best < 0 || ip6_addr_islinklocal(netif_ip6_addr(netif, best))))
-            best = i;
-    }
-    return best;
-}
-
-static bool nic_ready(unsigned k)
-{
-    const struct netif *netif = &ethifs[k].netif;
-
-    if (!netif_is_up(netif) || !netif_is_link_up(netif))
-        return false;
-    if (!ip4_addr_isany_val(*netif_ip4_addr(netif)))
-        return true;
-    if (conf_of(ethifs[k].vn)->ip_mode == CONF_IP_AUTO && time_ns() - init_ns < DHCP_PATIENCE_NS)
-        return false;
-    return ip6_slot(netif) >= 0;
-}
-
-bool netport_ready(void)
-{
-    for (unsigned k = 0; k < nics; k++) {
-        if (nic_ready(k))
-            return true;
-    }
-    return false;
-}
-
-/* Appends "/bits" to an address text of cap bytes. */
-static void append_bits(char *text, size_t cap, unsigned bits)
-{
-    char digits[4];
-    size_t len = strlen(text), n = 0;
-
-    do {
-        digits[n++] = (char)('0' + bits % 10);
-        bits /= 10;
-    } while (bits > 0);
-    if (len + n + 2 > cap)
-        return;
-    text[len++] = '/';
-    while (n > 0)
-        text[len++] = digits[--n];
-    text[len] = 0;
-}
-
-static unsigned mask_bits(const ip4_addr_t *mask)
-{
-    uint32_t m = lwip_ntohl(ip4_addr_get_u32(mask));
-    unsigned bits = 0;
-
-    for (; (m & 0x80000000u) != 0; m <<= 1)
-        bits++;
-    return bits;
-}
-
-const char *netport_ip(unsigned k)
-{
-    static char text[IP4ADDR_STRLEN_MAX + 3];
-
-    text[0] = 0;
-    if (k < nics && !ip4_addr_isany_val(*netif_ip4_addr(&ethifs[k].netif))) {
-        ip4addr_ntoa_r(netif_ip4_addr(&ethifs[k].netif), text, sizeof(text));
-        append_bits(text, sizeof(text), mask_bits(netif_ip4_netmask(&ethifs[k].netif)));
-    }
-    return text;
-}
-
-const char *netport_ip6(unsigned k)
-{
-    static char text[IP6ADDR_STRLEN_MAX + 4];
-    int slot;
-
-    text[0] = 0;
-    if (k < nics && (slot = ip6_slot(&ethifs[k].netif)) >= 0) {
-        ip6addr_ntoa_r(netif_ip6_addr(&ethifs[k].netif, slot), text, sizeof(text));
-        for (char *c = text; *c != 0; c++) /* lower case [RFC 5952, section 4.3] */
-            *c = (char)(*c >= 'A' && *c <= 'F' ? *c - 'A' + 'a' : *c);
-        append_bits(text, sizeof(text), 64);
-    }
-    return text;
 }
 
 /* ---- for applications --------------------------------------------------------------------------

@@ -31,7 +31,7 @@ UNIT_LWIP         := $(addprefix build/lwip/src/,core/def.c core/inet_chksum.c c
                      core/ipv4/ip4.c core/ipv4/ip4_addr.c core/ipv6/ethip6.c core/ipv6/icmp6.c core/ipv6/ip6.c \
                      core/ipv6/ip6_addr.c core/ipv6/mld6.c core/ipv6/nd6.c netif/ethernet.c)
 UNIT_NETRIG       := $(addprefix tests/sim/netrig,.c _frame.c _kernel.c _mem.c _nic.c _peer.c _tcp.c _vnet.c _vnet_tx.c) \
-                     $(addprefix lwip-port/,acks.c address.c announce.c chksum.c ethif.c ethif_held.c ethif_rx.c ethif_tx.c gro.c linger.c netport.c netport_stats.c netraw.c offload.c port.c silence.c udp_template.c) \
+                     $(addprefix lwip-port/,acks.c address.c announce.c chksum.c ethif.c ethif_held.c ethif_rx.c ethif_tx.c gro.c linger.c netport.c netport_ip.c netport_stats.c netraw.c offload.c port.c silence.c udp_template.c) \
                      kernel/fault.c kernel/ipaddr.c kernel/json.c kernel/format.c kernel/record.c kernel/refusal.c kernel/text.c $(UNIT_LWIP)
 UNIT_NETRIG_LIBS  := -Wl,--wrap=memp_malloc,--wrap=memp_free,--wrap=mem_malloc,--wrap=ethernet_input,--wrap=ip4_input,--wrap=ip6_input
 UNIT_NETRIG_NEEDS := build/lwip/.stamp
