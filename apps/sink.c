@@ -10,6 +10,7 @@
 #include "sink.h"
 
 #include "app.h"
+#include "bytes.h"
 #include "lwip/netif.h"
 #include "netbuf.h"
 #include "netport.h"
@@ -94,18 +95,6 @@ static uint64_t held(const struct testframe *t, const uint8_t *payload, uint32_t
     if (t->kind != TESTFRAME_REFLECTED || !testframe_times(payload, bytes, &came, &went))
         return 0;
     return went - came;
-}
-
-static bool same_station(const uint8_t *a, const uint8_t *b)
-{
-    uint32_t a4, b4;
-    uint16_t a2, b2;
-
-    __builtin_memcpy(&a4, a, 4);
-    __builtin_memcpy(&b4, b, 4);
-    __builtin_memcpy(&a2, a + 4, 2);
-    __builtin_memcpy(&b2, b + 4, 2);
-    return a4 == b4 && a2 == b2;
 }
 
 static void count(const struct sink_arrival *a)

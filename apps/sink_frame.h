@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "bytes.h"
 #include "sink.h"
 
 /* Ethernet, IPv4 and UDP: no test frame is shorter. */
@@ -36,13 +37,12 @@ static inline bool sink_is_port(uint16_t port, uint16_t even)
  * looked at. */
 static inline bool sink_frame_may_be(const uint8_t *frame, uint32_t len)
 {
-    uint16_t type, from, to;
-
     if (len < SINK_FRAME_MIN)
         return false;
-    __builtin_memcpy(&type, frame + 12, sizeof(type));
-    __builtin_memcpy(&from, frame + 34, sizeof(from));
-    __builtin_memcpy(&to, frame + 36, sizeof(to));
+
+    const uint16_t type = load16(frame + 12);
+    const uint16_t from = load16(frame + 34), to = load16(frame + 36);
+
     if (type != __builtin_bswap16(0x0800))
         return type == __builtin_bswap16(0x86dd) || type == __builtin_bswap16(0x8100);
     return sink_is_port(__builtin_bswap16(to), TESTFRAME_PORT) ||
@@ -62,21 +62,13 @@ bool sink_frame_udp_sound(const uint8_t *frame, const struct sink_frame *f);
 #define SINK_USUAL_PAYLOAD SINK_FRAME_MIN
 #define SINK_USUAL         (SINK_USUAL_PAYLOAD + TESTFRAME_BYTES)
 
-/* What eight or four bytes add to the sum of a checksum, in the machine's order [RFC 1071]. */
+/* What eight bytes add to the sum of a checksum, in the machine's order [RFC 1071]; four add their
+ * load32(). */
 static inline uint64_t sink_frame_sum8(const uint8_t *p)
 {
-    uint64_t v;
+    const uint64_t v = load64(p);
 
-    __builtin_memcpy(&v, p, sizeof(v));
     return (v >> 32) + (uint32_t)v;
-}
-
-static inline uint64_t sink_frame_sum4(const uint8_t *p)
-{
-    uint32_t v;
-
-    __builtin_memcpy(&v, p, sizeof(v));
-    return v;
 }
 
 /* True if sink_frame_find() would find it, with both checksums right, UDP's unless it is vouched
@@ -88,16 +80,15 @@ static inline bool sink_frame_usual(const uint8_t *frame, uint32_t len, bool vou
     const uint64_t link = 0x00002e0000450008, link_mask = 0x0000ffff00ffffff;
     const uint32_t ip = 0x11000000, ip_mask = 0xff00ff3f;
     const uint32_t udp = 0x1a000000 | __builtin_bswap16(TESTFRAME_PORT), udp_mask = 0xfffffeff;
-    uint64_t at12, sum;
+    uint64_t sum;
 
     static_assert(TESTFRAME_BYTES == 18 && TESTFRAME_PORT % 2 == 0, "the lengths and the mask");
     if (len < SINK_USUAL)
         return false;
-    __builtin_memcpy(&at12, frame + 12, sizeof(at12));
-    if ((at12 & link_mask) != link || (sink_frame_sum4(frame + 20) & ip_mask) != ip ||
-        (sink_frame_sum4(frame + 36) & udp_mask) != udp)
+    if ((load64(frame + 12) & link_mask) != link || (load32(frame + 20) & ip_mask) != ip ||
+        (load32(frame + 36) & udp_mask) != udp)
         return false;
-    sum = sink_frame_sum8(frame + 14) + sink_frame_sum8(frame + 22) + sink_frame_sum4(frame + 30);
+    sum = sink_frame_sum8(frame + 14) + sink_frame_sum8(frame + 22) + load32(frame + 30);
     if (sum % 0xffff != 0)
         return false;
     if (vouched)

@@ -9,11 +9,6 @@
 
 #define WORD 8u
 
-static uint64_t load64(const uint8_t *p)
-{
-    return __builtin_bswap64(testframe_word(p));
-}
-
 static void store64_be(uint8_t *p, uint64_t v)
 {
     v = __builtin_bswap64(v);

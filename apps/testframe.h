@@ -38,6 +38,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "bytes.h"
 
 /* The UDP port that test frames go to. */
 #define TESTFRAME_PORT 8862
@@ -137,10 +138,7 @@ bool testframe_read(const uint8_t *payload, uint32_t bytes, struct testframe *f)
 
 static inline uint64_t testframe_word(const uint8_t *p)
 {
-    uint64_t v;
-
-    __builtin_memcpy(&v, p, sizeof(v));
-    return __builtin_bswap64(v);
+    return __builtin_bswap64(load64(p));
 }
 
 /* The same, for whoever reads very many. */

@@ -16,13 +16,7 @@
 #include <stdint.h>
 #include "lwip/opt.h"
 #include "lwip/def.h"
-
-static uint64_t load64(const uint8_t *p)
-{
-    uint64_t v;
-    __builtin_memcpy(&v, p, sizeof(v));
-    return v;
-}
+#include "bytes.h"
 
 static uint64_t add_carry(uint64_t sum, uint64_t v)
 {

@@ -22,6 +22,7 @@
 #include "netif/ethernet.h"
 #include "acks.h"
 #include "address.h"
+#include "bytes.h"
 #include "ethif.h"
 #include "ethif_held.h"
 #include "fault.h"
@@ -88,18 +89,6 @@ static void rx_begin(struct rx *f, struct netbuf *nb)
 static const struct eth_hdr *eth_of(const struct rx *f)
 {
     return (const void *)f->head;
-}
-
-static bool same_station(const uint8_t a[ETH_HWADDR_LEN], const uint8_t b[ETH_HWADDR_LEN])
-{
-    uint32_t a4, b4;
-    uint16_t a2, b2;
-
-    __builtin_memcpy(&a4, a, sizeof(a4));
-    __builtin_memcpy(&b4, b, sizeof(b4));
-    __builtin_memcpy(&a2, a + sizeof(a4), sizeof(a2));
-    __builtin_memcpy(&b2, b + sizeof(b4), sizeof(b2));
-    return a4 == b4 && a2 == b2;
 }
 
 /* The counter of the reason to drop the frame; NULL if the stack shall see it. */

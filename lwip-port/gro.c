@@ -16,6 +16,7 @@
 #include "lwip/prot/ip4.h"
 #include "lwip/prot/ip6.h"
 #include "lwip/prot/tcp.h"
+#include "bytes.h"
 #include "string.h"
 
 /* Places in the frame, */
@@ -57,35 +58,6 @@ static const uint8_t same[2][2][GRO_HEAD] = {
 };
 
 static_assert(74 + STAMP_BYTES <= GRO_HEAD && GRO_HEAD % 8 == 0, "all headers, in whole words");
-
-static uint16_t load16(const uint8_t *p)
-{
-    uint16_t v;
-
-    __builtin_memcpy(&v, p, sizeof(v));
-    return v;
-}
-
-static uint32_t load32(const uint8_t *p)
-{
-    uint32_t v;
-
-    __builtin_memcpy(&v, p, sizeof(v));
-    return v;
-}
-
-static uint64_t load64(const uint8_t *p)
-{
-    uint64_t v;
-
-    __builtin_memcpy(&v, p, sizeof(v));
-    return v;
-}
-
-static void store16(uint8_t *p, uint16_t v)
-{
-    __builtin_memcpy(p, &v, sizeof(v));
-}
 
 /* One's complement: 1 to 0xffff for any sum but 0. */
 static uint32_t fold(uint32_t sum)

@@ -13,6 +13,7 @@
 #include "lwip/prot/ip6.h"
 #include "lwip/prot/tcp.h"
 #include "lwip/prot/udp.h"
+#include "bytes.h"
 #include "string.h"
 
 #define TYPE_AT   12u /* in the Ethernet header */
@@ -28,19 +29,6 @@ struct packet {
     uint32_t l4_at, addrs_at, addrs_bytes; /* in the frame */
     uint8_t proto;
 };
-
-static uint16_t load16(const uint8_t *p)
-{
-    uint16_t v;
-
-    memcpy(&v, p, sizeof(v));
-    return v;
-}
-
-static void store16(uint8_t *p, uint16_t v)
-{
-    memcpy(p, &v, sizeof(v));
-}
 
 /* False: not IP, or not even its fixed header. */
 static bool parse(const uint8_t *frame, uint32_t len, struct packet *p)
