@@ -186,6 +186,32 @@ uint32_t conn_write(struct tcp_pcb *pcb, const void *data, uint32_t len)
     return len;
 }
 
+void conn_write_ring(struct tcp_pcb *pcb, const uint8_t *ring, uint32_t size, uint32_t *out,
+                     uint32_t in)
+{
+    while (*out != in) {
+        const uint32_t slot = *out % size, end = size - slot;
+        const uint32_t n = in - *out < end ? in - *out : end;
+        const uint32_t written = conn_write(pcb, ring + slot, n);
+
+        *out += written;
+        if (written < n)
+            break;
+    }
+}
+
+void conn_fill_ring(uint8_t *ring, uint32_t size, uint32_t *in, const struct pbuf *p)
+{
+    for (uint32_t done = 0; done < p->tot_len;) {
+        const uint32_t slot = *in % size, end = size - slot;
+        const uint32_t n = p->tot_len - done < end ? p->tot_len - done : end;
+
+        pbuf_copy_partial(p, ring + slot, (u16_t)n, (u16_t)done);
+        done += n;
+        *in += n;
+    }
+}
+
 err_t conn_close(struct tcp_pcb *pcb)
 {
     /* The stack takes a window that is not fully open for unread data and would answer with RST. */

@@ -59,6 +59,14 @@ void conn_window(struct tcp_pcb *pcb, uint32_t *edge, uint32_t target);
  * as they are until the sent callback has reported them. */
 uint32_t conn_write(struct tcp_pcb *pcb, const void *data, uint32_t len);
 
+/* The same from a ring of so many bytes, a power of two, in which `in` and `out` are positions,
+ * free-running: what is there from *out to `in`, and *out moves behind what was queued. */
+void conn_write_ring(struct tcp_pcb *pcb, const uint8_t *ring, uint32_t size, uint32_t *out,
+                     uint32_t in);
+
+/* Copies all of p into such a ring, which has room for it, from *in on. p stays the caller's. */
+void conn_fill_ring(uint8_t *ring, uint32_t size, uint32_t *in, const struct pbuf *p);
+
 /* Ends a connection: what was queued is still sent, unread input is forgotten, no callback comes
  * any more. abort: RST instead, so that nothing of ours is referenced when the call returns. Both
  * give the value that a recv, sent or poll callback has to return. */

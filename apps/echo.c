@@ -23,33 +23,14 @@ static_assert(CONFIG_ECHO_RING >= CONFIG_MTU_MAX, "a window holds a whole segmen
 
 static void input(struct small_conn *c, const struct pbuf *p)
 {
-    uint16_t done = 0;
-
     /* The window is never larger than the room. */
     ASSERT(p->tot_len <= CONFIG_ECHO_RING - (c->in - c->acked));
-    while (done < p->tot_len) {
-        uint32_t slot = c->in % CONFIG_ECHO_RING;
-        uint32_t n = CONFIG_ECHO_RING - slot;
-        if (n > (uint32_t)(p->tot_len - done))
-            n = (uint32_t)(p->tot_len - done);
-        pbuf_copy_partial(p, c->ring + slot, (u16_t)n, done);
-        done = (uint16_t)(done + n);
-        c->in += n;
-    }
+    conn_fill_ring(c->ring, CONFIG_ECHO_RING, &c->in, p);
 }
 
 static bool output(struct small_conn *c)
 {
-    while (c->out != c->in) {
-        uint32_t slot = c->out % CONFIG_ECHO_RING;
-        uint32_t n = CONFIG_ECHO_RING - slot;
-        if (n > c->in - c->out)
-            n = c->in - c->out;
-        uint32_t written = conn_write(c->pcb, c->ring + slot, n);
-        c->out += written;
-        if (written < n)
-            break;
-    }
+    conn_write_ring(c->pcb, c->ring, CONFIG_ECHO_RING, &c->out, c->in);
     conn_window(c->pcb, &c->edge, c->acked + CONFIG_ECHO_RING);
     return c->eof && c->acked == c->in;
 }

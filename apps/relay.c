@@ -100,35 +100,16 @@ static err_t let_go(struct side *s)
 
 static void take(struct side *s, const struct pbuf *p)
 {
-    uint16_t done = 0;
-
     /* The window is never larger than the room. */
     ASSERT(p->tot_len <= CONFIG_RELAY_RING - (s->in - s->other->acked));
-    while (done < p->tot_len) {
-        uint32_t slot = s->in % CONFIG_RELAY_RING;
-        uint32_t n = CONFIG_RELAY_RING - slot;
-        if (n > (uint32_t)(p->tot_len - done))
-            n = (uint32_t)(p->tot_len - done);
-        pbuf_copy_partial(p, s->ring + slot, (u16_t)n, done);
-        done = (uint16_t)(done + n);
-        s->in += n;
-    }
+    conn_fill_ring(s->ring, CONFIG_RELAY_RING, &s->in, p);
 }
 
 static void give(struct side *to)
 {
     const struct side *from = to->other;
 
-    while (to->out != from->in) {
-        uint32_t slot = to->out % CONFIG_RELAY_RING;
-        uint32_t n = CONFIG_RELAY_RING - slot;
-        if (n > from->in - to->out)
-            n = from->in - to->out;
-        uint32_t written = conn_write(to->pcb, from->ring + slot, n);
-        to->out += written;
-        if (written < n)
-            break;
-    }
+    conn_write_ring(to->pcb, from->ring, CONFIG_RELAY_RING, &to->out, from->in);
     if (from->eof && !to->fin && to->out == from->in)
         to->fin = tcp_shutdown(to->pcb, 0, 1) == ERR_OK;
     tcp_output(to->pcb);
