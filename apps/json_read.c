@@ -157,19 +157,31 @@ static bool well_formed(void)
     return true;
 }
 
+/* The next character at or behind *i, of which it is the place then, that is in no string; of a
+ * string there is the quote at its end. False: there is none. */
+static bool next_outside(const char *text, size_t len, size_t *i)
+{
+    bool quoted = false;
+
+    for (; *i < len; ++*i) {
+        if (quoted && text[*i] == '\\')
+            ++*i;
+        else if (text[*i] == '"')
+            quoted = !quoted;
+        if (!quoted)
+            return true;
+    }
+    return false;
+}
+
 /* jsmn takes commas for blanks: is each between two values? */
 static bool commas_fit(const char *text, size_t len)
 {
     char before = '{';
-    bool quoted = false;
 
-    for (size_t i = 0; i < len; i++) {
-        char c = text[i];
-        if (quoted && c == '\\')
-            i++;
-        else if (c == '"')
-            quoted = !quoted;
-        if (quoted || is_blank(c))
+    for (size_t i = 0; next_outside(text, len, &i); i++) {
+        const char c = text[i];
+        if (is_blank(c))
             continue;
         if (c == ',' && strchr("{[:,", before) != NULL)
             return false;
@@ -183,17 +195,12 @@ static bool commas_fit(const char *text, size_t len)
 static bool too_deep(const char *text, size_t len)
 {
     unsigned depth = 0;
-    bool quoted = false;
 
-    for (size_t i = 0; i < len; i++) {
-        char c = text[i];
-        if (quoted && c == '\\')
-            i++;
-        else if (c == '"')
-            quoted = !quoted;
-        else if (!quoted && (c == '{' || c == '['))
+    for (size_t i = 0; next_outside(text, len, &i); i++) {
+        const char c = text[i];
+        if (c == '{' || c == '[')
             depth++;
-        else if (!quoted && (c == '}' || c == ']') && depth > 0)
+        else if ((c == '}' || c == ']') && depth > 0)
             depth--;
         if (depth > DEPTH_MAX)
             return true;
