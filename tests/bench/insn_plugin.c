@@ -53,14 +53,20 @@ static struct counts {
 static uint64_t turn_address, idle_address;
 static uint64_t begun; /* instructions when this turn began; 0: it did nothing, or it is no turn */
 
+/* Adds the turn that is over, if one had begun. */
+static void add_turn(uint64_t *instructions, uint64_t *turns)
+{
+    if (begun == 0)
+        return;
+    *instructions += counts->all - begun;
+    ++*turns;
+}
+
 static void turn_begins(unsigned vcpu, void *of)
 {
     (void)vcpu;
     (void)of;
-    if (begun != 0) {
-        counts->busy += counts->all - begun;
-        counts->busy_turns++;
-    }
+    add_turn(&counts->busy, &counts->busy_turns);
     begun = counts->all;
 }
 
@@ -68,10 +74,7 @@ static void turn_was_idle(unsigned vcpu, void *of)
 {
     (void)vcpu;
     (void)of;
-    if (begun != 0) {
-        counts->idle += counts->all - begun;
-        counts->idle_turns++;
-    }
+    add_turn(&counts->idle, &counts->idle_turns);
     begun = 0;
 }
 
