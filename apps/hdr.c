@@ -40,14 +40,6 @@ static uint64_t last_of(unsigned bucket)
     return first_of(bucket) + (1ull << shift_of(bucket)) - 1;
 }
 
-static void note_range(struct hdr *h, uint64_t least, uint64_t max)
-{
-    if (h->total == 0 || least < h->least)
-        h->least = least;
-    if (max > h->max)
-        h->max = max;
-}
-
 void hdr_reset(struct hdr *h)
 {
     memset(h, 0, sizeof(*h));
@@ -55,7 +47,10 @@ void hdr_reset(struct hdr *h)
 
 static inline void add(struct hdr *h, uint64_t ns, uint64_t n)
 {
-    note_range(h, ns, ns);
+    if (h->total == 0 || ns < h->least)
+        h->least = ns;
+    if (ns > h->max)
+        h->max = ns;
     h->count[bucket_of(ns)] += n;
     h->total += n;
 }
@@ -69,16 +64,6 @@ void hdr_record_many(struct hdr *h, uint64_t ns, uint64_t n)
 {
     if (n > 0)
         add(h, ns, n);
-}
-
-void hdr_merge(struct hdr *into, const struct hdr *from)
-{
-    if (from->total == 0)
-        return;
-    note_range(into, from->least, from->max);
-    into->total += from->total;
-    for (unsigned b = 0; b < HDR_BUCKETS; b++)
-        into->count[b] += from->count[b];
 }
 
 /* total * ppm / PPM, rounded up, at least 1: without a product that could exceed 64 bits. */

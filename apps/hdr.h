@@ -36,9 +36,6 @@ void hdr_record(struct hdr *h, uint64_t ns);
 /* The same value n times. */
 void hdr_record_many(struct hdr *h, uint64_t ns, uint64_t n);
 
-/* What one recorded is recorded in the other as well. */
-void hdr_merge(struct hdr *into, const struct hdr *from);
-
 /* The value that at least ppm / 1,000,000 of all values do not exceed; 0 if there are none.
  * 1,000,000 is the greatest itself. */
 uint64_t hdr_percentile(const struct hdr *h, uint32_t ppm);

@@ -134,8 +134,3 @@ void lapic_timer_arm(uint64_t ns)
         ticks = UINT32_MAX;
     reg_write(REG_TIMER_INIT, ticks > 0 ? (uint32_t)ticks : 1);
 }
-
-void lapic_timer_stop(void)
-{
-    reg_write(REG_TIMER_INIT, 0);
-}

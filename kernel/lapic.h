@@ -33,6 +33,5 @@ void lapic_timer_set_hz(uint64_t hz);
 /* One interrupt after `ns` (at least one tick, at most a second), instead of any armed
  * before. */
 void lapic_timer_arm(uint64_t ns);
-void lapic_timer_stop(void);
 
 #endif

@@ -9,7 +9,6 @@
 #include <stdint.h>
 
 #define MSR_APIC_BASE 0x1b
-#define MSR_PAT       0x277
 #define MSR_EFER      0xc0000080
 #define EFER_NXE      (1ull << 11)
 #define CR0_WP        (1ull << 16)
@@ -46,13 +45,6 @@ static inline uint64_t read_cr2(void)
 {
     uint64_t v;
     __asm__ volatile("mov %%cr2, %0" : "=r"(v));
-    return v;
-}
-
-static inline uint64_t read_cr3(void)
-{
-    uint64_t v;
-    __asm__ volatile("mov %%cr3, %0" : "=r"(v));
     return v;
 }
 

@@ -19,7 +19,7 @@ static const uint32_t shown[] = {1,      100000, 500000, 900000, 990000,
                                  999000, 999900, 999999, 1000000};
 #define SHOWN (sizeof(shown) / sizeof(shown[0]))
 
-static struct hdr h, other;
+static struct hdr h;
 static uint64_t list[VALUES];
 static uint64_t seed = 7;
 
@@ -109,8 +109,6 @@ static void an_empty_one_says_zero(void **state)
     hdr_reset(&h);
     for (unsigned i = 0; i < SHOWN; i++)
         assert_int_equal(hdr_percentile(&h, shown[i]), 0);
-    hdr_merge(&other, &h);
-    assert_int_equal(other.total, 0);
 }
 
 static void what_is_beyond_counts_and_the_greatest_is_kept(void **state)
@@ -135,19 +133,6 @@ static void ranks_do_not_overflow(void **state)
     h.total = (1ull << 62) + 1;
     assert_int_equal(hdr_percentile(&h, 999999), 10);
     assert_int_equal(hdr_percentile(&h, 1000000), 90);
-}
-
-static void merged_ones_are_as_one(void **state)
-{
-    (void)state;
-    hdr_reset(&h);
-    hdr_reset(&other);
-    for (unsigned i = 0; i < VALUES; i++) {
-        list[i] = next_random() >> 40;
-        hdr_record(i % 3 == 0 ? &h : &other, list[i]);
-    }
-    hdr_merge(&h, &other);
-    agrees_with(list, VALUES);
 }
 
 static void json_has_every_percentile(void **state)
@@ -179,7 +164,6 @@ int main(void)
         cmocka_unit_test(an_empty_one_says_zero),
         cmocka_unit_test(what_is_beyond_counts_and_the_greatest_is_kept),
         cmocka_unit_test(ranks_do_not_overflow),
-        cmocka_unit_test(merged_ones_are_as_one),
         cmocka_unit_test(json_has_every_percentile),
     };
 
