@@ -19,7 +19,7 @@ static_assert((int)JOB_CBR == FLOOD_CBR && (int)JOB_POISSON == FLOOD_POISSON &&
                   (int)JOB_BURSTS == FLOOD_BURSTS,
               "the same list");
 static_assert(JOB_LENS <= FLOOD_MIX && JOB_FLOWS_MAX <= FLOOD_FLOWS_MAX &&
-                  (unsigned)JOB_NO_VLAN == FLOOD_NO_VLAN,
+                  JOB_BURST_MAX <= FLOOD_BURST_MAX && (unsigned)JOB_NO_VLAN == FLOOD_NO_VLAN,
               "what can be asked for can be had");
 
 static_assert(JOB_NO_NIC == NETRAW_ANY_NIC, "the same");

@@ -16,7 +16,6 @@
 #define PERIOD_MAX_NS (3600 * NS_PER_S)
 #define VLAN_MAX      4094
 #define DSCP_MAX      63
-#define BURST_MAX     1000
 
 #define COUNT(array)  (sizeof(array) / sizeof((array)[0]))
 
@@ -196,7 +195,8 @@ static bool set_gap(struct job_params *p, struct text v, enum job_limit limit)
     (void)limit;
     if (!text_next(&v, ':', &word) || !job_value_word(word, words, COUNT(words), &which))
         return false;
-    if (which == JOB_BURSTS ? v.s == NULL || !job_value_number(v, 1, BURST_MAX, &n) : v.s != NULL)
+    if (which == JOB_BURSTS ? v.s == NULL || !job_value_number(v, 1, JOB_BURST_MAX, &n)
+                            : v.s != NULL)
         return false;
     p->gap = (enum job_gap)which;
     p->burst = (uint32_t)n;
@@ -301,7 +301,7 @@ const struct job_key job_keys[] = {
      .accepted = "off, or a number from 1 to " TEXT_OF(VLAN_MAX)},
     {"dscp", set_dscp, .only = JOB_RUN_FLOOD, .accepted = "a number from 0 to " TEXT_OF(DSCP_MAX)},
     {"gap", set_gap, .only = JOB_RUN_FLOOD,
-     .accepted = "cbr, poisson, or burst:N with a number from 1 to " TEXT_OF(BURST_MAX)},
+     .accepted = "cbr, poisson, or burst:N with a number from 1 to " TEXT_OF(JOB_BURST_MAX)},
     {"ramp", set_ramp, .only = JOB_RUN_FLOOD, .accepted = ACCEPT_TIME},
     {"count", set_count, .only = JOB_RUN_STAMP, .accepted = "off, or " ACCEPT_SCALED},
     {"reflector", set_reflector, .only = JOB_RUN_STAMP, .accepted = "stateless, stateful"},

@@ -75,6 +75,7 @@ enum job_limit {
 #define JOB_LENS      16
 #define JOB_LEN_MAX   (1 << 20)
 #define JOB_FLOWS_MAX 65536
+#define JOB_BURST_MAX 1000
 
 /* Room for what was said: each key with its longest sensible value, together. */
 #define JOB_WORDS 1024
