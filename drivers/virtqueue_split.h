@@ -112,12 +112,11 @@ vq_split_turn_ins(struct vq *vq, unsigned max,
 
         id = shm_read32(&elem->id);
         len = shm_read32(&elem->len);
-        struct vq_slot *slot = &slots[id];
-        if (id >= size || slot->token == NULL || len > slot->len)
+        if (id >= size || slots[id].token == NULL || len > slots[id].len)
             break;
         ids[n] = id;
-        done[n] = (struct vq_done){slot->token, len};
-        slot->token = NULL;
+        done[n] = (struct vq_done){slots[id].token, len};
+        slots[id].token = NULL;
     }
     if (n < want)
         vq_complete(vq, id, len, &done[n]); /* it is not: the queue is broken, and says why */
@@ -158,12 +157,11 @@ VQ_SPLIT_INLINE unsigned vq_split_take_outs(struct vq *vq, unsigned max,
 
         for (at = seen; at < end; at++) {
             id = shm_read32(&ring[at & mask].id);
-            struct vq_slot *slot = &slots[id];
-            if (id >= size || slot->token == NULL || slot->descs != 1)
+            if (id >= size || slots[id].token == NULL || slots[id].descs != 1)
                 break;
-            back(of, slot->token);
-            slot->token = NULL;
-            slot->next = free_head;
+            back(of, slots[id].token);
+            slots[id].token = NULL;
+            slots[id].next = free_head;
             free_head = (uint16_t)id;
         }
         plain = at - seen;
