@@ -17,13 +17,13 @@
 #include "string.h"
 #include "time.h"
 
-#define STEP_NS  (10 * NS_PER_S)  /* that a step may take */
-#define HURRY_NS (3 * NS_PER_S)   /* the same once somebody has asked for the end */
-#define SCAN_NS  (10 * NS_PER_MS) /* between two looks at the limits */
-#define RETRY_NS (100 * NS_PER_MS)
-#define BATCH    16   /* that begin in a turn */
-#define SLIPS    4096 /* slots given up in a turn */
-#define WINDOW   65535
+#define STEP_NS  (10 * NS_PER_S)   /* that a step may take */
+#define HURRY_NS (3 * NS_PER_S)    /* the same once somebody has asked for the end */
+#define SCAN_NS  (10 * NS_PER_MS)  /* between two looks at the limits */
+#define RETRY_NS (100 * NS_PER_MS) /* between two looks for a way to the server */
+#define BATCH    16                /* that begin in a turn */
+#define SLIPS    4096              /* slots given up in a turn */
+#define WINDOW   65535             /* bytes that a server may send to begin with */
 
 enum step { FREE, OPENING, ASKING, HELD, ENDING };
 

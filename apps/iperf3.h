@@ -242,7 +242,8 @@ static inline bool iperf3_stream_counts(const struct iperf3_stream *st)
 
 unsigned iperf3_streams_used(void);
 
-/* For who is no server: the tables are as they have to be. */
+/* Makes the tables ready for a client where no server has done so: before it takes a session, or
+ * lends places. */
 void iperf3_tables_need(void);
 
 /* So many places count as used meanwhile: somebody else has as many connections, and the stack's

@@ -41,14 +41,24 @@ enum stamp_state {
     STAMP_FAILED /* it never began; see stamp_sender_why() */
 };
 
+/* Begins; the one before must not be under way. */
 void stamp_sender_start(const struct stamp_params *p, uint64_t now_ns);
+
+/* One budgeted turn; returns packets sent. When it must be called next, ns since boot; UINT64_MAX =
+ * no need. */
 unsigned stamp_sender_poll(uint64_t now_ns);
 uint64_t stamp_sender_deadline(void);
+
 enum stamp_state stamp_sender_state(void);
+
+/* Where it failed: a literal. */
 const char *stamp_sender_why(void);
 
-/* No more packets are sent. */
+/* No more packets are sent; answers to the last ones are still waited for. One that never began has
+ * failed then. */
 void stamp_sender_stop(uint64_t now_ns);
+
+/* Another rate from now on, as in struct flood_shape. */
 void stamp_sender_change_rate(uint64_t rate, bool packets, uint64_t now_ns);
 
 struct stamp_figures {
@@ -61,6 +71,8 @@ struct stamp_figures {
     uint64_t start_ns, end_ns; /* the first packet was due; sending was over; 0 = not yet */
     struct hdr trip, from_due;
 };
+
+/* Of the session that was begun last, up to now. */
 const struct stamp_figures *stamp_sender_figures(void);
 
 #endif
