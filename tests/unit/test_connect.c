@@ -300,6 +300,8 @@ static void held_connections_are_asked_again_and_again(void **state)
     ended("done");
     assert_int_equal(counts().completed, 5);
     assert_int_equal(rig_number(rig_record("result"), "checks", 0), 25);
+    /* nobody owed an answer between the rounds */
+    assert_in_range(rig_number(rig_record("result"), "gap_max_us", 0), 0, 100000);
 }
 
 static void held_ones_that_are_lost_are_dropped_or_corrupt(void **state)

@@ -213,6 +213,8 @@ static void values_out_of_range_or_malformed_are_refused(void **state)
         "len=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17",
         "flows=0",
         "flows=65537",
+        "hold=99ms",
+        "hold=61m",
         "min_bps=fast",
         "max_loss=1",
         "max_loss=%",
