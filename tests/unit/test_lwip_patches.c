@@ -162,6 +162,33 @@ static void neighbour_in_use_outlives_those_that_only_asked(void **state)
     rig_tcp_abort(&t);
 }
 
+/* How many frames answer so many datagrams, of both protocols in turn, to a port where nobody
+ * listens. */
+static uint64_t answers_of_nobody(unsigned count)
+{
+    const uint64_t before = rig.guest_frames;
+
+    for (unsigned i = 0; i < count; i++) {
+        rig_udp_send(i % 2 != 0, 30000, 4242, "anybody?", 8);
+        rig_pump();
+    }
+    rig_drop_frames();
+    return rig.guest_frames - before;
+}
+
+/* 0029: after a silence a hundred are answered at once, and then as many a second. */
+static void errors_are_sent_at_a_bounded_rate(void **state)
+{
+    (void)state;
+    answers_of_nobody(2); /* the peer's hardware address is known then */
+    rig_advance_ms(5000);
+    assert_int_equal(answers_of_nobody(300), 100);
+    assert_int_equal(answers_of_nobody(2), 0);
+    rig_advance_ms(100);
+    assert_in_range(answers_of_nobody(300), 9, 11);
+    hostile_alive();
+}
+
 /* 0003: a path MTU that leaves nothing for a segment. */
 static void path_mtu_has_a_floor(void **state)
 {
@@ -384,6 +411,7 @@ int main(void)
         ON_ECHO(neighbour_outlives_questions_for_nobody),
         ON_ECHO(neighbour_in_use_outlives_those_that_only_asked),
         ON_ECHO(new_neighbour_is_found_where_all_places_are_taken),
+        ON_ECHO(errors_are_sent_at_a_bounded_rate),
         ON_ECHO(path_mtu_has_a_floor),
         ON_ECHO(mss_option_after_the_handshake_is_ignored),
         ON_ECHO(segment_across_the_edge_of_the_window_is_trimmed),
