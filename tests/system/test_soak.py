@@ -93,8 +93,8 @@ def test_fault_that_is_asked_for_happens(soak):
 def test_interrupted_soak_is_judged_by_what_was_run(tmp_path):
     need_taps()
     folder = tmp_path / "run"
-    with Interrupted([TOOL, "soak", "30s", "--folder", str(folder)], environment()) as tool:
-        tool.until_it_says(" of 00:30")
+    with Interrupted([TOOL, "soak", "10s", "--folder", str(folder)], environment()) as tool:
+        tool.until_it_says(" of 00:10")
         _, rest = tool.end(os.kill, signal.SIGINT, 30)
     assert re.search(r"^(PASS|FAIL) after \d+ s \(interrupted\)", rest.splitlines()[-1]), rest
     records = list(log.read(folder))
@@ -105,8 +105,8 @@ def test_interrupted_soak_is_judged_by_what_was_run(tmp_path):
 def test_killed_soak_leaves_nobody_and_can_still_be_judged(tmp_path):
     need_taps()
     folder = tmp_path / "run"
-    with Interrupted([TOOL, "soak", "30s", "--folder", str(folder)], environment()) as tool:
-        tool.until_it_says(" of 00:30")
+    with Interrupted([TOOL, "soak", "10s", "--folder", str(folder)], environment()) as tool:
+        tool.until_it_says(" of 00:10")
         assert len(descendants(tool.process.pid)) > 5
         tool.end(os.kill, signal.SIGKILL, 10)  # sees that nobody is left; taps and namespaces go with them
     done = subprocess.run([sys.executable, TOOL, "soak", "--report", folder], capture_output=True, text=True, timeout=60)
@@ -115,7 +115,7 @@ def test_killed_soak_leaves_nobody_and_can_still_be_judged(tmp_path):
 
 
 def test_guest_that_panics_ends_the_soak_as_a_failure(soak):
-    status, output, records = soak("20s", "--set", "fault=panic:assert@2s", "--verdict-only")
+    status, output, records = soak("10s", "--set", "fault=panic:assert@2s", "--verdict-only")
     assert status == 1 and output.startswith("FAIL") and "panics" in output
     assert of(records, "soak", what="gone")
     assert records[-1]["why"] == "broken"

@@ -17,6 +17,7 @@ from .traffic import Traffic
 TICK = 1.0
 QUIET_SECONDS = 8  # that the programs may take to end
 IDLE_SECONDS = 10  # more than a connection may linger in the guest, by its own clock, on a busy host
+HURRIED_SECONDS = 3  # the same when it was interrupted: whoever did that waits
 END_SECONDS = 10  # that the guest may take to end
 
 STATS_PERIOD = 1
@@ -95,7 +96,7 @@ class Soak:
         return bool(broken)
 
     def _calm_down(self, statistics, idle):
-        """All traffic ends; then the guest is at rest, or never will be."""
+        """All traffic ends; then the guest is at rest, or never will be. That is not known where nobody waited for it."""
         deadline = time.monotonic() + QUIET_SECONDS
         with contextlib.suppress(KeyboardInterrupt):  # once more: at once
             while not self._traffic.quiet() and time.monotonic() < deadline:
@@ -103,11 +104,15 @@ class Soak:
                 self._traffic.tick(time.monotonic())
                 self._host.write(0)
             lingers = [kinds.KINDS[fault.name].lingers for fault in self._plan.faults if fault.at < self._log.now()]
-            deadline = time.monotonic() + IDLE_SECONDS + max(lingers, default=0)
-            while idle and time.monotonic() < deadline and not _at_rest(statistics.ask(), idle):
+            hurried = self._why == INTERRUPTED
+            deadline = time.monotonic() + (HURRIED_SECONDS if hurried else IDLE_SECONDS + max(lingers, default=0))
+            rests = False
+            while idle and not rests and time.monotonic() < deadline:
                 time.sleep(0.2)
-            self._log.write("soak", what="idle")
-            statistics.ask()
+                rests = _at_rest(statistics.ask(), idle)
+            if rests or not hurried:
+                self._log.write("soak", what="idle")
+                statistics.ask()
 
     def _last_word(self):
         """The guest's own verdict, if it is there to give one."""
