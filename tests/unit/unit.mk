@@ -209,7 +209,8 @@ UNIT_SRC_test_seqwin := tests/unit/test_seqwin.c apps/seqwin.c
 
 $(foreach t,client client_wrong,\
     $(eval $(call unit_on_rig,test_iperf3_$(t),tests/unit/iperf3_peer.c tests/unit/rig_stack.c $(UNIT_IPERF3) $(UNIT_JOB) $(UNIT_KINDS) $(UNIT_SERVICE))))
-$(eval $(call unit_on_rig,test_job,tests/unit/rig_job.c tests/unit/fake_job.c apps/interval.c apps/iperf3_count.c $(UNIT_JOB) $(UNIT_SINK) $(UNIT_SERVICE)))
+$(foreach t,job job_report,\
+    $(eval $(call unit_on_rig,test_$(t),tests/unit/rig_job.c tests/unit/fake_job.c apps/interval.c apps/iperf3_count.c $(UNIT_JOB) $(UNIT_SINK) $(UNIT_SERVICE))))
 $(foreach t,sink sink_reflect sink_runs,\
     $(eval $(call unit_on_rig,test_$(t),tests/unit/rig_job.c tests/unit/sink_rig.c $(UNIT_SINK) $(UNIT_JOB) apps/interval.c apps/iperf3_count.c $(UNIT_SERVICE))))
 $(foreach t,sink sink_runs,$(eval $(call unit_lean,test_$(t))))
