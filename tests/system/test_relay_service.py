@@ -101,4 +101,4 @@ def test_client_whose_target_refuses_is_reset(relayed):
 def test_port_of_another_service_ends_the_run(boot, tap):
     guest = boot(f"relay=7:{tap.host4}:8730", net=tap, ready=False, healthy=False)
     assert "port 7 cannot be bound" in guest.wait("error", 60)["message"]
-    guest.wait_exit(60)
+    assert guest.wait_exit(60) == 3
