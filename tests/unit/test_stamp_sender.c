@@ -235,7 +235,7 @@ static void a_packet_that_left_late_counts_from_when_it_was_due(void **state)
     assert_int_equal(f->slipped, 0);
     assert_int_equal(f->from_due.total, 10);
     assert_in_range(f->from_due.max, f->trip.max, f->trip.max + 1 * MS); /* the first one's */
-    assert_true(f->from_due.least > f->trip.least || f->trip.least < 2 * MS);
+    assert_true(f->from_due.least > f->trip.least);                      /* the last one's */
     for (uint32_t ppm = 100000; ppm <= 900000; ppm += 100000)
         assert_true(hdr_percentile(&f->from_due, ppm) >= hdr_percentile(&f->trip, ppm));
     /* due at 30 ms, gone at 71 */
