@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Jobs over HTTP, by the real curl: started, changed and stopped while the guest runs."""
 
+import pytest
+
 import testframe
 from antifreeze import frames
 from capture import Capture
@@ -18,6 +20,7 @@ def sent_at(capture):
             yield ns
 
 
+@pytest.mark.alone
 def test_job_lives_by_http(boot, tap):
     """A flood from POST to DELETE: no change of its rate leaves a gap, and its counts are those of the tap."""
     guest = boot("", net=tap)
