@@ -172,6 +172,7 @@ def near(numbers, middle):
     return sum(0.75 < number / middle < 1.25 for number in numbers) / len(numbers)
 
 
+@pytest.mark.alone
 def test_even_random_and_bursty_gaps_differ(boot, tap):
     """500 frames/s: 2 ms in the mean. Of even gaps most are that, of random ones about 18 % (e^-0.75 - e^-1.25), of
     bursts none."""
