@@ -323,6 +323,12 @@ void vnet_tx_flush(struct vnet *vn)
         publish(vn, &vn->tx, VIRTIO_NET_TXQ);
 }
 
+bool vnet_tx_is_done(struct vnet *vn)
+{
+    vnet_tx_reclaim(vn);
+    return vn->up != VNET_UP || vq_outstanding(&vn->tx.vq) == 0;
+}
+
 unsigned vnet_tx_room(const struct vnet *vn, bool bulk)
 {
     unsigned free = tx_free(vn), reserve = bulk ? vn->tx_reserve : 0;

@@ -170,6 +170,9 @@ void vnet_tx_flush(struct vnet *vn);
 /* Takes completed frames back; returns how many. */
 unsigned vnet_tx_reclaim(struct vnet *vn);
 
+/* Reclaims. True: the device has nothing of ours left to send, or is down and will not. */
+bool vnet_tx_is_done(struct vnet *vn);
+
 /* Frames that can still be sent: buffers that vnet_tx_get(vn, bulk) can give; 0 while the device is
  * down. */
 unsigned vnet_tx_room(const struct vnet *vn, bool bulk);

@@ -45,6 +45,9 @@
 /* Jobs that are to end because the run does have this time for their last words. */
 #define LAST_WORDS_NS (5 * NS_PER_S)
 
+/* And the devices, for the last frames. */
+#define SENT_WAIT_NS (100 * NS_PER_MS)
+
 /* Of the command line in the `boot` record: fits a record even if every byte is escaped to six. */
 #define CMDLINE_SHOWN 2048
 static_assert(6 * CMDLINE_SHOWN + 512 < CONFIG_RECORD_MAX,
@@ -203,11 +206,22 @@ static void record_ready(void)
     kprintf("ready: ip %s, ip6 %s", netport_ip(0), netport_ip6(0));
 }
 
+/* The network has seen the last frames when their statistics are written, unless it is stuck. */
+static void wait_until_sent(void)
+{
+    const uint64_t until_ns = time_ns() + SENT_WAIT_NS;
+
+    netport_flush();
+    while (!netport_is_sent() && time_ns() < until_ns)
+        cpu_relax();
+}
+
 static _Noreturn void finish(void)
 {
     bool pass;
 
     console_flush(); /* the last records must find room */
+    wait_until_sent();
     apps_finish();
     apps_stats_record();
     pass = verdict_record();

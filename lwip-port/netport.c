@@ -211,6 +211,15 @@ void netport_flush(void)
             vnet_tx_flush(ethifs[k].vn);
 }
 
+bool netport_is_sent(void)
+{
+    bool all = true;
+
+    for (unsigned k = 0; k < nics; k++)
+        all = vnet_tx_is_done(ethifs[k].vn) && all;
+    return all;
+}
+
 bool netport_lingers(uint64_t now_ns)
 {
     static struct linger lingering;

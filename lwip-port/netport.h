@@ -27,6 +27,9 @@ unsigned netport_poll(uint64_t now_ns);
 /* Publishes frames that applications queued after netport_poll(). */
 void netport_flush(void);
 
+/* At the end, without further turns: true = the devices have sent everything that was published. */
+bool netport_is_sent(void);
+
 /* Before sleep: true = look again rather, somebody waits for one answer after the other. */
 bool netport_lingers(uint64_t now_ns);
 

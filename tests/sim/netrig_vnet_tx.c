@@ -197,6 +197,12 @@ unsigned vnet_tx_reclaim(struct vnet *vn)
     return n;
 }
 
+bool vnet_tx_is_done(struct vnet *vn)
+{
+    vnet_tx_reclaim(vn);
+    return vn->tx_device == 0;
+}
+
 unsigned vnet_tx_room(const struct vnet *vn, bool bulk)
 {
     const unsigned reserve = bulk ? CONFIG_TX_RESERVE : 0;

@@ -156,6 +156,32 @@ static void a_storm_of_requests_loses_no_answer(void **state)
     assert_int_equal(netport_ethif(0)->tx_busy, 0);
 }
 
+/* On either NIC. */
+static void it_is_sent_when_no_nic_has_anything_left(void **state)
+{
+    uint8_t frame[RIG_FRAME_MAX], echo[56] = {8};
+
+    (void)state;
+    rig_inject(frame, rig_build_ip(frame, false, 1, echo, sizeof(echo)));
+    rig_pump(); /* the guest knows the way back */
+    rig_drop_frames();
+    assert_true(netport_is_sent());
+    rig.tx_stuck = true;
+    rig_inject(frame, rig_build_ip(frame, false, 1, echo, sizeof(echo)));
+    rig_pump();
+    assert_false(netport_is_sent());
+    rig.tx_stuck = false;
+    rig_pump();
+    rig_drop_frames();
+    assert_true(netport_is_sent());
+    freeze_the_second_nic();
+    assert_false(netport_is_sent());
+    rig.second_stuck = false;
+    rig_pump();
+    rig_drop_frames();
+    assert_true(netport_is_sent());
+}
+
 static void reception_is_due_as_long_as_somebody_says_so(void **state)
 {
     (void)state;
@@ -316,6 +342,8 @@ int main(void)
                                         rig_teardown),
         ON_DEFAULT(control_answers_while_bulk_fills_the_ring),
         ON_DEFAULT(a_storm_of_requests_loses_no_answer),
+        cmocka_unit_test_setup_teardown(it_is_sent_when_no_nic_has_anything_left, setup_two,
+                                        rig_teardown),
         ON_DEFAULT(reception_is_due_as_long_as_somebody_says_so),
         ON_DEFAULT(doorbells_are_shared_by_turns_that_are_full),
         ON_DEFAULT(sleep_ends_with_the_next_timer),

@@ -51,6 +51,26 @@ static void more_than_a_batch_is_not_held_back(void **state)
     }
 }
 
+static void it_is_done_when_the_device_has_sent_all(void **state)
+{
+    (void)state;
+    up();
+    assert_true(vnet_tx_is_done(vn));
+    send_some(3);
+    vnet_tx_flush(vn);
+    assert_false(vnet_tx_is_done(vn));
+    assert_int_equal(sim_tx(nic, 2), 2);
+    assert_false(vnet_tx_is_done(vn));
+    assert_int_equal(sim_tx(nic, 1), 1);
+    assert_true(vnet_tx_is_done(vn)); /* it has taken them back by itself */
+    assert_int_equal(stat_of("tx", "packets"), 3);
+    send_some(1);
+    vnet_tx_flush(vn);
+    sim_needs_reset(nic);
+    turn(MS);
+    assert_true(vnet_tx_is_done(vn)); /* down: nothing will come */
+}
+
 static void bulk_leaves_the_reserve_to_control(void **state)
 {
     struct netbuf *nb[CONFIG_TX_BUFS];
@@ -252,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_batch_takes_one_doorbell),
         T(more_than_a_batch_is_not_held_back),
+        T(it_is_done_when_the_device_has_sent_all),
         T(bulk_leaves_the_reserve_to_control),
         T(room_is_that_of_the_ring_where_it_is_smaller_than_the_pool),
         T(full_ring_reclaims_before_it_refuses),
