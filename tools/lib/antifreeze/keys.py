@@ -11,6 +11,8 @@ GUEST = {
     "ip6": ("ADDRESS/64|auto|off", "IPv6 address of the first NIC"),
     "mtu": ("BYTES", "of an IP packet, at most what the device offers"),
     "services": ("LIST|all|off", "of iperf3, echo, discard, chargen, http, sink, stamp"),
+    "relay": ("LIST|off", "TCP carried to another host, PORT:TARGET:PORT"),
+    "stamp": ("stateless|stateful", "whether the reflector numbers its answers itself"),
     "exit": ("TIME|done|never", "when the run ends: with its job, or so long after the boot"),
     "interval": ("TIME|0", "period of the interval records"),
     "seed": ("N", "makes a run repeatable"),
