@@ -96,7 +96,8 @@ def test_interrupted_soak_is_judged_by_what_was_run(tmp_path):
     with Interrupted([TOOL, "soak", "10s", "--folder", str(folder)], environment()) as tool:
         tool.until_it_says(" of 00:10")
         _, rest = tool.end(os.kill, signal.SIGINT, 30)
-    assert re.search(r"^(PASS|FAIL) after \d+ s \(interrupted\)", rest.splitlines()[-1]), rest
+    assert re.search(r"^(PASS|FAIL|INCOMPLETE) after \d+ s \(interrupted\)", rest.splitlines()[-1]), rest
+    assert (folder / "index.html").is_file() and (folder / "verdict.json").is_file()
     records = list(log.read(folder))
     assert records[-1]["what"] == "end" and records[-1]["why"] == "interrupted"
     assert of(records, "guest", guest="dut")[-1]["record"]["event"] == "verdict"

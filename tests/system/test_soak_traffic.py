@@ -164,6 +164,48 @@ def test_who_runs_and_who_reads_it_are_watched(rig):
         s.close()
 
 
+class Program:
+    returncode = 1
+
+
+def datagrams(rig, cls=traffic.Datagrams, ended=False):
+    made = cls(rig, "udp_64", "tap")
+    made.ended, made.begun = (lambda: ended), []
+    made.start, made.close = (lambda: made.begun.append("started")), (lambda: made.begun.append("closed"))
+    return made
+
+
+SAID = '{"end":9,"seconds":1.0,"bytes":414,"lost":0,"here":0,"gap_ms":0,"gap_at":9}\n'
+
+
+@pytest.mark.parametrize("cls,src", [(traffic.Datagrams, "traffic"), (traffic.Probe, "probe")])
+def test_datagrams_that_ended_by_themselves_have_failed(rig, tmp_path, cls, src):
+    s = datagrams(rig, cls, ended=True)
+    s.tick(1)
+    [r] = records(tmp_path)
+    assert (r["src"], r["path"], r["failed"], r["error"], r["answering"]) == (src, "tap", 1, "it has ended", False)
+    assert s.begun == ["closed", "started"]
+    s.stopping = 1.0
+    s.tick(2)
+    assert len(records(tmp_path)) == 1 and len(s.begun) == 2
+
+
+@pytest.mark.parametrize("cls", [traffic.Datagrams, traffic.Probe])
+def test_datagrams_that_say_nothing_have_failed(rig, tmp_path, cls):
+    s = datagrams(rig, cls)
+    for _ in range(2):
+        for _ in range(traffic.MUTE_TICKS):
+            s.tick(1)
+        s.take(SAID)
+    assert not s.begun
+    for _ in range(traffic.MUTE_TICKS + 1):
+        s.tick(1)
+    assert s.begun == ["closed", "started"]
+    s.tick(1)
+    assert s.begun == ["closed", "started"]
+    assert [r["error"] for r in records(tmp_path) if "failed" in r] == ["it says nothing"]
+
+
 # ---- the second guest ---------------------------------------------------------------------------
 
 
@@ -176,6 +218,7 @@ def flood(rig):
     made = traffic.Flood(rig, "flood", "tap")
     made.ended, made.peer, made._begun = lambda: False, Peer(), 0.0
     made._told, made._sums, made._stats, made._asked, made._others = 0, {}, None, 0.0, set()
+    made.process, made._mute, made._gone = Program(), 0, False
     rig.stats, rig.load = None, load.Load()
     return made
 
@@ -206,3 +249,29 @@ def test_only_new_statistics_of_the_first_guest_tell_what_arrived(rig, tmp_path)
     told = [r for r in records(tmp_path) if r["src"] == "traffic"]
     assert [r["bytes"] for r in told if r["name"] == "flood@tap.sink"] == [50000, 100000, 0]
     assert not any("bytes" in r for r in told if r["name"] == "flood@tap")
+
+
+def test_second_guest_that_ended_is_gone(rig, tmp_path):
+    s = flood(rig)
+    s.tick(1)
+    s.ended = lambda: True
+    s.tick(2)
+    s.tick(3)
+    [told] = [r for r in records(tmp_path) if r["src"] == "soak"]
+    assert (told["what"], told["guest"]) == ("gone", "peer") and "status 1" in told["why"]
+
+
+def test_second_guest_that_was_asked_to_end_is_not_gone(rig, tmp_path):
+    s = flood(rig)
+    s.ended, s.stopping = lambda: True, 1.0
+    s.tick(2)
+    assert not [r for r in records(tmp_path) if r["src"] == "soak"]
+
+
+def test_second_guest_that_says_nothing_has_failed(rig, tmp_path):
+    s = flood(rig)
+    for k in range(3 * traffic.BOOTING_SECONDS):
+        if k < 5:
+            s.peer.records.append({"event": "interval", "intended": 2000 * (k + 1), "offered": 2000 * (k + 1)})
+        s.tick(k)
+    assert [r["failed"] for r in records(tmp_path) if "failed" in r] == [1]

@@ -20,20 +20,21 @@ import time
 from . import Error
 
 _MARK = "ANTIFREEZE_WORLD"  # in the environment: "private", or why the world is not
-_GRACE = 15  # seconds that the inner process has to end after a signal
+GRACE = 15  # seconds that the inner process has to end after a signal, if nothing else is said
 _START = 5  # seconds that unshare may take to begin it
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _NAMESPACES = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
-def enter():
+def enter(grace=GRACE):
     """Returns inside the world, or where there is none to be had. The outer process never returns: it
-    exits with the inner one's status."""
+    exits with the inner one's status. `grace`: seconds that the inner one has to end after a signal; after a second
+    signal it has no more than GRACE."""
     if _MARK not in os.environ:
         flags, refusal = _namespaces()
         os.environ[_MARK] = refusal or "private"
         if not refusal:
-            sys.exit(_supervise(["unshare", *flags, "--", sys.executable, *sys.orig_argv[1:]]))
+            sys.exit(_supervise(["unshare", *flags, "--", sys.executable, *sys.orig_argv[1:]], grace))
     if private():
         try:
             subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
@@ -103,7 +104,7 @@ def _wait_begun(pid):
         pass  # it has ended, or this kernel does not tell
 
 
-def _supervise(command):
+def _supervise(command, grace):
     """Runs the command in a process group of its own, passes signals on, returns its exit status."""
     # Blocked signals stay pending, in the inner process until enter() takes them there: as the first
     # process of its world it would not even notice one for which it has no handler yet.
@@ -117,8 +118,8 @@ def _supervise(command):
         _wait_begun(child.pid)
         # unshare itself holds SIGINT and SIGTERM back while its child lives, but not SIGHUP
         os.killpg(child.pid, signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
-        if not interrupted:
-            signal.alarm(_GRACE)
+        left = signal.alarm(0)
+        signal.alarm(min(left, GRACE) if interrupted else grace)
         interrupted.append(number)
 
     _handle(pass_on)
@@ -126,6 +127,6 @@ def _supervise(command):
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     status = child.wait()
     if interrupted and status < 0:
-        print(f"not ended {_GRACE} s after the signal: killed", file=sys.stderr)
+        print("not ended in time after the signal: killed", file=sys.stderr)
         return 128 + signal.SIGINT
     return status if status >= 0 else 128 - status

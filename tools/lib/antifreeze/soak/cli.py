@@ -23,6 +23,7 @@ Ctrl-C ends it in order, with a report of what was run; a second one ends it at 
 exit status: 0 PASS, 1 FAIL, 2 it could not be run, or not be judged
 """
 FOLDER = BUILD / "soak"
+GRACE = 1800  # seconds that a soak has after Ctrl-C: the report of a day reads all of its records
 
 
 def options(jobs):
@@ -81,7 +82,7 @@ def main(said, extra, pairs):
             if getattr(said, name):
                 os.environ[name.upper()] = getattr(said, name)
         seconds = plan.duration(said.duration)
-        world.enter()
+        world.enter(GRACE)
         qemu.program()
         verdict, folder = _run(said, seconds, extra, pairs)
     if not said.quiet:
@@ -114,6 +115,8 @@ def _line(verdict, folder):
     """Everything in one line."""
     failed = [f"{c['name']} {c['value']} (limit {c['limit']})" for c in verdict["criteria"] if c["ok"] is False]
     judged = [c for c in verdict["criteria"] if c["ok"] is not None]
+    if verdict["missing"]:
+        failed.append(f"not judged: {', '.join(verdict['missing'])}")
     why = "; ".join(failed) or f"{len(judged)} of {len(verdict['criteria'])} criteria judged, all held"
     if verdict["noise"]:
         why += f"; the instrument's own noise is over the limit of {', '.join(verdict['noise'])}"

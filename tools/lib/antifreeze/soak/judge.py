@@ -7,13 +7,18 @@
     judge.verdict()     each criterion with its limit, what was seen, and why
 
 A criterion for which there is too little to say anything is `not judged` (`ok` is None), never a silent pass. The
-verdict is INCOMPLETE if nothing failed but the records do not reach the end, or nothing could be judged.
+verdict is INCOMPLETE if nothing failed but the records do not reach the end, or a criterion of CORE could not be judged.
 """
 
 from . import certificate, criteria, rules
 from .windows import Windows
 
 PASS, FAIL, INCOMPLETE = "PASS", "FAIL", "INCOMPLETE"
+
+# Without these nobody knows whether the guest froze. What is left in the pools is not waited for in a soak that was interrupted.
+CORE = ("alloc_failures", "panics", "guests_gone", "ring_accounts", "programs_failed", "gap_ms", "zero_seconds", "quiet_share")
+CORE_AT_THE_END = ("pools_left",)
+LEAST_SECONDS = 10  # as long as the shortest soak: less is no ground for a verdict
 
 
 class Judge:
@@ -65,6 +70,7 @@ class Judge:
             "end": self.end or "the records end in the middle",
             "seconds": round(self.windows.now, 3),
             "not_judged": [one["name"] for one in found if one["ok"] is None],
+            "missing": self._missing(found),
             "load": self.load,
             "certificate": self.certificate,
             "noise": list(noise),
@@ -74,7 +80,17 @@ class Judge:
     def _status(self, found):
         if any(one["ok"] is False for one in found):
             return FAIL
-        return PASS if self.end and any(one["ok"] for one in found) else INCOMPLETE
+        return INCOMPLETE if self._missing(found) else PASS
+
+    def _missing(self, found):
+        """Why a soak of which nothing failed has not passed either."""
+        core = CORE + (() if self.end == "interrupted" else CORE_AT_THE_END)
+        missing = [one["name"] for one in found if one["name"] in core and one["ok"] is None]
+        if not self.end:
+            missing.append("its end")
+        if self.windows.now < LEAST_SECONDS:
+            missing.append(f"{LEAST_SECONDS} seconds at least")
+        return missing
 
 
 def _holds(criterion, finding):

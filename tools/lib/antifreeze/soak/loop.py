@@ -18,7 +18,8 @@ TICK = 1.0
 QUIET_SECONDS = 8  # that the programs may take to end
 IDLE_SECONDS = 10  # more than a connection may linger in the guest, by its own clock, on a busy host
 HURRIED_SECONDS = 3  # the same when it was interrupted: whoever did that waits
-END_SECONDS = 10  # that the guest may take to end
+ANSWER_SECONDS = 30  # that the guest, at rest, may take to say how it is; it is asked again and again
+END_SECONDS = 30  # that the guest may take to end
 
 STATS_PERIOD = 1
 STATS_PERIOD_LONG = 5  # of soaks above LONG, whose records would be too many
@@ -33,6 +34,7 @@ class Soak:
         self._rig, self._plan, self._live, self._judge = rig, plan, live, judge
         self._log = rig.log
         self._why = DONE
+        self._gone = False
 
     def run(self):
         """Why it ended."""
@@ -51,7 +53,7 @@ class Soak:
                     self._why = INTERRUPTED
                 finally:
                     statistics.stop()
-                if self._rig.guest.alive():
+                if not self._has_ended():
                     self._calm_down(statistics, idle)
         self._last_word()
         records.join(5)
@@ -85,15 +87,26 @@ class Soak:
 
     def _over(self):
         """True if there is no use to go on."""
-        if not self._rig.guest.alive() or self._rig.guest.console.closed:
-            self._log.write("soak", what="gone", guest="dut", why=_how(self._rig.guest))
-            self._why = BROKEN
+        if self._has_ended():
             return True
         broken = self._judge.broken()
         if broken:
             self._live.say(f"  ended early: {broken}")
             self._why = BROKEN
         return bool(broken)
+
+    def _has_ended(self):
+        """True if the guest is not there any more, which is told."""
+        ended = not self._rig.guest.alive() or self._rig.guest.console.closed
+        if ended:
+            self._tell_gone(_how(self._rig.guest))
+        return ended
+
+    def _tell_gone(self, why):
+        """Once: what else is missing follows from it."""
+        if not self._gone:
+            self._log.write("soak", what="gone", guest="dut", why=why)
+            self._gone, self._why = True, BROKEN
 
     def _calm_down(self, statistics, idle):
         """All traffic ends; then the guest is at rest, or never will be. That is not known where nobody waited for it."""
@@ -112,14 +125,31 @@ class Soak:
                 rests = _at_rest(statistics.ask(), idle)
             if rests or not hurried:
                 self._log.write("soak", what="idle")
-                statistics.ask()
+                self._look(statistics)
+
+    def _look(self, statistics):
+        """The statistics of the guest at rest: one that answers nobody is as good as gone."""
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while statistics.ask() is None:
+            if self._has_ended():
+                return
+            if time.monotonic() > deadline:
+                self._tell_gone(f"at rest it does not say how it is, in {ANSWER_SECONDS} s")
+                return
+            time.sleep(0.2)
 
     def _last_word(self):
-        """The guest's own verdict, if it is there to give one."""
+        """The guest's own verdict, if it is there to give one; that it does not end in order is told."""
         guest = self._rig.guest
-        with contextlib.suppress(Error, KeyboardInterrupt):
-            guest.qmp.command("system_powerdown", timeout=5)
-            guest.console.wait_closed(END_SECONDS)
+        with contextlib.suppress(KeyboardInterrupt):
+            try:
+                guest.qmp.command("system_powerdown", timeout=5)
+                status = guest.wait_exit(END_SECONDS)
+            except Error as error:
+                self._tell_gone(f"asked to end: {str(error).partition(chr(10))[0]}")
+            else:
+                if status not in (qemu.STATUS_PASS, qemu.STATUS_FAIL):
+                    self._tell_gone(f"asked to end: QEMU's status {status}")
 
 
 def _at_rest(stats, idle):

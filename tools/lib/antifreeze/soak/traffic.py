@@ -6,7 +6,7 @@ by build/datagrams, which counts each of them; TCP and udp_down are the real ipe
 read; connections are curl's, one after the other at a rate; and in a flood a second guest fills the first one's sink. A probe asks each path all the time how long an answer takes.
 
 Every running source writes a record each second, also when nothing moved: that is what a freeze looks like. One whose
-program ended too early is started again.
+program ended too early or says nothing any more says that it has `failed`, and is started again. A second guest that ended is `gone`.
 """
 
 import contextlib
@@ -47,6 +47,7 @@ LONGEST = "86400"  # seconds that an iperf3 runs if nobody stops it: its own lim
 STARTING_SECONDS = 2  # in which a program that has not said anything is still on its way
 BOOTING_SECONDS = 20  # the same of a guest
 ENDING_SECONDS = 5  # that a program may take to end
+MUTE_TICKS = 10  # without a line of a program that says one each second: it hangs
 LEAST_SECONDS = 0.001  # of a record: a program may end right after its last one, and rates are by time
 
 
@@ -126,12 +127,14 @@ class Datagrams(Source):
     """Its own lines are the records: they have exact times."""
 
     proto = "udp"
+    _mute = 0  # ticks since its last line
 
     def command(self):
         sizes = (min(size, USER_BYTES) if self.path == kinds.USER else size for size in SIZES[self.kind])
         return [DATAGRAMS, *self.address("echo"), PPS[self.path], ",".join(map(str, sizes))]
 
     def take(self, line):
+        self._mute = 0
         said = json.loads(line)
         said["gap_at"] = round(self.rig.log.at(said["gap_at"]), 4)
         del said["end"]
@@ -143,7 +146,16 @@ class Datagrams(Source):
         self.record(**said)
 
     def tick(self, now):
-        if self.ended() and self.stopping is None:
+        over = self.ended()
+        if self.stopping is not None:
+            return
+        with self._lock:
+            self._mute += 1
+            mute = self._mute > MUTE_TICKS
+        if over or mute:
+            self.tell({"seconds": 1.0, "answering": False, "failed": 1, "error": "it has ended" if over else "it says nothing"})
+            self.close()
+            self._mute = 0
             self.start()
 
 
@@ -321,6 +333,7 @@ class Flood(Source):
         self._told, self._sums = 0, {}
         self._stats, self._asked = self.rig.stats, self._begun
         self._others = {run["run"] for run in self._runs()}  # of a flood before this one
+        self._mute, self._gone = 0, False
 
     def tasks(self):
         return [f"/proc/{self.process.pid}/task/{thread}" for thread in (self.process.pid, self._vcpu)]
@@ -328,8 +341,15 @@ class Flood(Source):
     def tick(self, now):
         sent = self._sent()
         there = self._sums.get("intended") or now - self._begun > BOOTING_SECONDS
-        running = bool(there) and self.stopping is None and not self.ended()
+        over = self.ended()
+        running = bool(there) and self.stopping is None and not over
+        self._mute = 0 if sent["intended"] else self._mute + 1
+        if running and self._mute == BOOTING_SECONDS:
+            sent |= {"failed": 1, "error": "the second guest says nothing"}
         self.record(seconds=1.0, answering=running, **sent)
+        if over and self.stopping is None and not self._gone:
+            self._gone = True
+            self.rig.log.write("soak", what="gone", guest="peer", why=f"the flood's QEMU ended with status {self.process.returncode}")
         if self.rig.stats is not self._stats:
             self._arrived(now, running)
 

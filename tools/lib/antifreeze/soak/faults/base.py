@@ -99,6 +99,8 @@ class Fault:
         if not said:
             raise Error(f"{self.name}: its clients have ended")
         self.figures["connections"] = int(said[0])
+        if not self.figures["connections"]:
+            raise Error(f"{self.name}: no connection was taken")
         return child
 
     def storm(self, frames):

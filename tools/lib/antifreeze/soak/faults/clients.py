@@ -6,7 +6,7 @@
     slow    as many as the services hold, of which a little is read now and then
     half    connections to iperf3 and HTTP that begin to say something
 
-Prints one line, the number of connections, when they are there or PATIENCE is at an end, and goes on until it is
+Prints one line, the number of connections, when they are there or patience is at an end, and goes on until it is
 killed. Connections that the guest ends are made anew.
 """
 
@@ -21,6 +21,7 @@ UPLOAD = b"PUT /data HTTP/1.1\r\nHost: guest\r\nContent-Length: 1000000000000\r\
 COOKIE = b"a" * 36 + b"\0"
 LITTLE = 4096  # bytes of receive buffer
 PATIENCE = 1.5  # seconds; who is not let in until then may be later
+PATIENCE_FIRST = 10  # the same for the first of them
 
 
 class Client:
@@ -124,9 +125,9 @@ def main(what, host, *words):
     settings = {name: int(value) for name, _, value in (word.partition("=") for word in words)}
     ways = {"deaf": deaf, "slow": slow, "half": half}[what](settings, settings.get("count", 0))
     clients = [Client((host, port), say, go_on) for port, say, go_on in ways]
-    end = time.monotonic() + PATIENCE
+    begun = time.monotonic()
     there = [client.turn() for client in clients]
-    while not all(there) and time.monotonic() < end:
+    while not all(there) and time.monotonic() < begun + (PATIENCE if any(there) else PATIENCE_FIRST):
         time.sleep(0.01)
         there = [known or client.turn() for client, known in zip(clients, there)]
     print(sum(there), flush=True)

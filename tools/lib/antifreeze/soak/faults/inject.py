@@ -13,6 +13,7 @@ import threading
 import time
 
 from ... import Error
+from .. import kinds
 from .base import make
 
 
@@ -55,28 +56,36 @@ class Injector:
         return not self._ended.wait(max(at - self._rig.log.now(), 0))
 
     def _do(self, planned):
-        fault = make(self._rig, planned)
+        self._write(planned, "begin")
+        figures = {}
         try:
-            self._write(fault, "begin")
+            self._inject(planned, figures)
+        except Error as error:
+            self._write(planned, "end", **figures, error=str(error).partition("\n")[0])
+        except Exception as error:  # whatever it is: the soak goes on, and nobody believes that the fault was there
+            self._write(planned, "end", **figures, error=repr(error))
+
+    def _inject(self, planned, figures):
+        fault = make(self._rig, planned)
+        fault.figures = figures
+        try:
             start, end = time.monotonic(), self._rig.log.now() + planned.seconds
             fault.start()
-            fault.figures["took_s"] = round(time.monotonic() - start, 3)
+            figures["took_s"] = round(time.monotonic() - start, 3)
             self._wait_until(end)
             fault.hurry = self._ended.is_set()
             fault.stop()
-            self._write(fault, "end")
+            self._write(planned, "end", **figures)
             if planned.rest:
                 self._wait_until(self._rig.log.now() + planned.rest)
-        except (Error, OSError) as error:
-            self._write(fault, "end", error=str(error).partition("\n")[0])
         finally:
             fault.clean()
 
-    def _write(self, fault, what, **more):
-        kind, planned = fault.kind, fault.planned
+    def _write(self, planned, what, **more):
+        kind = kinds.KINDS[planned.name]
         self._rig.log.write(
             "fault", what=what, name=planned.name, path=planned.path,
             paths=[planned.path] if planned.path else [], params=planned.params,
             seconds=planned.seconds, rest=planned.rest, settle=kind.settle, causes=list(kind.causes), masks=[],
-            **(fault.figures if what == "end" else {}), **more,
+            **more,
         )  # fmt: skip

@@ -2,8 +2,10 @@
 """Faults of the machine that the guest runs on: its host, by QEMU's monitor, and its back-end."""
 
 import contextlib
+import select
 import subprocess
 import threading
+import time
 
 from ... import Error, net
 from .base import Fault, fault
@@ -69,6 +71,9 @@ def _read_on(pipe):
             pass
 
 
+DOWNLOAD_SECONDS = 10  # that the beginning of a download may take
+
+
 @fault("blocked")
 class Blocked(Fault):
     """A download fills what is between, then the back-end takes nothing more."""
@@ -77,8 +82,10 @@ class Blocked(Fault):
         host, port = self.path.address(net.PORTS["http"])
         url = f"http://{host}:{port}/data?bytes=1000000000000"
         curl = self.run("curl", "-sN", url, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, bufsize=0)
+        end = time.monotonic() + DOWNLOAD_SECONDS
         for _ in range(100):
-            if not curl.stdout.read(65536):
+            there = select.select([curl.stdout], [], [], max(end - time.monotonic(), 0))[0]
+            if not there or not curl.stdout.read(65536):
                 raise Error("blocked: nothing could be downloaded before")
         threading.Thread(target=_read_on, args=[curl.stdout], daemon=True).start()
         self.path.net.pause()

@@ -28,6 +28,8 @@ class Ordered(Fault):
             return
         over = self.guest.wait("fault", self.planned.seconds + _MORE_S, self._is_over, self._mark)
         self.figures["struck"] = over["count"]
+        if not over["count"]:
+            raise Error(f"{self.name}: it struck nothing")
 
     def _is_over(self, record):
         return record["fault"] == self.guests_name and record.get("state") == "over"

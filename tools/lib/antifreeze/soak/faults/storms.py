@@ -5,7 +5,7 @@ import random
 import struct
 import time
 
-from ... import frames as f, hostile
+from ... import Error, frames as f, hostile
 from .base import Fault, fault
 
 PORTS = (80, 5201, 7, 9, 19)  # of TCP
@@ -37,6 +37,8 @@ class Frames(Fault):
         self._storm.rate(0)
         sent, refused = self._storm.counts()
         self.figures |= {"sent": sent, "refused": refused}
+        if not sent and not self.hurry:
+            raise Error(f"{self.name}: not one frame was sent")
 
     def frames(self, own, chance):
         raise NotImplementedError
@@ -149,6 +151,8 @@ class Overload(Fault):
             "full_pps": round(self._full_pps), "offered_pps": round((sent + refused - self._offered) / took),
             "sent": sent, "refused": refused,
         }  # fmt: skip
+        if not self.figures["offered_pps"] and not self.hurry:
+            raise Error(f"{self.name}: no load was offered")
 
     def _taken(self):
         """Frames that QEMU has taken from the interface."""

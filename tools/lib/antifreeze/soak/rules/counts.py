@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Criteria that are promises: events that must not happen even once, and the buffers' accounts."""
 
+import collections
+
 from .. import windows as records
 from .base import Count, source
 
@@ -53,16 +55,34 @@ class GuestsGone(Count):
 
 
 class FaultsUndone(Count):
-    """A fault that could not be injected proves nothing."""
+    """A fault that could not be injected proves nothing, nor does one that was planned and never begun in a soak that
+    had its whole time."""
 
     name = "faults_undone"
     nothing = "no fault was injected"
 
+    def __init__(self, criterion, windows):
+        super().__init__(criterion, windows)
+        self.planned = collections.Counter()  # by name: those that have not begun
+
     def second(self, second):
-        for entry in second.of("fault"):
-            self.looked = True
-            if entry.record.get("error"):
-                self.found(entry.end, f"{entry.record.get('name')}: {entry.record['error']}")
+        for entry in second.entries:
+            getattr(self, f"_{entry.record.get('src')}", lambda *_: None)(entry.record, entry.end)
+
+    def _soak(self, record, t):
+        if record.get("what") == "begin":
+            self.planned.update(fault["name"] for fault in record.get("plan", {}).get("faults", ()))
+        elif record.get("what") == "end" and record.get("why") == "done":
+            for name, count in (+self.planned).items():
+                self.looked = True
+                self.found(t, f"{name}: it never began", count)
+
+    def _fault(self, record, t):
+        self.looked = True
+        if record.get("what") == "begin":
+            self.planned[record.get("name")] -= 1
+        if record.get("error"):
+            self.found(t, f"{record.get('name')}: {record['error']}")
 
 
 class _Frames(Count):
@@ -88,14 +108,14 @@ class Duplicates(_Frames):
 
 
 class ProgramsFailed(Count):
-    """A program that ended by itself, and is started again as long as it does: in between nobody is there who
-    could be silent. A connection of curl's that was refused, cut off or not served in time."""
+    """A program that ended by itself or says nothing any more, and is started again as long as it does: in between nobody is
+    there who could be silent. A connection of curl's that was refused, cut off or not served in time."""
 
     name = "programs_failed"
     nothing = "no traffic in a quiet second"
 
     def second(self, second):
-        for entry in second.of("traffic"):
+        for entry in [*second.of("traffic"), *second.of("probe")]:
             if entry.quiet:
                 self.looked = True
                 if entry.record.get("failed"):
