@@ -268,10 +268,11 @@ def test_second_guest_that_was_asked_to_end_is_not_gone(rig, tmp_path):
     assert not [r for r in records(tmp_path) if r["src"] == "soak"]
 
 
-def test_second_guest_that_says_nothing_has_failed(rig, tmp_path):
+@pytest.mark.parametrize("said,seconds", [(5, 26), (0, 23)])
+def test_second_guest_that_says_nothing_has_failed(rig, tmp_path, said, seconds):
     s = flood(rig)
-    for k in range(3 * traffic.BOOTING_SECONDS):
-        if k < 5:
+    for k in range(seconds):
+        if k < said:
             s.peer.records.append({"event": "interval", "intended": 2000 * (k + 1), "offered": 2000 * (k + 1)})
         s.tick(k)
     assert [r["failed"] for r in records(tmp_path) if "failed" in r] == [1]

@@ -344,7 +344,8 @@ class Flood(Source):
         over = self.ended()
         running = bool(there) and self.stopping is None and not over
         self._mute = 0 if sent["intended"] else self._mute + 1
-        if running and self._mute == BOOTING_SECONDS:
+        if running and self._mute >= BOOTING_SECONDS:
+            self._mute = 0
             sent |= {"failed": 1, "error": "the second guest says nothing"}
         self.record(seconds=1.0, answering=running, **sent)
         if over and self.stopping is None and not self._gone:
