@@ -45,14 +45,14 @@ def good(seconds=SECONDS, seed=1):
     yield {"t": 0.0, "src": "soak", "what": "begin", "seconds": seconds, "seed": seed, "qemu": "qemu-system-x86_64 -M q35", "versions": {"qemu": "7.2"}}
     yield {"t": 0.1, "src": "soak", "what": "idle"}
     yield guest(0.2, stats())
-    yield {"t": 0.3, "src": "soak", "what": "phase", "mixes": {"tap": "tcp_down", "plain": "udp_64"}}
+    yield {"t": 0.3, "src": "soak", "what": "phase", "mixes": {"tap": "tcp_up", "plain": "udp_64"}}
     plan = {t: ("begin", settle) for t, _, settle in faults(seconds)} | {t: ("end", settle) for _, t, settle in faults(seconds)}
     for t in range(1, seconds):
         if t in plan:
             what, settle = plan[t]
             yield {"t": t + 0.0, "src": "fault", "name": f"fault{settle}", "what": what, "path": "", "paths": [], "settle": settle, "params": {}}
         yield {"t": t + 0.3, "src": "host", "load1": 2.0, "cpu_qemu": 0.9, "cpu_peers": 0.5, "cpu_soak": 0.05, "pause_ms": chance.uniform(0, 20)}
-        yield {"t": t + 0.4, "src": "traffic", "name": "iperf3-1", "path": "tap", "proto": "tcp", "dir": "rx", "seconds": 1.0,
+        yield {"t": t + 0.4, "src": "traffic", "name": "tcp_up@tap", "path": "tap", "proto": "tcp", "dir": "rx", "seconds": 1.0,
                "bytes": int(1e7 * chance.gauss(1, 0.05)), "gap_ms": chance.uniform(5, 40)}  # fmt: skip
         yield {"t": t + 0.5, "src": "traffic", "name": "flood-1", "path": "plain", "proto": "udp", "dir": "tx", "seconds": 1.0, "bytes": 60 * PACKETS,
                "gap_ms": chance.uniform(0.1, 4), "certified": True, "intended": PACKETS, "sent": PACKETS, "packets": PACKETS, "lost": 0, "duplicate": 0,

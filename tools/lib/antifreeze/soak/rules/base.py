@@ -3,6 +3,8 @@
 
 import dataclasses
 
+BUSY = 0.9  # of a second in which the host had no CPU for the guest: what it carried then says nothing
+
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
@@ -84,3 +86,8 @@ def source(entry):
     """Whose traffic it is, in words."""
     record = entry.record
     return " ".join(str(record[key]) for key in ("name", "path", "dir") if record.get(key))
+
+
+def bulk(record):
+    """True of traffic whose rate is the guest's: TCP as fast as it goes."""
+    return record.get("name", "").startswith("tcp_")

@@ -3,10 +3,12 @@
 fails only if the whole interval is beyond the limit.
 
 Figures of different traffic are not compared with each other: each path with what it carries is a series. Judged is
-each series, and what all of them have in common, which shows a slow decay of everything best.
+each series, and what all of them have in common, which shows a slow decay of everything best. In half an hour each traffic comes
+three or four times, so that only all series together have figures enough.
 
-A host whose other work becomes more over the run slows everything down, too. Where QEMU surely waits for a CPU for more of the time in
-the end than in the beginning, a breach of rate or latency is not judged and said to be not.
+A host whose other work becomes more over the run slows everything down, too, and with less of it the share of the time that it had for the
+guest is another measure. Where QEMU surely waits for a CPU for more of the time in the end than in the beginning, or for less, a breach of
+rate or latency is not judged and said to be not.
 """
 
 import math
@@ -14,12 +16,11 @@ import math
 from .. import slope, windows as records
 from ..buckets import Buckets, Mean
 from ..histogram import Histogram
-from .base import Finding, Rule, too_short
+from .base import BUSY, Finding, Rule, bulk, too_short
 
 POINTS = 24  # means of 5 min over two hours; a shorter run has as many shorter ones
 LONGEST = 300  # seconds of a mean
-BUSY = 0.9  # of a second in which the host had no CPU for the guest: its rate says nothing
-SHIFT = 0.05  # of the time: with so much more waiting a rate is not compared with that of before
+SHIFT = 0.05  # of the time: with so much more waiting, or less, a rate is not compared with that of before
 SAMPLES = 1000  # round trips for a 99.9th percentile
 
 
@@ -42,14 +43,17 @@ class _Drift(Rule):
 
     def points(self, buckets):
         """[(t, value)] of a series."""
-        width = min(LONGEST, self.span / POINTS)
-        return [(t, cell.mean) for t, cell in buckets.points(width)]
+        return [(t, cell.mean) for t, cell in buckets.points(self.width)]
 
     def change(self, found):
         """(value, nearer end of its interval) over the run, in the criterion's unit; more is worse."""
         return 100 * found.value * self.span, 100 * found.low * self.span
 
     prepare = staticmethod(slope.relative)
+
+    def prepared(self):
+        """{key: points} that are compared."""
+        return {key: self.prepare(self.points(buckets)) for key, buckets in self.series.items()}
 
     @staticmethod
     def together(key):
@@ -59,19 +63,23 @@ class _Drift(Rule):
     def second(self, second):
         self.busy.at(second.at).add(second.busy)
 
-    def _busier(self):
-        """By how much the share has surely become more over the run; at most 0 if it has not."""
-        found = slope.of([(t, cell.mean) for t, cell in self.busy.points(min(LONGEST, self.span / POINTS))])
-        return found.low * self.span if found else 0
+    def _shift(self):
+        """By how much the share has surely become more over the run, or less if it is negative."""
+        found = slope.of([(t, cell.mean) for t, cell in self.busy.points(self.width)])
+        return (max(found.low, 0) or min(found.high, 0)) * self.span if found else 0
 
     @property
     def span(self):
         return self.last - self.first + 1
 
+    @property
+    def width(self):
+        return min(LONGEST, self.span / POINTS)
+
     def finding(self):
         if self.first is None:
             return too_short("no such figure from a quiet second")
-        series = {key: self.prepare(self.points(buckets)) for key, buckets in self.series.items()}
+        series = self.prepared()
         asked = {" ".join(filter(None, key)): [points] for key, points in series.items()}
         for key, points in series.items():
             asked.setdefault(self.together(key), []).append(points)
@@ -81,15 +89,17 @@ class _Drift(Rule):
             return too_short(f"too few figures for a slope in {self.span} s")
         name, (value, bound, points) = max(changes.items(), key=lambda item: item[1][1])
         if self.of_the_host and not self.criterion.holds(bound):
-            busier = self._busier()
-            if busier > SHIFT:
-                return too_short(f"{name} has changed by {value:.1f}, but the host's other work, too: surely {100 * busier:.0f} % more of the time without a CPU")
+            shift = self._shift()
+            if abs(shift) > SHIFT:
+                told = f"surely {100 * abs(shift):.0f} % {'more' if shift > 0 else 'less'} of the time without a CPU"
+                return too_short(f"{name} has changed by {value:.1f}, but the host's other work, too: {told}")
         why = f"{name}: over {self.span} s, from {points} figures; surely {bound:.2f} or more, with {100 * slope.CONFIDENCE:g} %"
         return Finding(round(value, 3), why, bound=bound)
 
 
 class Throughput(_Drift):
-    """What a path carries in a second, of the time in which the host had a CPU for the guest: a decline."""
+    """What bulk TCP carries in a second, of the time in which the host had a CPU for the guest: a decline. All other traffic has
+    a rate that is asked for, which a guest keeps until it is far too slow."""
 
     name = "throughput_decline"
 
@@ -97,16 +107,29 @@ class Throughput(_Drift):
         super().second(second)
         if second.wait >= BUSY:
             return
-        sums, touched = {}, set()
+        mixes = ",".join(sorted(filter(None, second.mixes.values())))
         for entry in second.of("traffic"):
             record = entry.record
-            key = record.get("path"), record.get("dir"), record.get("proto"), second.mix(record.get("path"))
-            if not entry.quiet or not record.get("answering", True):
-                touched.add(key)
-            sums[key] = sums.get(key, 0) + record.get("bytes", 0) / record.get("seconds", 1)
-        for key, rate in sums.items():
-            if key not in touched and rate:
-                self.cell(second.at, *key).add(rate / (1 - second.wait))
+            if bulk(record) and entry.quiet and record.get("answering", True) and record["bytes"]:
+                self.cell(second.at, mixes, record["name"]).add(record["bytes"] / record.get("seconds", 1) / (1 - second.wait))
+
+    def prepared(self):
+        """One series for all that runs at a time, with a point for each time that it came (or for each part of it where that was
+        long): what a neighbour does to the rates it does to all of them, and for as long."""
+        phases = {}
+        for (mixes, _), buckets in self.series.items():
+            cells = [(t, cell.mean) for t, cell in buckets.points()]
+            phases.setdefault((mixes,), []).extend(self.prepare(self._joined(cells)))
+        return {key: self._joined(sorted(points)) for key, points in phases.items()}
+
+    def _joined(self, points):
+        """Those that are within `width` of a first one as their mean, at its time."""
+        parts = []
+        for t, value in points:
+            if not parts or t - parts[-1][0] >= self.width:
+                parts.append((t, Mean()))
+            parts[-1][1].add(value)
+        return [(t, part.mean) for t, part in parts]
 
     def change(self, found):
         return -100 * found.value * self.span, -100 * found.high * self.span
@@ -149,7 +172,7 @@ class PoolRise(_Drift):
                     self.cell(second.at, pool["name"], mixes).add(pool["used"])
 
     def points(self, buckets):
-        return [(t, cell.least) for t, cell in buckets.points(min(LONGEST, self.span / POINTS))]
+        return [(t, cell.least) for t, cell in buckets.points(self.width)]
 
     def change(self, found):
         return found.value * self.span, found.low * self.span

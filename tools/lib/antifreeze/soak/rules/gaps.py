@@ -15,7 +15,7 @@ MOSTLY = 0.5  # of a gap
 PROBES = 5  # of one second, all lost: no accident
 NEW_GAP_MS = 250  # a silence that begins after a fault counts as the fault's from this length on
 AFTER = 5  # seconds behind a fault in which latency is compared
-FAULTS = 8  # and paths, for the median of how latency changed
+FAULTS = 8  # of a kind, or of any and paths, for the median of how latency changed
 
 
 def judged(second, *kinds):
@@ -158,7 +158,8 @@ class RecoveryReset(_Recovery):
 
 class LatencyAfterFault(Rule):
     """The median round trip right behind a fault as a multiple of what is usual for that path with that traffic: the median over
-    all faults and paths, with the interval that ranks give."""
+    all faults and paths, and over all faults of each kind, with the interval that ranks give; the worst of these. The paths of one fault
+    share what the host does meanwhile, so that of a kind they are one figure."""
 
     name = "latency_after_fault"
 
@@ -181,11 +182,17 @@ class LatencyAfterFault(Rule):
                         self.after.setdefault((mark.name, mark.over, *key), Histogram()).add(us)
 
     def finding(self):
-        ratios = sorted(after.percentile(50) / self.usual[key[2:]].percentile(50) for key, after in self.after.items())
-        if len(ratios) < FAULTS:
-            return too_short(f"{len(ratios)} faults and paths to compare, {FAULTS} are needed")
-        low = ratios[_rank(len(ratios))]
-        why = f"median of {len(ratios)} faults and paths; surely {low:.3f} or more"
+        faults = {}  # of a kind and when it was over: the ratio of each path
+        for key, after in self.after.items():
+            faults.setdefault(key[:2], []).append(after.percentile(50) / self.usual[key[2:]].percentile(50))
+        groups = {"any": [ratio for ratios in faults.values() for ratio in ratios]}
+        for (name, _), ratios in faults.items():
+            groups.setdefault(name, []).append(statistics.median(ratios))
+        found = [(sorted(ratios)[_rank(len(ratios))], name, ratios) for name, ratios in groups.items() if len(ratios) >= FAULTS]
+        if not found:
+            return too_short(f"{len(self.after)} faults and paths to compare, {FAULTS} are needed")
+        low, name, ratios = max(found)
+        why = f"median of {len(ratios)} figures after {name} fault; surely {low:.3f} or more"
         return Finding(round(statistics.median(ratios), 3), why, bound=low)
 
 

@@ -2,16 +2,20 @@
 """Criteria about traffic with a rate: what was lost at the rate that had been found without loss, and what was sent of what
 was to be sent. The two are apart: a slot that the sender missed is the sender's, and a host that does not run
 it for a moment is not to pass for loss on the way. (In a search for a rate it counts as lost: search.py.)
+
+Of traffic at any other rate a busy host loses some: who does not take a frame from a queue in time finds it gone. So it is not asked for all, but
+for what goes on: what most of the seconds lose, and what bulk TCP carries in half of them.
 """
 
 import math
 
 from ..buckets import Buckets, Mean
-from .base import Finding, Rule, source, too_short
+from ..histogram import Histogram
+from .base import BUSY, Finding, Rule, bulk, source, too_short
 
 WINDOW = 300  # seconds
 WINDOWS_MIN = 3  # one lost frame in the only window says nothing about windows
-PARTS_MIN = 10  # of a source's time, for a tenth to be left out
+PARTS_MIN = 10  # of a source's time, for a tenth to be left out, or for what most of them have
 UNSURE = 0.001  # how likely chance alone may be for a breach to be one
 
 
@@ -145,4 +149,60 @@ class Offered(Rule):
         return Finding(round(kept.error, 6), f"{kept.sent:.0f} sent or excused of {kept.intended} to be sent, {said}; without the worst tenth of the time")
 
 
-RULES = (LossRatio, LossFreeWindows, Offered)
+class SteadyLoss(Rule):
+    """What share of the datagrams of each source and probe does not come in four of five of its quiet seconds, and in those in which a fault
+    is done to another path: the worst of these."""
+
+    name = "steady_loss"
+
+    def __init__(self, criterion, windows):
+        super().__init__(criterion, windows)
+        self.sources = {}  # of each: Histogram of lost datagrams in a million
+
+    def second(self, second):
+        if second.busy >= BUSY:
+            return
+        faults = {mark.name for mark in second.marks if mark.name and second.at < mark.over}
+        for entry in (*second.of("traffic"), *second.of("probe")):
+            record = entry.record
+            sent = record.get("sent", record.get("packets", 0) + record.get("lost", 0))
+            if entry.quiet and record.get("answering", True) and "lost" in record and sent:
+                name = record.get("name") or f"probe@{record.get('path')}"
+                for key in (name, *(f"{name} during {fault} elsewhere" for fault in faults)):
+                    self.sources.setdefault(key, Histogram()).add(1e6 * record["lost"] / sent)
+
+    def finding(self):
+        shares = [(lost.percentile(80) / 1e6, key, lost.count) for key, lost in self.sources.items() if lost.count >= PARTS_MIN]
+        if not shares:
+            return too_short(f"no datagrams in {PARTS_MIN} quiet seconds")
+        value, key, count = max(shares)
+        return Finding(round(value, 5), f"four of five of {count} seconds of {key} lost no more")
+
+
+class TcpRate(Rule):
+    """The median of what bulk TCP carries in a quiet second, of the slowest source."""
+
+    name = "tcp_mbps"
+
+    def __init__(self, criterion, windows):
+        super().__init__(criterion, windows)
+        self.sources = {}  # of each: Histogram of kbit/s
+
+    def second(self, second):
+        if second.wait >= BUSY:
+            return
+        for entry in second.of("traffic"):
+            record = entry.record
+            if bulk(record) and entry.quiet and record.get("answering", True):
+                kbps = 8 * record["bytes"] / record.get("seconds", 1) / 1000
+                self.sources.setdefault(source(entry), Histogram()).add(kbps)
+
+    def finding(self):
+        medians = [(rates.percentile(50) / 1000, key, rates.count) for key, rates in self.sources.items() if rates.count >= PARTS_MIN]
+        if not medians:
+            return too_short(f"no bulk TCP in {PARTS_MIN} quiet seconds")
+        value, key, count = min(medians)
+        return Finding(round(value, 3), f"the median of {count} seconds of {key}, the slowest")
+
+
+RULES = (LossRatio, LossFreeWindows, Offered, SteadyLoss, TcpRate)
