@@ -58,7 +58,7 @@ def good(seconds=SECONDS, seed=1):
                "gap_ms": chance.uniform(0.1, 4), "certified": True, "intended": PACKETS, "sent": PACKETS, "packets": PACKETS, "lost": 0, "duplicate": 0,
                "corrupt": 0}  # fmt: skip
         for path in ("tap", "plain"):
-            yield {"t": t + 0.6, "src": "probe", "path": path, "seconds": 1.0, "sent": 20, "lost": 0, "gap_ms": 60,
+            yield {"t": t + 0.6, "src": "probe", "path": path, "seconds": 1.0, "sent": 20, "lost": 0, "gap_ms": 60, "gap_at": t + 0.2,
                    "rtt_us": [int(400 * chance.lognormvariate(0, 0.3)) for _ in range(20)]}  # fmt: skip
         yield guest(t + 0.8, stats(used=chance.randint(0, 5)))
     yield {"t": seconds + 0.1, "src": "soak", "what": "idle"}

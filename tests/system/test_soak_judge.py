@@ -128,11 +128,11 @@ def long_gaps(proto, gap_ms):
     return change
 
 
-def silent_after(begin, gap_ms):
-    """The probe of a path is silent from a moment in a fault until so long after its end."""
+def silent_after(begin, gap_ms, paths=("tap",)):
+    """The probes of these paths are silent from a moment in a fault until so long after its end."""
 
     def change(record):
-        if record["src"] == "probe" and record["path"] == "tap" and begin + 1 <= record["t"] <= begin + gap_ms / 1000 + 1:
+        if record["src"] == "probe" and record["path"] in paths and begin + 1 <= record["t"] <= begin + gap_ms / 1000 + 1:
             so_far = min(gap_ms, int(1000 * (record["t"] - begin)))
             return record | {"gap_at": begin, "gap_ms": so_far, "lost": 10, "rtt_us": record["rtt_us"][:10]}
         return None
@@ -286,7 +286,7 @@ def test_recovery_does_not_count_the_time_in_which_the_host_did_not_run_it():
     def change(record):
         if record["src"] == "host" and 205 <= record["t"] < 207:
             return record | records.sliced(record["t"], main=wait)
-        return silent_after(203.0, 3200)(record)
+        return silent_after(203.0, 3200, ("tap", "plain"))(record)
 
     wait = 0.9
     assert failed(verdict_of(changed(change))) == []
@@ -407,11 +407,84 @@ def test_tcp_may_take_as_long_again_as_the_outage_lasted():
     assert failed(verdict_of(changed(silent(205.9)))) == []
     late = verdict_of(changed(silent(211.5)))
     assert failed(late) == ["recovery_s"]
-    assert one(late, "recovery_s")["value"] == pytest.approx(1.5)
+    assert one(late, "recovery_s")["value"] == pytest.approx(1.7)
+
+
+def silent_tcp(begin, end, **fields):
+    """The TCP of path tap is silent for this time, about a fault that is over at 205."""
+
+    def change(record):
+        if record.get("proto") == "tcp" and begin + 0.4 < record["t"] < end + 1:
+            return record | {"gap_at": begin, "gap_ms": 1000 * (min(record["t"], end) - begin), "bytes": 0 if record["t"] < end else 9} | fields
+        return None
+
+    return change
+
+
+CONNECTIONS = {"dir": "tx", "name": "connections@tap"}
+
+
+@pytest.mark.parametrize("begin,end,fields,value", [
+    (204.5, 206.4, {}, 0.9), (204.5, 207, {}, 1.5), (205.4, 207, {}, 2), (199.5, 206.4, {}, 0), (203, 206.4, {"dir": "tx"}, 1.4), (203, 206.9, CONNECTIONS, 0), (204.5, 207, CONNECTIONS, 1.5),
+    (204.5, 210, CONNECTIONS, 4.5), (204.5, 210, CONNECTIONS | {"name": "connections@user", "path": "user"}, 0),
+    (205.4, 208, CONNECTIONS | {"name": "connections@user", "path": "user"}, 3),
+])  # fmt: skip
+def test_only_what_a_fault_held_up_may_take_as_long_again_and_only_where_the_peer_asks(begin, end, fields, value):
+    verdict = verdict_of(changed(silent_tcp(begin, end, **fields)))
+    assert one(verdict, "recovery_s")["value"] == pytest.approx(value, abs=0.06)
+    assert ("recovery_s" in failed(verdict)) is (value > 1)
+
+
+@pytest.mark.parametrize("begin,gap_ms,value", [(209.0, 900, 0.9), (209.0, 3000, 3), (205.5, 1600, 2.1), (214.5, 1500, 1.5), (209.0, 240, 0)])
+def test_a_silence_in_the_half_load_after_a_fault_is_judged_from_its_own_begin(begin, gap_ms, value):
+    def change(record):
+        if record["src"] == "fault" and record["t"] == 205:
+            return record | {"rest": 10}
+        if record["src"] == "probe" and record["path"] == "tap" and begin + gap_ms / 1000 <= record["t"] < begin + gap_ms / 1000 + 1:
+            return record | {"gap_at": begin, "gap_ms": gap_ms}
+        return None
+
+    verdict = verdict_of(changed(change))
+    assert one(verdict, "recovery_s")["value"] == pytest.approx(value, abs=0.06)
+    assert failed(verdict) == (["recovery_s"] if value > 1 else [])
+
+
+@pytest.mark.parametrize("seconds,fails", [(0.001, False), (0.49, False), (0.5, True), (1.0, True)])
+def test_the_last_record_of_a_program_may_tell_of_a_moment_in_which_nothing_came(seconds, fails):
+    verdict = verdict_of(changed(with_fields("traffic", QUIET, bytes=0, seconds=seconds)))
+    assert failed(verdict) == (["zero_seconds"] if fails else [])
+
+
+@pytest.mark.parametrize("paths,fails", [(("tap",), True), (("tap", "plain"), False)])
+def test_a_path_that_freezes_alone_is_not_the_busy_hosts(paths, fails):
+    def change(record):
+        if record["src"] == "host":
+            return record | records.sliced(record["t"], qemu=0.6, main=0.6)
+        return silent_after(QUIET, 2000, paths)(record)
+
+    verdict = verdict_of(changed(change))
+    assert failed(verdict) == (["gap_ms"] if fails else [])
+
+
+def test_seconds_of_which_the_host_excuses_a_freeze_are_not_quiet():
+    def change(record):
+        if record["src"] == "host":
+            return record | records.sliced(record["t"], qemu=1)
+        return record | {"gap_ms": gap_ms} if record["src"] == "probe" else None
+
+    gap_ms = 260
+    assert failed(verdict_of(changed(change))) == ["quiet_share"]
+    gap_ms = 240
+    assert failed(verdict_of(changed(change))) == []
 
 
 def test_a_silence_without_its_begin_is_measured_in_seconds():
-    silent = lambda record: record | {"lost": 20, "rtt_us": []} if record["src"] == "probe" and 203 <= record["t"] < 208 else None
+    def silent(record):
+        if record["src"] != "probe":
+            return None
+        record = {name: value for name, value in record.items() if name != "gap_at"}
+        return record | {"lost": 20, "rtt_us": []} if 203 <= record["t"] < 208 else record
+
     late = verdict_of(changed(silent))
     assert "recovery_s" in failed(late)
     assert 2 < one(late, "recovery_s")["value"] < 3

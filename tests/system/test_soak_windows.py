@@ -269,8 +269,13 @@ def host(t, **waits):
     return {"t": t, "src": "host", "pause_ms": 0} | records.sliced(t, **waits)
 
 
-def unexplained(*fed):
-    return [entry.unexplained for second in feed(*fed) for src in ("probe", "traffic") for entry in second.of(src)]
+def entries(*fed, elsewhere=700):
+    """What becomes of silences while path plain was silent, too."""
+    return [e for s in feed(silence(4.0, elsewhere, "plain"), *fed) for src in ("probe", "traffic") for e in s.of(src) if e.record.get("path") != "plain"]
+
+
+def unexplained(*fed, **more):
+    return [entry.unexplained for entry in entries(*fed, **more)]
 
 
 def test_only_what_the_host_has_no_excuse_for_is_left_of_a_silence():
@@ -300,6 +305,35 @@ def test_a_qemu_that_waits_excuses_the_quiet_path_only_as_far_as_others_are_sile
     assert [e.unexplained for s in seconds for e in s.of("probe") if e.record["path"] == "wire"] == [pytest.approx(left, abs=1e-6)]
 
 
+STREAM = {"src": "traffic", "name": "tcp_up@tap", "proto": "tcp"}
+
+
+@pytest.mark.parametrize("path,more,elsewhere,left", [
+    ("tap", {}, 100, 300), ("tap", {}, 10, 660), ("tap", {}, 200, 0), ("user", STREAM, 10, 540), ("tap", STREAM, 40, 60),
+])  # fmt: skip
+def test_a_qemu_that_waits_excuses_other_paths_several_times_as_far_as_others_are_silent(path, more, elsewhere, left):
+    said = unexplained(silence(4.0, 700, path, **more), host(4.0, qemu=1, main=1), elsewhere=elsewhere)
+    assert said == [pytest.approx(left, abs=1e-6)]
+
+
+def test_who_is_on_the_way_of_one_path_only_excuses_it_whatever_others_do():
+    assert unexplained(silence(4.0, 700), host(4.0, **{"probe@tap": 1}), elsewhere=1) == [pytest.approx(0, abs=1e-6)]
+    assert unexplained(silence(4.0, 700), {"t": 4.0, "src": "host", "pause_ms": 300} | records.sliced(4.0, qemu=1), elsewhere=1) == [pytest.approx(396)]
+
+
+def test_others_show_it_that_were_silent_right_before_or_behind_and_not_long_ago():
+    for begin, left in ((2.4, 0), (4.6, 0), (1.4, 700), (5.6, 700)):
+        seconds = feed(probe(begin + 0.2, path="plain", gap_ms=200, gap_at=begin), silence(4.0, 700), host(4.0, qemu=1), host(7.0))
+        assert [e.unexplained for s in seconds for e in s.of("probe") if e.record["path"] == "tap"] == [pytest.approx(left, abs=1e-6)]
+
+
+def test_what_a_fault_silences_on_its_path_shows_nothing_of_the_host():
+    blocked = [fault(2.0, "begin", path="wire", paths=["wire"]), fault(5.0, "end", path="wire")]
+    for faults, left in ((blocked, 660), ([], 0)):
+        seconds = feed(*faults[:1], silence(4.0, 700), silence(4.0, 700, "wire"), silence(4.0, 10, "plain"), host(4.0, qemu=1), *faults[1:], host(6.0))
+        assert [e.unexplained for s in seconds for e in s.of("probe") if e.record["path"] == "tap"] == [pytest.approx(left, abs=1e-6)]
+
+
 def test_a_program_may_write_two_records():
     both = {"src": "traffic", "name": "tcp_both@tap.rx"}
     assert unexplained(silence(4.0, 700, **both), host(4.0, **{"tcp_both@tap": 1})) == [pytest.approx(0, abs=1e-6)]
@@ -314,16 +348,16 @@ def test_a_pause_excuses_what_it_lasted_and_not_twice():
 
 
 def test_what_waited_is_not_quiet_but_no_fault():
-    [entry] = [entry for second in feed(silence(4.0, 700), host(4.0, qemu=0.5)) for entry in second.of("probe")]
+    [entry] = entries(silence(4.0, 700), host(4.0, qemu=0.5))
     assert not entry.quiet and not entry.faulty
-    [entry] = [entry for second in feed(silence(4.0, 90), host(4.0, qemu=0.5)) for entry in second.of("probe")]
+    [entry] = entries(silence(4.0, 90), host(4.0, qemu=0.5))
     assert entry.quiet and entry.unexplained == pytest.approx(40)
 
 
 def test_a_second_is_open_until_the_host_has_told_of_it():
     """The soak itself was not run for longer than others are waited for."""
     late = host(11.0) | {"slices": [4.0, 11.0], "waits": {"qemu": [0, 7000]}}
-    seconds = feed(host(4.0), silence(6.0, 700), *[probe(t / 2) for t in range(13, 22)], late, probe(11.5))
+    seconds = feed(host(4.0), silence(6.0, 700), silence(6.0, 700, "plain"), *[probe(t / 2) for t in range(13, 22)], late, probe(11.5))
     assert [entry.unexplained for second in seconds for entry in second.of("probe") if second.at == 6][0] == pytest.approx(0)
 
 

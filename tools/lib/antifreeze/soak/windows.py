@@ -11,8 +11,10 @@ of the guest those since the one before. A span is touched by
 
 Only what is touched by neither is quiet and judged as such; recovery from faults has criteria of its own. A record of a silence
 in which somebody on its way waited for a CPU for PAUSE_MS is touched by a pause as well. But no pause excuses more
-of a silence than it lasted: what is left of it, `unexplained`, is judged in any case. Path `wire` carries nothing but its probe, and
-a QEMU that is not run silences all: there its waits excuse a silence no longer than another probe was silent as well.
+of a silence than it lasted: what is left of it, `unexplained`, is judged in any case. And a QEMU that is not run silences all paths:
+its waits excuse a silence of one no further than the probes of others show them. Path `wire` carries nothing but its probe: there
+no longer than another was silent meanwhile. Others have their queues to work off, which takes a QEMU that is run now and then several times as
+long as the one frame of a probe: there TIMES as long as another was silent about that time. What a fault silences on its own path shows nothing.
 
 Memory does not grow with time: only open seconds and faults whose recovery is still watched are kept.
 """
@@ -28,6 +30,9 @@ PATIENCE = 60  # seconds that the host's record may be late, when the soak itsel
 PAUSE_MS = 100  # later than that a tick is no matter of one time slice of the host's scheduler
 SLEEP_US = 30000  # three times what the guest lets itself sleep
 LATE_S = 0.1  # that the guest may take to say so
+ABOUT = 1  # seconds before and after a silence in which others show whether QEMU was run: each probe tells of its longest in a second
+TIMES = 4  # the longest that the probe of another path was silent about then
+TCP_TIMES = 16  # the same for a stream, which begins again slowly, and whose program tells of it late when it has no CPU either
 WATCHED = 60  # seconds after a fault in which a silence that it left behind is looked for
 DUT = "dut"  # the name of the guest that is soaked; all others are peers
 
@@ -92,6 +97,11 @@ class Second:
     def of(self, src):
         return [entry for entry in self.entries if entry.record.get("src") == src]
 
+    @property
+    def excuse(self):
+        """Seconds that the host explains of the silence of which it explains most."""
+        return max((entry.excuse for entry in self.entries), default=0.0)
+
     def mix(self, path):
         return self.mixes.get(path, self.mixes.get(None, ""))
 
@@ -144,7 +154,7 @@ class Windows:
             self.waits.feed(record)
             if record.get("pause_ms", 0) >= PAUSE_MS:
                 self.marks.append(Mark(t - record["pause_ms"] / 1000, t))
-        elif src == "probe" and record.get("path") != WIRE and "gap_at" in record:
+        elif src == "probe" and "gap_at" in record:
             key = record.get("path"), round(record["gap_at"], 3)
             self._silences[key] = max(self._silences.get(key, 0), record["gap_at"] + record["gap_ms"] / 1000)
         elif src == "guest" and _event(record) == "stall":
@@ -170,18 +180,38 @@ class Windows:
 
     def excuse(self, begin, end, record):
         """Seconds of this time in which the host did not run somebody on the way of that record, or paused."""
-        wire = record.get("path") == WIRE
-        own = (_task(record), *((WIRE,) if wire else ()))
-        pauses = [mark for mark in self.marks if not mark.name and mark.touches(begin, end)]
-        excuse = self._apart(begin, end, pauses, (*ALL, *own))
-        return min(excuse, self.waits.of(begin, end, own) + self._silent_elsewhere(begin, end)) if wire else excuse
+        return self._apart(begin, end, self._pauses(begin, end), (*ALL, *_own(record)))
 
-    def _silent_elsewhere(self, begin, end):
-        """Seconds of this time in which the probe of some path was silent that is not WIRE."""
+    def of_silence(self, begin, end, record):
+        """The same of a time in which nothing came, as far as others show it."""
+        excuse, path = self.excuse(begin, end, record), record.get("path")
+        if not excuse or not path:
+            return excuse
+        if path == WIRE:
+            return min(excuse, self.waits.of(begin, end, _own(record)) + self._silent_elsewhere(begin, end, path))
+        times = TCP_TIMES if record.get("proto") == "tcp" else TIMES
+        return min(excuse, self._apart(begin, end, self._pauses(begin, end), _own(record)) + times * self._longest_elsewhere(begin, end, path))
+
+    def _pauses(self, begin, end):
+        return [mark for mark in self.marks if not mark.name and mark.touches(begin, end)]
+
+    def _elsewhere(self, begin, end, path):
+        """(path, begin, end) of each silence of another path's probe that touches this time and is not a fault's."""
+        for (other, since), until in self._silences.items():
+            if other != path and since < end and until > begin:
+                if not any(mark.paths and mark.touches(since, until, other) for mark in self.marks):
+                    yield other, since, until
+
+    def _silent_elsewhere(self, begin, end, path):
+        """Seconds of this time in which the probe of some other path was silent."""
         silent = {}
-        for (path, since), until in self._silences.items():
-            silent[path] = silent.get(path, 0) + max(0.0, min(end, until) - max(begin, since))
+        for other, since, until in self._elsewhere(begin, end, path):
+            silent[other] = silent.get(other, 0) + min(end, until) - max(begin, since)
         return max(silent.values(), default=0.0)
+
+    def _longest_elsewhere(self, begin, end, path):
+        """How long the probe of some other path was silent at once about this time."""
+        return max((until - since for _, since, until in self._elsewhere(begin - ABOUT, end + ABOUT, path)), default=0.0)
 
     def _apart(self, begin, end, pauses, names):
         """The same; nothing counts twice."""
@@ -205,7 +235,7 @@ class Windows:
         marks = tuple(mark for mark in self.marks if mark.touches(begin, end, record.get("path")))
         gap = record.get("gap_ms", 0) / 1000
         since = record.get("gap_at", end - gap)
-        excuse = self.excuse(since, since + gap, record) if gap else 0.0
+        excuse = self.of_silence(since, since + gap, record) if gap else 0.0
         return Entry(record, begin, end, (*marks, HOST) if 1000 * excuse >= PAUSE_MS else marks, excuse)
 
     def _closed(self, until):
@@ -228,6 +258,11 @@ class Windows:
 
 def _event(record):
     return (record.get("record") or {}).get("event")
+
+
+def _own(record):
+    """The names of those who are on the way of that record only."""
+    return (_task(record), WIRE) if record.get("path") == WIRE else (_task(record),)
 
 
 def _task(record):

@@ -8,12 +8,15 @@ A silence counts in the second in which it ends or still lasts, from its true be
 import statistics
 
 from ..histogram import RESOLUTION, Histogram
+from ..kinds import USER
 from .base import Count, Finding, Rule, Worst, source, too_short
 
 ENOUGH = 100  # seconds, for the longest gap of 99 in 100 of them
 MOSTLY = 0.5  # of a gap
 PROBES = 5  # of one second, all lost: no accident
 NEW_GAP_MS = 250  # a silence that begins after a fault counts as the fault's from this length on
+USER_ASKS = 6  # seconds after which QEMU's user network asks for a connection a second time
+SHORT = 0.5  # seconds: the last record of a program that is ended tells of less, in which nothing need come
 AFTER = 5  # seconds behind a fault in which latency is compared
 FAULTS = 8  # of a kind, or of any and paths, for the median of how latency changed
 
@@ -88,7 +91,7 @@ class ZeroSeconds(Count):
 
     def second(self, second):
         for entry in judged(second, "traffic"):
-            if entry.quiet and "bytes" in entry.record:
+            if entry.quiet and "bytes" in entry.record and entry.record.get("seconds", 1) >= SHORT:
                 self.looked = True
                 if not entry.record["bytes"]:
                     self.found(entry.end, source(entry))
@@ -100,7 +103,8 @@ class ZeroSeconds(Count):
 
 class _Recovery(Worst):
     """Seconds from a fault's end until what it silenced moves again. A sender of TCP in the peer asks again after as long
-    as nothing came, so that as long as the outage lasted is its own time and not the guest's."""
+    as nothing came, so that as long as the fault had silenced it is its own time and not the guest's. What falls silent while
+    the fault goes on at less strength is judged from then on."""
 
     nothing = "no fault of this kind is over"
 
@@ -123,9 +127,9 @@ class _Recovery(Worst):
             return
         took = self.silent(mark, entry)
         if took:
-            took -= self.windows.excuse(mark.over, mark.over + took, record)
-        if took and record.get("proto") == "tcp":
-            took = max(0.0, took - (mark.over - mark.begin))
+            took -= self.windows.of_silence(mark.over, mark.over + took, record)
+        if took:
+            took = max(0.0, took - _peers_part(mark, record))
         self.figure(took, entry.end, f"{source(entry) or 'probe'} after {mark.name}")
 
     def silent(self, mark, entry):
@@ -133,13 +137,29 @@ class _Recovery(Worst):
         record = entry.record
         if "gap_at" in record:
             begin, end = record["gap_at"], record["gap_at"] + record.get("gap_ms", 0) / 1000
-            of_it = begin <= mark.over or (begin <= mark.over + mark.settle and record.get("gap_ms", 0) > NEW_GAP_MS)
-            return max(0.0, end - mark.over) if of_it else 0.0
+            of_it = begin <= mark.over or (begin < mark.end and record.get("gap_ms", 0) > NEW_GAP_MS)
+            return max(0.0, end - self._since(mark, begin)) if of_it else 0.0
         key = mark.over, entry.record["src"], source(entry)
         nothing = not record["bytes"] if "bytes" in record else record.get("sent") and record.get("lost") == record["sent"]
         if not nothing:
             self.moved.add(key)
         return max(0.0, entry.end - mark.over) if key not in self.moved else 0.0
+
+
+    @staticmethod
+    def _since(mark, begin):
+        """From when on a silence that began then is counted."""
+        return mark.over if begin <= mark.over + mark.settle else begin
+
+
+def _peers_part(mark, record):
+    """Seconds of a silence behind a fault that are the peer's own: it sends over TCP, data or questions for connections, and the
+    fault had silenced it."""
+    connects = record.get("name", "").startswith("connections@")
+    if record.get("proto") != "tcp" or (record.get("dir") == "tx" and not connects):
+        return 0.0
+    held = mark.over - max(record.get("gap_at", mark.begin), mark.begin)
+    return max(held, USER_ASKS if connects and record.get("path") == USER else 0.0) if held > 0 else 0.0
 
 
 class Recovery(_Recovery):

@@ -6,6 +6,7 @@ from .base import Finding, Rule, too_short
 
 _COME_AND_GO = ("lwip.MLD6_GROUP",)  # multicast groups belong to addresses, which are formed in their own time
 _IN_FLIGHT = 8  # frames that may be on their way out when an idle guest says how it is, its own answer's among them
+MUCH = 0.25  # seconds of a silence that the host explains: without it, it would be too long
 
 
 class PoolReserve(Rule):
@@ -81,23 +82,25 @@ def in_use(stats):
 
 
 class QuietShare(Rule):
-    """How much of the run was judged at all."""
+    """How much of the run was judged at all: a second of which the host excuses a silence that would be too long was not."""
 
     name = "quiet_share"
 
     def __init__(self, criterion, windows):
         super().__init__(criterion, windows)
-        self.seconds = self.quiet = self.paused = 0
+        self.seconds = self.quiet = self.paused = self.excused = 0
 
     def second(self, second):
         self.seconds += 1
-        self.quiet += not second.marks
+        excused = not second.marks and second.excuse > MUCH
+        self.excused += excused
+        self.quiet += not second.marks and not excused
         self.paused += any(not mark.name for mark in second.marks)
 
     def finding(self):
         if not self.seconds:
             return too_short("there are no records")
-        why = f"{self.quiet} of {self.seconds} seconds; the host paused in {self.paused}"
+        why = f"{self.quiet} of {self.seconds} seconds; the host paused in {self.paused}, and {self.excused} more had a silence that it explains"
         return Finding(round(self.quiet / self.seconds, 4), why)
 
 
