@@ -18,6 +18,7 @@ from pools import settled
 
 from antifreeze import frames, net as networks, wire
 from antifreeze.soak import faults, kinds, plan
+from antifreeze.soak.faults import clients
 from conftest import BOOT_SECONDS, STRICT, check_health, log_directory, need_taps
 
 pytestmark = pytest.mark.limit(120)
@@ -250,6 +251,21 @@ def test_everybody_reads_slowly(rig):
         wait_for(lambda: taken(rig, "TCP_PCB") >= 60 + faults.peers.SlowReaders.STREAMS)
     assert told(rig)["connections"] == 60
     assert not settled(rig.guest, pools.used(before), 20)
+
+
+def test_few_clients_ask_at_one_time():
+    """Of many at once a listener would give up the oldest, which may be somebody else's."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        asking = [clients.Client(listener.getsockname(), b"", clients.is_open) for _ in range(3 * clients.AT_ONCE)]
+        there = [False] * len(asking)
+        for rounds in range(3):
+            there = clients.turn(asking, there)
+            assert sum(client.begun for client in asking) == (rounds + 1) * clients.AT_ONCE
+            assert sum(there) == rounds * clients.AT_ONCE
+            there = clients.turn(asking, there)  # those who have asked are let in
+        assert all(there)
 
 
 def test_connections_are_half_open(rig):

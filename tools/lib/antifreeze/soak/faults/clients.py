@@ -22,6 +22,7 @@ COOKIE = b"a" * 36 + b"\0"
 LITTLE = 4096  # bytes of receive buffer
 PATIENCE = 1.5  # seconds; who is not let in until then may be later
 PATIENCE_FIRST = 10  # the same for the first of them
+AT_ONCE = 8  # who asks at one time: of more than 16 half-open ones a listener of the guest gives up the oldest, whoever that is
 
 
 class Client:
@@ -30,6 +31,16 @@ class Client:
     def __init__(self, address, say, go_on):
         self.address, self.say, self.go_on = address, say, go_on
         self._sock = None
+        self._said = False
+
+    @property
+    def begun(self):
+        return self._sock is not None
+
+    @property
+    def asks(self):
+        """Has begun, and is not known to be let in."""
+        return self.begun and not self._said
 
     def turn(self):
         """True if there is a connection."""
@@ -121,20 +132,31 @@ def half(ports, count):
     return ways
 
 
+def turn(clients, there):
+    """Whether each of them is there, as far as it was not. Few begin at one time: many are another fault, a flood of SYNs."""
+    asking = sum(client.asks for client in clients)
+    now = []
+    for client, known in zip(clients, there):
+        if not known and (client.begun or asking < AT_ONCE):
+            asking += not client.begun
+            known = client.turn()
+        now.append(known)
+    return now
+
+
 def main(what, host, *words):
     settings = {name: int(value) for name, _, value in (word.partition("=") for word in words)}
     ways = {"deaf": deaf, "slow": slow, "half": half}[what](settings, settings.get("count", 0))
     clients = [Client((host, port), say, go_on) for port, say, go_on in ways]
     begun = time.monotonic()
-    there = [client.turn() for client in clients]
+    there = turn(clients, [False] * len(clients))
     while not all(there) and time.monotonic() < begun + (PATIENCE if any(there) else PATIENCE_FIRST):
         time.sleep(0.01)
-        there = [known or client.turn() for client, known in zip(clients, there)]
+        there = turn(clients, there)
     print(sum(there), flush=True)
     while True:
         time.sleep(0.5)
-        for client in clients:
-            client.turn()
+        turn(clients, [False] * len(clients))
 
 
 if __name__ == "__main__":
