@@ -425,11 +425,11 @@ CONNECTIONS = {"dir": "tx", "name": "connections@tap"}
 
 
 @pytest.mark.parametrize("begin,end,fields,value", [
-    (204.5, 206.4, {}, 0.9), (204.5, 207, {}, 1.5), (205.4, 207, {}, 2), (199.5, 206.4, {}, 0), (203, 206.4, {"dir": "tx"}, 1.4), (203, 206.9, CONNECTIONS, 0), (204.5, 207, CONNECTIONS, 1.5),
+    (204.5, 206.4, {}, 0.9), (204.5, 207, {}, 1.5), (205.4, 207, {}, 2), (199.5, 206.4, {}, 0), (203, 206.4, {"dir": "tx"}, 0), (204.5, 207, {"dir": "tx"}, 1.5), (203, 206.9, CONNECTIONS, 0), (204.5, 207, CONNECTIONS, 1.5),
     (204.5, 210, CONNECTIONS, 4.5), (204.5, 210, CONNECTIONS | {"name": "connections@user", "path": "user"}, 0),
     (205.4, 208, CONNECTIONS | {"name": "connections@user", "path": "user"}, 3),
 ])  # fmt: skip
-def test_only_what_a_fault_held_up_may_take_as_long_again_and_only_where_the_peer_asks(begin, end, fields, value):
+def test_a_tcp_sender_may_wait_as_long_again_as_the_fault_had_silenced_it(begin, end, fields, value):
     verdict = verdict_of(changed(silent_tcp(begin, end, **fields)))
     assert one(verdict, "recovery_s")["value"] == pytest.approx(value, abs=0.06)
     assert ("recovery_s" in failed(verdict)) is (value > 1)

@@ -102,9 +102,9 @@ class ZeroSeconds(Count):
 
 
 class _Recovery(Worst):
-    """Seconds from a fault's end until what it silenced moves again. A sender of TCP in the peer asks again after as long
-    as nothing came, so that as long as the fault had silenced it is its own time and not the guest's. What falls silent while
-    the fault goes on at less strength is judged from then on."""
+    """Seconds from a fault's end until what it silenced moves again. A sender of TCP, here or there, doubles its time-out with
+    each segment that is lost [RFC 6298, 5.5], so that it may wait as long again as the fault had silenced it. What falls silent
+    while the fault goes on at less strength is judged from then on."""
 
     nothing = "no fault of this kind is over"
 
@@ -129,7 +129,7 @@ class _Recovery(Worst):
         if took:
             took -= self.windows.of_silence(mark.over, mark.over + took, record)
         if took:
-            took = max(0.0, took - _peers_part(mark, record))
+            took = max(0.0, took - _backed_off(mark, record))
         self.figure(took, entry.end, f"{source(entry) or 'probe'} after {mark.name}")
 
     def silent(self, mark, entry):
@@ -152,11 +152,10 @@ class _Recovery(Worst):
         return mark.over if begin <= mark.over + mark.settle else begin
 
 
-def _peers_part(mark, record):
-    """Seconds of a silence behind a fault that are the peer's own: it sends over TCP, data or questions for connections, and the
-    fault had silenced it."""
+def _backed_off(mark, record):
+    """Seconds of a silence behind a fault in which a sender of TCP that the fault had silenced may still wait for its time-out."""
     connects = record.get("name", "").startswith("connections@")
-    if record.get("proto") != "tcp" or (record.get("dir") == "tx" and not connects):
+    if record.get("proto") != "tcp":
         return 0.0
     held = mark.over - max(record.get("gap_at", mark.begin), mark.begin)
     return max(held, USER_ASKS if connects and record.get("path") == USER else 0.0) if held > 0 else 0.0
