@@ -3,18 +3,10 @@
 
 import pytest
 import soakrecords as records
-
-from antifreeze.soak import judge
+from soakjudged import verdict_of
 
 SECONDS = 300
 GOOD = list(records.good(SECONDS))
-
-
-def verdict_of(stream):
-    one = judge.Judge()
-    for record in stream:
-        one.feed(record)
-    return one.verdict()
 
 
 def failed(verdict):

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The good records of a soak, ways to make others of them, and what the judge says of those."""
+
+import copy
+
+import soakrecords as records
+
+from antifreeze.soak import judge
+
+GOOD = list(records.good())
+QUIET = 150  # a second without a fault
+DURING = 202  # one with
+
+
+def verdict_of(stream):
+    one = judge.Judge()
+    for record in stream:
+        one.feed(record)
+    return one.verdict()
+
+
+def changed(change):
+    """The good records, each through `change`, which returns nothing, or what comes instead: a record or a list."""
+    for record in GOOD:
+        new = change(record)
+        yield from [record] if new is None else new if isinstance(new, list) else [new]
+
+
+def failed(verdict):
+    return [one["name"] for one in verdict["criteria"] if one["ok"] is False]
+
+
+def one(verdict, name):
+    return next(each for each in verdict["criteria"] if each["name"] == name)
+
+
+def with_fields(src, t, **fields):
+    """Of all records from there in a second, with these fields."""
+    return lambda record: record | fields if record["src"] == src and records.at(record, t) else None
+
+
+def with_stats(where, edit):
+    """The guest's statistics of the seconds that `where` chooses, changed by `edit`."""
+
+    def change(record):
+        if not records.is_stats(record) or not where(record["t"]):
+            return None
+        new = copy.deepcopy(record)
+        edit(new["record"], record["t"])
+        return new
+
+    return change
+
+
+def added(t, *new):
+    """More records, behind those of a second."""
+    return lambda record: [record, *({"t": t + 0.9} | each for each in new)] if records.is_stats(record) and records.at(record, t) else None
+
+
+def of_udp(t, **fields):
+    return lambda record: record | fields if record.get("proto") == "udp" and records.at(record, t) else None
+
+
+def no_reserve(stats, t):
+    stats["buffers"]["net0.tx"] = {"size": 256, "free": 0, "stack": 100, "held": 0, "device": 156}
+
+
+def leak_slowly(stats, t):
+    if 1 < t < records.SECONDS:
+        stats["pools"][1]["used"] += int(t / 100)
+
+
+def slower(record):
+    if record.get("proto") == "tcp":
+        return record | {"bytes": int(record["bytes"] * (1 - 0.03 * record["t"] / records.SECONDS))}
+    return None
+
+
+def later(record):
+    if record["src"] == "probe":
+        return record | {"rtt_us": [int(us * (1 + 0.6 * record["t"] / records.SECONDS)) for us in record["rtt_us"]]}
+    return None
+
+
+def long_gaps(proto, gap_ms):
+    def change(record):
+        return record | {"gap_ms": gap_ms} if record.get("proto") == proto and int(record["t"]) % 20 == 0 else None
+
+    return change
+
+
+def silent_after(begin, gap_ms, paths=("tap",)):
+    """The probes of these paths are silent from a moment in a fault until so long after its end."""
+
+    def change(record):
+        if record["src"] == "probe" and record["path"] in paths and begin + 1 <= record["t"] <= begin + gap_ms / 1000 + 1:
+            so_far = min(gap_ms, int(1000 * (record["t"] - begin)))
+            return record | {"gap_at": begin, "gap_ms": so_far, "lost": 10, "rtt_us": record["rtt_us"][:10]}
+        return None
+
+    return change
