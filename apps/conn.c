@@ -212,6 +212,11 @@ void conn_fill_ring(uint8_t *ring, uint32_t size, uint32_t *in, const struct pbu
     }
 }
 
+bool conn_all_acked(const struct tcp_pcb *pcb)
+{
+    return tcp_sndqueuelen(pcb) == 0;
+}
+
 err_t conn_close(struct tcp_pcb *pcb)
 {
     /* The stack takes a window that is not fully open for unread data and would answer with RST. */

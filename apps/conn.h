@@ -67,6 +67,11 @@ void conn_write_ring(struct tcp_pcb *pcb, const uint8_t *ring, uint32_t size, ui
 /* Copies all of p into such a ring, which has room for it, from *in on. p stays the caller's. */
 void conn_fill_ring(uint8_t *ring, uint32_t size, uint32_t *in, const struct pbuf *p);
 
+/* True if the peer has acknowledged everything that was queued. While it has not, bytes that come
+ * from it are no sign that it goes on: one that takes none of ours and is stuck with its own sends
+ * one of them now and then to ask for room [RFC 9293 3.8.6.1], and we may have room for it. */
+bool conn_all_acked(const struct tcp_pcb *pcb);
+
 /* Ends a connection: what was queued is still sent, unread input is forgotten, no callback comes
  * any more. abort: RST instead, so that nothing of ours is referenced when the call returns. Both
  * give the value that a recv, sent or poll callback has to return. */

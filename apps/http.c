@@ -175,7 +175,7 @@ static size_t read_bytes(struct http_conn *c, const char *data, size_t len)
         enum http_event event = http_parse(r, data + done, len - done, &used);
         done += used;
         if (first && r->first != 0)
-            c->head_ns = c->progress_ns;
+            c->head_ns = time_ns();
         switch (event) {
         case HTTP_EVENT_MORE:
             if (done == len)
@@ -267,13 +267,13 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 {
     struct http_conn *c = arg;
 
-    (void)pcb;
     (void)err;
     if (p == NULL) {
         c->eof = true;
         return drive(c);
     }
-    if (c->phase != LINGER) /* nobody can make us linger on */
+    /* Nobody can make us linger on, nor wait for who does not read our answer. */
+    if (c->phase != LINGER && conn_all_acked(pcb))
         c->progress_ns = time_ns();
     c->in += p->tot_len;
     c->pace_bytes += p->tot_len;

@@ -17,7 +17,8 @@ struct http_conn {
     struct tcp_pcb *pcb; /* NULL: this place is free */
     enum http_phase phase;
     bool answered;        /* one request at least */
-    uint64_t progress_ns; /* last time a byte went either way, or the phase changed */
+    uint64_t progress_ns; /* last time a byte was taken, by the peer or from one who takes ours, or
+                             the phase changed */
     uint64_t pace_ns;     /* since when pace_bytes have moved */
     uint32_t pace_bytes;  /* either way */
     bool slow;            /* and that was little */

@@ -47,7 +47,8 @@ struct side {
 
 struct pair {
     bool taken;
-    uint64_t progress_ns; /* last time a byte went either way; at first, when the client came */
+    uint64_t progress_ns; /* last time a side acknowledged, or sent while the other one had
+                             acknowledged all; at first, when the client came */
     struct side side[2];
 };
 
@@ -149,7 +150,9 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
         s->eof = true;
         return drive(s);
     }
-    s->pair->progress_ns = time_ns();
+    ASSERT(s->other->pcb != NULL); /* it is let go behind the FIN of this side */
+    if (conn_all_acked(s->other->pcb))
+        s->pair->progress_ns = time_ns();
     take(s, p);
     pbuf_free(p);
     return drive(s);

@@ -4,8 +4,9 @@
  *
  * A place in the table is taken by the accept callback and given back when the connection is
  * closed, aborted or lost, always through drop(). A connection on which nothing moves for
- * CONFIG_IDLE_MS is reset: its peer is gone, or might as well be. Where no place is free, the one
- * that has been silent longest gives way to a new one after SILENT_NS.
+ * CONFIG_IDLE_MS, or whose peer takes nothing, is reset: the peer is gone, or might as well be.
+ * Where no place is free, the one that has been silent longest gives way to a new one after
+ * SILENT_NS.
  *
  * A datagram is never answered to a broadcast or multicast address, nor to a well-known port:
  * behind such a port is a server, and two servers that answer each other never stop. [RFC 862, 864
@@ -77,13 +78,13 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 {
     struct small_conn *c = arg;
 
-    (void)pcb;
     (void)err;
     if (p == NULL) {
         c->eof = true;
         return drive(c);
     }
-    c->progress_ns = time_ns();
+    if (conn_all_acked(pcb))
+        c->progress_ns = time_ns();
     c->service->n.rx_bytes += p->tot_len;
     c->service->input(c, p);
     pbuf_free(p);

@@ -18,7 +18,7 @@ struct small_service;
 struct small_conn {
     struct tcp_pcb *pcb; /* NULL: this place is free */
     struct small_service *service;
-    uint64_t progress_ns; /* last time a byte went either way */
+    uint64_t progress_ns; /* last time a byte was taken, by the peer or from one who takes ours */
     bool eof;             /* the peer has sent its FIN */
     uint32_t in;          /* bytes taken from the peer; free-running, the service writes it */
     uint32_t out;         /* bytes handed to the stack; likewise */

@@ -100,8 +100,8 @@
 #define CONFIG_HTTP_BODY_MAX 2048
 
 /* A request has to be complete up to its body within this time, whatever trickles in; and a
- * connection of any small service on which nothing moves for the longer one is given up, so that a
- * peer that vanished does not keep its place. */
+ * connection of any small service on which nothing moves for the longer one, or whose peer takes
+ * nothing of what is sent, is given up, so that a peer that vanished does not keep its place. */
 #define CONFIG_HTTP_HEAD_MS 10000
 #define CONFIG_IDLE_MS      120000
 

@@ -20,7 +20,7 @@ err_t netport_tcp_in(struct tcp_pcb *pcb, const struct pbuf *p);
 
 /* A segment goes out, p from its TCP header on; pcb is NULL for one of no connection. */
 struct tcp_hdr;
-void netport_tcp_out(const struct tcp_pcb *pcb, struct pbuf *p, const struct tcp_hdr *hdr);
+void netport_tcp_out(const struct tcp_pcb *pcb, struct pbuf *p, struct tcp_hdr *hdr);
 
 /* A DHCP server offers or grants the address, both in host order; mask 0: it did not say. 1: one
  * host can have it; 0: it is counted, and the first one of a NIC reported (address.c). */

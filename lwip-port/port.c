@@ -69,11 +69,25 @@ err_t netport_tcp_in(struct tcp_pcb *pcb, const struct pbuf *p)
     return ERR_OK;
 }
 
-void netport_tcp_out(const struct tcp_pcb *pcb, struct pbuf *p, const struct tcp_hdr *hdr)
+/* A stack with the header prediction of 4.4BSD, as libslirp in QEMU's user network, does not note
+ * of which acknowledgement its peer's window is while that stays the same. After 2 GiB it takes all
+ * that come for older ones; then at the first that tells another window its own count of it goes
+ * down with each acknowledgement, to nothing, and it sends what its persist timer lets it. A window
+ * that is not scaled is nearly always the same. So of every second GiB it is a byte smaller: what
+ * is acknowledged has moved its end by as much. */
+static void vary_window(const struct tcp_pcb *pcb, struct tcp_hdr *hdr)
+{
+    if (!(pcb->flags & TF_WND_SCALE) && hdr->wnd != 0 && (pcb->rcv_nxt & (1u << 30)) != 0)
+        hdr->wnd = lwip_htons((u16_t)(lwip_ntohs(hdr->wnd) - 1));
+}
+
+void netport_tcp_out(const struct tcp_pcb *pcb, struct pbuf *p, struct tcp_hdr *hdr)
 {
     const bool large = pcb != NULL && p->tot_len - TCPH_HDRLEN_BYTES(hdr) > pcb->mss;
 
     p->tcp_mss = large ? pcb->mss : 0;
+    if (pcb != NULL)
+        vary_window(pcb, hdr);
 }
 
 /* While the shared part has room, a connection may keep what it gets. When it has none, a

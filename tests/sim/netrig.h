@@ -187,6 +187,10 @@ struct rig_tcp {
 
 enum { RIG_FIN = 1, RIG_SYN = 2, RIG_RST = 4, RIG_PSH = 8, RIG_ACK = 16 };
 
+/* The next connection of the peer comes from this port, and its data begins at sequence number
+ * port * 64 KiB + 1. Each later one has the next port. */
+void rig_tcp_from_port(uint16_t port);
+
 /* Three-way handshake from a fresh port. False: refused or no answer within 5 s. rig_tcp_connect6()
  * goes over IPv6. */
 bool rig_tcp_connect(struct rig_tcp *t, uint16_t port);

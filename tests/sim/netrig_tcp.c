@@ -270,6 +270,11 @@ bool rig_tcp_take(uint8_t *frame)
     return true;
 }
 
+void rig_tcp_from_port(uint16_t port)
+{
+    next_port = port;
+}
+
 void rig_tcp_syn(struct rig_tcp *t, bool v6, uint16_t port)
 {
     rig_tcp_syn_from(t, 0, v6, port);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Which segments are acknowledged together, and that none is forgotten.
+ * Which segments are acknowledged together, that none is forgotten, and what window they tell.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -154,6 +154,50 @@ static void connection_that_ends_in_the_batch_is_owed_nothing(void **state)
     rig_tcp_forget(&b);
 }
 
+/* What the guest tells of its window in each of `n` acknowledgements. */
+static void hear_windows(struct rig_tcp *t, unsigned n, uint32_t window)
+{
+    for (unsigned i = 0; i < n; i++) {
+        assert_int_equal(rig_tcp_send(t, traffic_pattern, t->mss), t->mss);
+        assert_int_equal(t->guest_wnd, window);
+    }
+}
+
+/* There are peers that lose count of a window that stays the same for 2 GiB (lwip-port/port.c). */
+static void window_that_is_not_scaled_changes_with_each_gib(void **state)
+{
+    struct rig_tcp t;
+
+    (void)state;
+    rig.peer_is_plain = true;
+    for (uint32_t gib = 1; gib <= 3; gib++) {
+        rig_tcp_from_port((uint16_t)((gib << 14) - 1)); /* 64 KiB before its end */
+        assert_true(rig_tcp_connect(&t, 9));
+        const unsigned n = 0xffffu / t.mss;
+
+        hear_windows(&t, n, gib % 2 == 1 ? 65535 : 65534);
+        const uint32_t edge = t.snd_una + t.guest_wnd;
+
+        assert_int_equal(rig_tcp_send(&t, traffic_pattern, t.mss), t.mss);
+        assert_true(t.snd_una >> 30 == gib && (int32_t)(t.snd_una + t.guest_wnd - edge) >= 0);
+        hear_windows(&t, n, gib % 2 == 1 ? 65534 : 65535);
+        rig_tcp_abort(&t);
+    }
+}
+
+static void scaled_window_stays_the_same(void **state)
+{
+    struct rig_tcp t;
+
+    (void)state;
+    rig_tcp_from_port((1u << 14) - 1);
+    assert_true(rig_tcp_connect(&t, 9));
+    rig_tcp_send(&t, traffic_pattern, t.mss);
+    hear_windows(&t, 2 * 0xffffu / t.mss, t.guest_wnd);
+    assert_int_equal(t.snd_una >> 30, 1);
+    rig_tcp_abort(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +207,8 @@ int main(void)
         ON_DEFAULT(frames_without_data_take_no_acknowledgement_away),
         ON_DEFAULT(segments_out_of_order_are_answered_one_by_one),
         ON_DEFAULT(connection_that_ends_in_the_batch_is_owed_nothing),
+        ON_DEFAULT(window_that_is_not_scaled_changes_with_each_gib),
+        ON_DEFAULT(scaled_window_stays_the_same),
     };
     return cmocka_run_group_tests_name("acks", tests, NULL, NULL);
 }

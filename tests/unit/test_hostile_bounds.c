@@ -109,6 +109,43 @@ static void syn_flood_stops_at_the_backlog(void **state)
     hostile_alive();
 }
 
+/* So many SYNs by one version of IP, of which nobody goes on. */
+static void half_open(bool v6, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct rig_tcp half;
+
+        rig_tcp_syn(&half, v6, 7);
+        rig_tcp_forget(&half);
+        rig_pump();
+        rig_drop_frames();
+    }
+}
+
+static unsigned half_open_of(bool v6)
+{
+    unsigned n = 0;
+
+    for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next)
+        n += pcb->state == SYN_RCVD && IP_IS_V6_VAL(pcb->local_ip) == v6;
+    return n;
+}
+
+/* 0012: whoever is in the middle of a handshake with another address of ours stays. */
+static void syn_flood_at_one_address_costs_its_own_places_first(void **state)
+{
+    (void)state;
+    half_open(true, 1);
+    half_open(false, 1000);
+    assert_int_equal(half_open_of(true), 1);
+    assert_int_equal(half_open_of(false), CONFIG_BACKLOG - 1);
+    half_open(true, 1000);
+    assert_int_equal(half_open_of(true), CONFIG_BACKLOG / 2);
+    assert_int_equal(half_open_of(false), CONFIG_BACKLOG / 2);
+    rig_advance_ms(25000);
+    hostile_alive();
+}
+
 /* The application is done with one of its connections. */
 static unsigned close_one(void)
 {
@@ -302,6 +339,7 @@ int main(void)
         ON_ECHO(holes_cannot_use_up_the_pool),
         ON_ECHO(data_out_of_order_arrives_in_order),
         ON_ECHO(syn_flood_stops_at_the_backlog),
+        ON_ECHO(syn_flood_at_one_address_costs_its_own_places_first),
         ON_ECHO(closing_connections_give_way),
         ON_ECHO(clients_that_vanish_leave_nothing),
         ON_ECHO(full_queues_of_all_connections_fit),

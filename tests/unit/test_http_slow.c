@@ -86,6 +86,24 @@ static void answer_that_nobody_reads_is_given_up(void **state)
     assert_int_equal(rig_stat(&http_service, "open"), 0);
 }
 
+/* What it asks next, byte by byte, does not hide that. */
+static void answer_that_nobody_reads_is_given_up_for_all_that_is_said(void **state)
+{
+    struct rig_tcp t;
+
+    (void)state;
+    ask_with_room(&t, 0, "GET /data?bytes=100000 HTTP/1.1\r\n" HOST "\r\n");
+    for (unsigned ms = 0; ms < CONFIG_IDLE_MS - 10000; ms += 10000) {
+        rig_advance_ms(10000);
+        assert_int_equal(rig_tcp_send(&t, "G", 1), 1);
+    }
+    assert_false(t.got_rst);
+    rig_advance_ms(12000);
+    assert_true(t.got_rst);
+    rig_tcp_forget(&t);
+    assert_int_equal(rig_stat(&http_service, "open"), 0);
+}
+
 /* A byte here and there is progress, and still not good enough for a buffer that others need. */
 static void text_that_trickles_out_is_given_up(void **state)
 {
@@ -169,6 +187,7 @@ int main(void)
         TEST(silent_connection_is_closed_in_the_end),
         TEST(body_that_stops_is_given_up),
         TEST(answer_that_nobody_reads_is_given_up),
+        TEST(answer_that_nobody_reads_is_given_up_for_all_that_is_said),
         TEST(text_that_trickles_out_is_given_up),
         TEST(data_may_be_read_slowly),
         TEST(client_that_resets_in_the_middle_leaves_nothing_behind),

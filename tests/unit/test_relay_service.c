@@ -403,6 +403,33 @@ static void pair_on_which_nothing_moves_is_reset_in_the_end(void **state)
     rig_tcp_forget(&targets[0]);
 }
 
+/* What one side says counts for nothing while the other one does not take it; what is taken of the
+ * other way round does. */
+static void pair_of_which_one_side_takes_nothing_is_reset_in_the_end(void **state)
+{
+    struct rig_tcp client;
+
+    (void)state;
+    open_one(&client);
+    small_stop_reading(&targets[0], 'a');
+    rig_tcp_recv(&client, (char[1]){0}, 1, 1000);
+    for (unsigned ms = 0; ms < CONFIG_IDLE_MS; ms += 10000) {
+        rig_advance_ms(10000);
+        assert_int_equal(rig_tcp_send(&client, "x", 1), 1);
+    }
+    is_carried(&targets[0], &client, 1);
+    for (unsigned ms = 0; ms < CONFIG_IDLE_MS - 10000; ms += 10000) {
+        rig_advance_ms(10000);
+        assert_int_equal(rig_tcp_send(&client, "x", 1), 1);
+    }
+    assert_int_equal(stat_of("open"), 1);
+    rig_advance_ms(12000);
+    assert_true(client.got_rst && targets[0].got_rst);
+    assert_int_equal(stat_of("open"), 0);
+    rig_tcp_forget(&client);
+    rig_tcp_forget(&targets[0]);
+}
+
 /* ---- targets that are not there ------------------------------------------------------------ */
 
 static void is_unreachable(struct rig_tcp *client, uint64_t before, const char *why)
@@ -524,6 +551,7 @@ int main(void)
         ON4(reset_of_the_target_is_carried),
         ON4(reset_after_a_half_close_is_carried),
         ON4(pair_on_which_nothing_moves_is_reset_in_the_end),
+        ON4(pair_of_which_one_side_takes_nothing_is_reset_in_the_end),
         ON4(target_that_refuses_resets_the_client),
         ON4(target_that_is_silent_resets_the_client),
         cmocka_unit_test_setup_teardown(target_without_a_way_to_it_resets_the_client,

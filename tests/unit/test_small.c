@@ -109,6 +109,43 @@ static void vanished_client_gives_its_place_back(void **state)
     free(sent);
 }
 
+/* A client that was killed with both queues full, behind a host that goes on for it: it takes
+ * nothing, and asks for room with a byte each minute, for which there is room. */
+static void byte_now_and_then_is_no_sign_of_one_who_reads(void **state)
+{
+    struct rig_tcp t;
+
+    (void)state;
+    assert_true(rig_tcp_connect(&t, ECHO));
+    small_stop_reading(&t, 'a');
+    for (unsigned ms = 0; ms < CONFIG_IDLE_MS - 10000; ms += 10000) {
+        rig_advance_ms(10000);
+        assert_int_equal(rig_tcp_send(&t, "x", 1), 1);
+    }
+    assert_false(t.got_rst);
+    rig_advance_ms(12000);
+    assert_true(t.got_rst);
+    rig_tcp_forget(&t);
+    assert_int_equal(rig_stat(&echo_service, "open"), 0);
+}
+
+static void byte_now_and_then_is_enough_of_one_who_reads(void **state)
+{
+    const uint16_t ports[] = {ECHO, DISCARD};
+    struct rig_tcp t;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(rig_tcp_connect(&t, ports[i]));
+        for (unsigned ms = 0; ms < 2 * CONFIG_IDLE_MS; ms += CONFIG_IDLE_MS - 1000) {
+            rig_advance_ms(CONFIG_IDLE_MS - 1000);
+            assert_int_equal(rig_tcp_send(&t, "x", 1), 1);
+        }
+        assert_false(t.got_rst);
+        rig_tcp_abort(&t);
+    }
+}
+
 static void thousand_connections_leave_nothing_behind(void **state)
 {
     (void)state;
@@ -299,6 +336,8 @@ int main(void)
         TEST(silent_connection_gives_way_to_a_new_one),
         TEST(silent_connection_is_reset_in_the_end),
         TEST(vanished_client_gives_its_place_back),
+        TEST(byte_now_and_then_is_no_sign_of_one_who_reads),
+        TEST(byte_now_and_then_is_enough_of_one_who_reads),
         TEST(thousand_connections_leave_nothing_behind),
         TEST(discard_takes_everything_and_says_nothing),
         TEST(chargen_lines_start_one_character_further_each),
