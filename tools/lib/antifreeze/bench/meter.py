@@ -79,9 +79,22 @@ def vcpu(guest):
     return guest.qmp.command("query-cpus-fast")[0]["thread-id"]
 
 
+def schedstat(task):
+    """Of a thread, by its folder in /proc: (seconds in which it could have run and had no CPU, how often it got one)."""
+    fields = (task / "schedstat").read_text().split()
+    return int(fields[1]) / 1e9, int(fields[2])
+
+
 def waited(task):
-    """Seconds that a thread, by its folder in /proc, could have run and had no CPU."""
-    return int((task / "schedstat").read_text().split()[1]) / 1e9
+    return schedstat(task)[0]
+
+
+def state(task):
+    """What a thread does, by its folder in /proc, as proc(5) has it: R runs or could, S sleeps, D is held in the kernel, mostly for the disk; empty if it has ended."""
+    try:
+        return (task / "stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return ""
 
 
 def cpu(task):
