@@ -264,8 +264,9 @@ static int connected(const char *host, const char *port)
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
     int fd = socket(AF_INET, SOCK_DGRAM, 0), room = RCVBUF;
 
-    if (fd < 0 || inet_pton(AF_INET, host, &in.sin_addr) != 1 ||
-        connect(fd, (struct sockaddr *)&in, sizeof(in)) != 0)
+    if (inet_pton(AF_INET, host, &in.sin_addr) != 1)
+        errx(1, "%s is no IPv4 address", host);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&in, sizeof(in)) != 0)
         err(1, "%s", host);
     /* Needs a right that the private world gives; what is not to be had shows as `here`. */
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) != 0)

@@ -2,28 +2,35 @@
 /*
  * Frames that a soak sends beside everything else, at a rate that changes at a word.
  *
- *     storm INTERFACE
+ *     storm INTERFACE FILE
+ *
+ * The file has the frames, which are sent in turn: of each its length, in four bytes of this host's
+ * order, and its bytes. They are there at once: through a pipe, on a host with more work than CPUs,
+ * thousands of frames can take seconds, as the one at each end waits for its turn again and again.
  *
  * Commands on standard input:
  *
- *     frame N     and N bytes behind the newline: one more of the frames, which are sent in turn
  *     rate N      so many a second from now on, 0 to pause; "rate max": as fast as they are taken
  *     count       answers with a line: frames that were sent, frames for which there was no room
  *
- * It ends with its input. What is due is sent once a millisecond; what could not be, because we did
- * not run, is not made up for beyond CATCH_UP_NS.
+ * Who has an answer knows that the frames are there and can be sent. It ends with its input. What
+ * is due is sent once a millisecond; what could not be, because we did not run, is not made up for
+ * beyond CATCH_UP_NS.
  */
 #include "hosted.h"
 
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -68,32 +75,41 @@ static bool send_some(int fd, unsigned n)
     return false;
 }
 
+/* Takes them from the file, in which they stay. */
+static void take_frames(const char *path)
+{
+    const int fd = open(path, O_RDONLY);
+    struct stat file;
+    uint8_t *at;
+
+    if (fd < 0 || fstat(fd, &file) != 0)
+        err(1, "%s", path);
+    at = mmap(NULL, (size_t)file.st_size, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+    if (at == MAP_FAILED)
+        err(1, "%s", path);
+    for (const uint8_t *const end = at + file.st_size; at < end; frames_n++) {
+        uint32_t n = 0;
+
+        if ((size_t)(end - at) > sizeof(n))
+            memcpy(&n, at, sizeof(n));
+        if (n == 0 || n > FRAME_MAX || n > (size_t)(end - at) - sizeof(n) || frames_n == FRAMES_MAX)
+            errx(1, "%s: frame %u", path, frames_n);
+        frames[frames_n] = (struct iovec){at + sizeof(n), n};
+        at += sizeof(n) + n;
+    }
+}
+
 /* ---- commands -----------------------------------------------------------------------------------
  */
-
-static void add_frame(size_t n)
-{
-    if (frames_n == FRAMES_MAX || n == 0 || n > FRAME_MAX) {
-        errno = E2BIG;
-        err(1, "a frame");
-    }
-    frames[frames_n] = (struct iovec){malloc(n), n};
-    if (frames[frames_n].iov_base == NULL || fread(frames[frames_n].iov_base, n, 1, stdin) != 1)
-        err(1, "a frame");
-    frames_n++;
-}
 
 /* False: the input has ended. */
 static bool command(void)
 {
     char line[64];
-    unsigned long n;
 
     if (fgets(line, sizeof(line), stdin) == NULL)
         return false;
-    if (sscanf(line, "frame %lu", &n) == 1) {
-        add_frame(n);
-    } else if (strcmp(line, "rate max\n") == 0) {
+    if (strcmp(line, "rate max\n") == 0) {
         unlimited = true;
     } else if (sscanf(line, "rate %lf", &rate) == 1) {
         unlimited = false;
@@ -139,14 +155,15 @@ int main(int argc, char **argv)
     uint64_t credit_ns = now_ns();
     int fd;
 
-    if (argc != 2) {
-        fprintf(stderr, "usage: storm INTERFACE\n");
+    if (argc != 3) {
+        fprintf(stderr, "usage: storm INTERFACE FILE\n");
         return 2;
     }
+    take_frames(argv[2]);
     fd = raw_socket(argv[1]);
     setvbuf(stdin, NULL, _IONBF, 0); /* or poll() would not see what is in a buffer */
     for (;;) {
-        const bool at_work = frames_n > 0 && (unlimited || rate > 0);
+        const bool at_work = unlimited || rate > 0;
         const uint64_t pause_ns = at_work ? work(fd, &credit_ns) : 0;
         const struct timespec t = {0, (long)pause_ns};
 

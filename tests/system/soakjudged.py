@@ -8,6 +8,7 @@ import soakrecords as records
 from antifreeze.soak import judge
 
 GOOD = list(records.good())
+SHORT = list(records.good(400))  # with one fault
 QUIET = 150  # a second without a fault
 DURING = 202  # one with
 
@@ -19,11 +20,25 @@ def verdict_of(stream):
     return one.verdict()
 
 
-def changed(change):
-    """The good records, each through `change`, which returns nothing, or what comes instead: a record or a list."""
-    for record in GOOD:
+def changed(change, stream=GOOD):
+    """Good records, each through `change`, which returns nothing, or what comes instead: a record or a list."""
+    for record in stream:
         new = change(record)
         yield from [record] if new is None else new if isinstance(new, list) else [new]
+
+
+def verdict_on(*changes):
+    """The verdict on a short soak, of which each change is told what those before it have left."""
+
+    def change(record):
+        for each in changes:
+            new = each(record)
+            if isinstance(new, list):
+                return new
+            record = new or record
+        return record
+
+    return verdict_of(changed(change, SHORT))
 
 
 def failed(verdict):
@@ -65,6 +80,11 @@ def no_reserve(stats, t):
     stats["buffers"]["net0.tx"] = {"size": 256, "free": 0, "stack": 100, "held": 0, "device": 156}
 
 
+def often_full(stats, t):
+    """Two frames of a thousand."""
+    stats["queues"][1]["drops"] = {"full": int(2 * t)}
+
+
 def leak_slowly(stats, t):
     if 1 < t < records.SECONDS:
         stats["pools"][1]["used"] += int(t / 100)
@@ -74,6 +94,10 @@ def slower(record):
     if record.get("proto") == "tcp":
         return record | {"bytes": int(record["bytes"] * (1 - 0.03 * record["t"] / records.SECONDS))}
     return None
+
+
+def dearer(record):
+    return record | {"cpu_guest": 0.4 * (1 + 0.03 * record["t"] / records.SECONDS)} if record["src"] == "host" else None
 
 
 def later(record):
@@ -89,6 +113,18 @@ def long_gaps(proto, gap_ms):
     return change
 
 
+def long_guest_gaps(job, gap_ms):
+    """The same by the guest's own clock."""
+
+    def change(record):
+        said = record.get("record", {})
+        if said.get("event") == "interval" and said["job"] == job and int(record["t"]) % 20 == 0:
+            return record | {"record": said | {"gap_max_us": 1000 * gap_ms}}
+        return None
+
+    return change
+
+
 def silent_after(begin, gap_ms, paths=("tap",)):
     """The probes of these paths are silent from a moment in a fault until so long after its end."""
 
@@ -99,3 +135,8 @@ def silent_after(begin, gap_ms, paths=("tap",)):
         return None
 
     return change
+
+
+def own_verdict(**values):
+    """The guest says FAIL at its end, by these."""
+    return lambda record: record | {"record": records.verdict(**values)} if record.get("record", {}).get("event") == "verdict" else None

@@ -135,6 +135,11 @@ def test_exit_status_is_the_verdict(run, tmp_path, words, status, outcome, said)
         assert result["verdict"]["status"] == outcome and result["stats"]["uptime_us"] > 0
 
 
+def test_quiet_run_says_what_the_guest_refuses(run):
+    status, out, err = run("serve", "--quiet", "--mtu", "12")
+    assert (status, out) == (2, "") and err.startswith("error: cmdline: mtu=12 is not accepted")
+
+
 @pytest.mark.parametrize("words", [[], ["dance"], ["serve", "--no-such-option"], ["serve", "--tap", "none0"], ["serve", "--nic", "x"]])
 def test_wrong_command_line_is_status_2(run, words):
     status, out, err = run(*words)

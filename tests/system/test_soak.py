@@ -103,16 +103,18 @@ def test_interrupted_soak_is_judged_by_what_was_run(tmp_path):
     assert of(records, "guest", guest="dut")[-1]["record"]["event"] == "verdict"
 
 
-def test_killed_soak_leaves_nobody_and_can_still_be_judged(tmp_path):
+def test_killed_soak_leaves_nobody_and_a_report_of_what_it_saw(tmp_path):
     need_taps()
     folder = tmp_path / "run"
     with Interrupted([TOOL, "soak", "10s", "--folder", str(folder)], environment()) as tool:
         tool.until_it_says(" of 00:10")
         assert len(descendants(tool.process.pid)) > 5
-        tool.end(os.kill, signal.SIGKILL, 10)  # sees that nobody is left; taps and namespaces go with them
+        tool.end(os.killpg, signal.SIGKILL, 20)  # sees that nobody is left, not even who writes the report; taps and namespaces go with them
+    verdict = json.loads((folder / "verdict.json").read_text())
+    assert verdict["end"] == "the records end in the middle" and verdict["seconds"] > 0
+    assert verdict["status"] in (folder / "index.html").read_text() and (folder / "junit.xml").is_file()
     done = subprocess.run([sys.executable, TOOL, "soak", "--report", folder], capture_output=True, text=True, timeout=60)
-    assert (folder / "index.html").is_file() and json.loads((folder / "verdict.json").read_text())["status"] in done.stdout
-    assert done.returncode in (1, 2) and "(the records end in the middle)" in done.stdout, done.stdout + done.stderr
+    assert verdict["status"] in done.stdout and done.returncode in (1, 2), done.stdout + done.stderr
 
 
 def test_guest_that_panics_ends_the_soak_as_a_failure(soak):

@@ -67,6 +67,8 @@ def test_what_was_not_sent_and_what_was_lost_are_shares():
     assert (one["rate_error"], one["loss_ratio"]) == (0.1, 0.01)
     with pytest.raises(Error, match="1 frames"):
         certificate.figures(PPS, 1, result(), 0, [5])
+    with pytest.raises(Error, match="of 1000 frames of the generator none"):
+        certificate.figures(PPS, 1, result(received=0, lost=1000), 0, every(1))
 
 
 def test_lengths():
@@ -119,6 +121,50 @@ def test_noise_of_the_instrument_is_in_the_verdicts_words_and_excuses_nothing(tm
     assert "the instrument's own noise is over the limit of gap_ms" in cli._line(verdict, tmp_path)
     assert "own noise is over the limit of gap_ms" in page[: page.index("<h2>")]
     assert "own noise" in (tmp_path / "junit.xml").read_text()
+
+
+# A QEMU that cannot join two NICs, or not write down when frames leave.
+LACKING = """\
+#!/bin/sh
+case "$*" in *filter-dump*) echo "qemu: invalid object type: filter-dump" >&2; exit 1;; esac
+exec qemu-system-x86_64 "$@"
+"""
+
+
+def test_certificate_that_cannot_be_made_is_told_and_the_soak_goes_on(tmp_path, monkeypatch):
+    program = tmp_path / "qemu"
+    program.write_text(LACKING)
+    program.chmod(0o755)
+    monkeypatch.setenv("QEMU", str(program))
+    made = certificate.make(tmp_path / "certificate", PPS, 1)
+    assert made["failed"].endswith("QEMU said: qemu: invalid object type: filter-dump") and made["rate_pps"] == PPS
+    verdict, page = judged(tmp_path, made)
+    assert verdict["status"] == "PASS" and verdict["noise"] == [] and verdict["certificate"]["failed"] == made["failed"]
+    assert "<p class=\"soft\">No certificate: " in page[: page.index("<h2>")]
+
+
+def test_capture_that_was_not_written_is_no_certificate(tmp_path, monkeypatch):
+    class Guest:
+        def __init__(self, *_, **__):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def wait(self, *_):
+            pass
+
+        def wait_exit(self, *_):
+            pass
+
+        def find(self, event):
+            return [{"result": result(job="flood-1", end="done"), "stats": {"gap_max_us": {"late": 0}}}[event]]
+
+    monkeypatch.setattr(certificate.net, "NetGuest", Guest)
+    assert certificate.make(tmp_path, PPS, 1)["failed"].startswith("QEMU wrote no capture of the generator's frames: ")
 
 
 def test_records_without_a_certificate_have_a_report(tmp_path):

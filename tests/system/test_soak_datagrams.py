@@ -122,3 +122,9 @@ def test_answer_after_a_second_is_lost_and_late():
 @pytest.mark.parametrize("words", [[], ["127.0.0.1", "7", "0", "18"], ["127.0.0.1", "7", "10", "15"], ["127.0.0.1", "7", "10", "2000"], ["x", "7", "10", "18"]])
 def test_wrong_words_are_refused(words):
     assert subprocess.run([BUILD / "datagrams", *words], capture_output=True, timeout=10).returncode != 0
+
+
+@pytest.mark.parametrize("host,said", [("localhost", "localhost is no IPv4 address"), ("127.0.0.1.", "is no IPv4"), ("255.255.255.255", "255.255.255.255: ")])
+def test_address_that_cannot_be_used_is_said_with_the_reason(host, said):
+    done = subprocess.run([BUILD / "datagrams", host, "7", "100", "18"], capture_output=True, text=True, timeout=10)
+    assert done.returncode == 1 and said in done.stderr and "Success" not in done.stderr

@@ -45,3 +45,56 @@ def test_a_rate_that_is_asked_for_is_no_figure_of_speed():
     flat = lambda record: host(record | {"bytes": 10**6}) if record["src"] == "traffic" and not record["name"].startswith("tcp_") else []
     stream = [new for record in half_an_hour(0, (0, 0), 1) for new in (flat(record) if record["src"] == "traffic" else [record])]
     assert one(verdict_of(stream), "throughput_decline")["ok"] is None
+
+
+# ---- what a packet costs --------------------------------------------------------------------------
+
+
+def costs(slower, noise, seed, wait=lambda t: 0.1):
+    """CPU time and packets of each second of a planned soak; a packet costs by so much more each minute."""
+    chance = random.Random(seed)
+    costs = {}
+    packets = 0
+    for phase in plan.make(1800, seed, []).phases:
+        yield {"t": phase.at, "src": "soak", "what": "phase", "name": phase.name}
+        neighbours = chance.lognormvariate(0, noise)  # more or fewer packets at once, for as long as the phase lasts
+        rate, each = costs.setdefault(tuple(phase.sources), (chance.uniform(1e4, 2e5), chance.uniform(2e-6, 1e-5)))
+        for t in range(math.ceil(phase.at), int(phase.at + phase.seconds)):
+            now = rate * chance.lognormvariate(0, 0.2)  # whatever it carries
+            packets += int(now)
+            share = now * each * neighbours * (1 + slower * t / 60)
+            yield {"t": t + 0.5, "src": "host", "cpu_guest": share} | records.sliced(t + 0.5, qemu=wait(t))
+            yield records.guest(t + 0.6, records.stats(sent=packets))
+    yield {"t": 1800, "src": "soak", "what": "end", "why": "done"}
+
+
+def rise(*args):
+    return one(verdict_of(costs(*args)), "cost_rise")
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_packets_that_cost_more_and_more_are_seen_in_half_an_hour(seed):
+    found = rise(0.01, 0.03, seed)
+    assert found["ok"] is False and 15 < found["value"] < 45, found
+    for noise in (0.02, 0.06, 0.2):
+        assert rise(0, noise, seed)["ok"], noise
+    assert rise(-0.01, 0.03, seed)["ok"]  # and nobody minds
+
+
+def test_costs_on_a_host_that_becomes_calm_are_not_compared():
+    """Which does less at once, and so more for each packet."""
+    found = rise(0.01, 0.02, 1, lambda t: 0.5 - 0.4 * t / 1800)
+    assert found["ok"] is None and "less of the time" in found["why"]
+
+
+def test_seconds_that_a_fault_touches_cost_what_they_cost():
+    def disturbed(stream):
+        for record in stream:
+            if record["src"] == "host" and record["t"] > 1000:
+                record = record | {"cpu_guest": 10 * record["cpu_guest"]}
+            yield record
+            if record["t"] == 1000.6:
+                yield {"t": 1000.7, "src": "fault", "what": "begin", "name": "stop", "path": ""}
+
+    assert one(verdict_of(disturbed(costs(0, 0.02, 1))), "cost_rise")["ok"]
+    assert rise(0, 0.02, 1)["ok"]

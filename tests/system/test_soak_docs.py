@@ -21,9 +21,13 @@ def lasts(kind):
     return both[0] if both[0] == both[1] else " / ".join(both)
 
 
+def lingers(kind):
+    return f"{kind.lingers}, on `user` {kind.lingers_user}" if kind.lingers_user else f"{kind.lingers}"
+
+
 def row(kind):
     where = listed(kind.paths) or "the guest"
-    return f"| `{kind.name}` | {kind.help} | {where} | {lasts(kind)} | {kind.settle}: `{CRITERION[kind.settle]}` | {listed(kind.causes) or '–'} | {kind.lingers} |"
+    return f"| `{kind.name}` | {kind.help} | {where} | {lasts(kind)} | {kind.settle}: `{CRITERION[kind.settle]}` | {listed(kind.causes) or '–'} | {lingers(kind)} |"
 
 
 def test_table_of_faults_is_that_of_the_registry():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Faults that could not be done, or did nothing, are told as such, whatever went wrong; without a guest."""
+"""When faults are done; and that those which could not be, or did nothing, are told as such, whatever went wrong. Without a guest."""
 
+import dataclasses
 import subprocess
 import sys
 import time
@@ -23,15 +24,87 @@ class Rig:
         self.paths = dict.fromkeys(("tap", "plain", "user", "wire"), path)
 
 
+@pytest.fixture(autouse=True)
+def short_recovery(monkeypatch):
+    """A fault that goes wrong needs no time in which its recovery is seen."""
+    monkeypatch.setitem(kinds.KINDS, "link", dataclasses.replace(kinds.KINDS["link"], settle=0.02))
+    monkeypatch.setattr(plan, "JUDGED", 0.03)
+
+
 @pytest.fixture
 def rig(tmp_path):
     with (rig := Rig(tmp_path)).log:
         yield rig
 
 
-def planned(name, at=0.0):
+def planned(name, at=0.0, seconds=0.01):
     kind = kinds.KINDS[name]
-    return plan.Fault(at, 0.01, 0, name, kind.paths[0] if kind.paths else "", {})
+    return plan.Fault(at, seconds, 0, name, kind.paths[0] if kind.paths else "", {})
+
+
+# ---- when ---------------------------------------------------------------------------------------
+
+
+class Nothing(faults.Fault):
+    kind = kinds.KINDS["link"]
+
+    def start(self):
+        pass
+
+    def stop(self):
+        pass
+
+
+def test_plan_is_done_in_its_order_and_time(rig, tmp_path, monkeypatch):
+    monkeypatch.setitem(faults.REGISTRY, "link", Nothing)
+    with faults.Injector(rig, [planned("link", 0.5, 0.2), planned("link", 0.1, 0.3)]) as injector:
+        injector.finish()
+    records = list(log.read(tmp_path))
+    assert [(record["what"], record["seconds"]) for record in records] == [("begin", 0.3), ("end", 0.3), ("begin", 0.2), ("end", 0.2)]
+    for record, due in zip(records, (0.1, 0.4, 0.5, 0.7)):
+        assert due <= record["t"], records
+
+
+def test_what_is_still_to_come_does_not(rig, tmp_path):
+    with faults.Injector(rig, [planned("link", at=3600)]):
+        pass
+    assert not list(log.read(tmp_path))
+
+
+class Slow(faults.Fault):
+    """Takes longer to begin than it is to last."""
+
+    kind = kinds.KINDS["link"]
+
+    def start(self):
+        time.sleep(0.5)
+        self.begun = time.monotonic()
+
+    def stop(self):
+        self.figures["lasted"] = time.monotonic() - self.begun
+
+
+def test_fault_that_is_slow_to_begin_keeps_its_length(rig, tmp_path, monkeypatch):
+    monkeypatch.setitem(faults.REGISTRY, "link", Slow)
+    with faults.Injector(rig, [planned("link", seconds=0.2)]) as injector:
+        injector.finish()
+    begin, end = log.read(tmp_path)
+    assert end["lasted"] >= 0.2 and end["took_s"] >= 0.5
+    assert end["t"] - begin["t"] >= 0.7  # what it did in between is nobody's but its own
+
+
+def test_next_fault_waits_until_recovery_from_a_late_one_was_seen(rig, tmp_path, monkeypatch):
+    monkeypatch.setitem(faults.REGISTRY, "link", Slow)
+    monkeypatch.setattr(plan, "JUDGED", 0.3)
+    late = dataclasses.replace(planned("link"), rest=0.1)
+    with faults.Injector(rig, [late, planned("link", 0.2), planned("link", 0.3)]) as injector:
+        injector.finish()
+    times = [record["t"] for record in log.read(tmp_path)]
+    assert times[2] - times[1] >= 0.4  # its rest, which is longer than it may take to recover
+    assert times[4] - times[3] >= 0.32
+
+
+# ---- that could not be done ---------------------------------------------------------------------
 
 
 class Wrong(faults.Fault):
@@ -117,6 +190,21 @@ def test_clients_that_nobody_let_in_are_no_fault(rig, monkeypatch, what):
     fault.run = lambda *_, **__: types.SimpleNamespace(stdout=types.SimpleNamespace(readline=lambda: "0\n"))
     with pytest.raises(Error, match="no connection was taken"):
         fault.start()
+
+
+@pytest.mark.parametrize("what", ["peer_killed", "slow_readers", "half_open"])
+@pytest.mark.parametrize("ended", [False, True])
+def test_clients_that_do_not_go_on_are_no_fault(rig, what, ended):
+    fault = faults.make(rig, planned(what))
+    fault._clients = fault.run("sleep", 60)
+    if not ended:
+        fault.stop()
+        assert fault._clients.poll() is not None
+        return
+    fault._clients.kill()
+    fault._clients.wait()
+    with pytest.raises(Error, match="its clients have ended before"):
+        fault.stop()
 
 
 class Storm:

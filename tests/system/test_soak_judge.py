@@ -5,7 +5,7 @@ what there is too little of is not judged."""
 import pytest
 import soakrecords as records
 from soakjudged import (
-    DURING, GOOD, QUIET, added, changed, failed, later, leak_slowly, long_gaps, no_reserve, of_udp, one, silent_after, slower, verdict_of, with_fields, with_stats,
+    DURING, GOOD, QUIET, SHORT, added, changed, dearer, failed, later, leak_slowly, long_gaps, long_guest_gaps, no_reserve, of_udp, often_full, one, own_verdict, silent_after, slower, verdict_of, with_fields, with_stats,
 )  # fmt: skip
 
 from antifreeze.soak import judge, rules
@@ -54,6 +54,7 @@ BAD = {
     "alloc_failures": with_stats(lambda t: t > QUIET, lambda stats, t: stats.update(alloc_failures=2)),
     "panics": added(QUIET, {"src": "guest", "guest": "dut", "record": {"event": "panic", "message": "netbuf.c:1"}}),
     "guests_gone": added(QUIET, {"src": "soak", "what": "gone", "guest": "dut", "why": "exit status 7"}),
+    "guest_verdict": own_verdict(device_errors=1),
     "corrupt": of_udp(DURING, corrupt=1),
     "duplicates": of_udp(DURING, duplicate=1),
     "ring_accounts": with_stats(lambda t: int(t) == DURING, lose_a_buffer),
@@ -63,11 +64,13 @@ BAD = {
     "device_resets": with_stats(lambda t: t > QUIET, lambda stats, t: stats["queues"][0].update(resets=1)),
     "device_errors": with_stats(lambda t: t > QUIET, lambda stats, t: stats.update(device_errors=1)),
     "pool_reserve": with_stats(lambda t: int(t) == QUIET, no_reserve),
+    "transmit_full": with_stats(lambda t: True, often_full),
     "pool_rise": with_stats(lambda t: True, leak_slowly),
     "pools_left": with_stats(lambda t: t > records.SECONDS, keep_at_the_end),
     "gap_ms": with_fields("probe", QUIET, gap_ms=251),
     "tcp_gap_ms": long_gaps("tcp", 150),
-    "udp_send_gap_ms": long_gaps("udp", 20),
+    "guest_tcp_gap_ms": long_guest_gaps("iperf3-1", 150),
+    "udp_send_gap_ms": long_guest_gaps("iperf3-2", 20),
     "zero_seconds": with_fields("traffic", QUIET, bytes=0),
     "recovery_s": silent_after(203.0, 3200),
     "recovery_reset_s": silent_after(1003.0, 4200),
@@ -78,9 +81,11 @@ BAD = {
     "steady_loss": lambda record: record | {"lost": 1} if record["src"] == "probe" and record["path"] == "plain" else None,
     "tcp_mbps": lambda record: record | {"bytes": record["bytes"] // 100} if record.get("proto") == "tcp" else None,
     "throughput_decline": slower,
+    "cost_rise": dearer,
     "latency_rise": later,
     "quiet_share": paused_mostly,
     "programs_failed": with_fields("traffic", QUIET, answering=False, failed=1, error="iperf3: error - the server has terminated"),
+    "mute_s": lambda record: [] if record.get("name") == "tcp_up@tap" and QUIET < record["t"] < QUIET + 9 else None,
     "faults_undone": lambda record: record | {"error": "tc: no such device"} if record["src"] == "fault" and record["t"] == 205 else None,
 }
 
@@ -96,6 +101,19 @@ def keep_what_was_sent(stats, t):
 @pytest.mark.parametrize("keep", [keep_on_a_ring, keep_in_a_hand, keep_what_was_sent])
 def test_a_buffer_that_is_not_where_it_was_is_left_too(keep):
     assert failed(verdict_of(changed(with_stats(lambda t: t > records.SECONDS, keep)))) == ["pools_left"]
+
+
+@pytest.mark.parametrize("fewest,fails", [(1, False), (0, True)])
+def test_the_fewest_buffers_that_a_device_ever_had_count_in_faults_too(fewest, fails):
+    verdict = verdict_of(changed(with_stats(lambda t: t > DURING, lambda stats, t: stats["queues"][0].update(posted_min=fewest)), SHORT))
+    assert failed(verdict) == (["pool_reserve"] if fails else [])
+    assert one(verdict, "pool_reserve")["value"] == fewest and "net0 rx, the fewest ever" in one(verdict, "pool_reserve")["why"]
+
+
+@pytest.mark.parametrize("full,fails", [(lambda t: t, False), (lambda t: 1000 * (205 > t > 201), False), (lambda t: 1000 * (t > QUIET), True), (lambda t: 300 * (t > QUIET), False)])
+def test_one_frame_in_a_thousand_may_find_no_room_in_quiet_seconds(full, fails):
+    verdict = verdict_of(changed(with_stats(lambda t: True, lambda stats, t: stats["queues"][1]["drops"].update(full=int(full(t)))), SHORT))
+    assert failed(verdict) == (["transmit_full"] if fails else [])
 
 
 def test_groups_that_came_with_addresses_are_not_left():
@@ -165,7 +183,7 @@ def test_nothing_else_ends_a_soak_early():
 
 
 def test_a_counter_may_fall_when_a_snapshot_is_loaded():
-    back = with_stats(lambda t: QUIET < t < 203, lambda stats, t: stats.update(stalls_judged=1, device_errors=1) if t > 201 else None)
+    back = with_stats(lambda t: QUIET < t < 203, lambda stats, t: stats.update(device_errors=1) if t > 201 else None)
     assert verdict_of(changed(back))["status"] == "PASS"
 
 

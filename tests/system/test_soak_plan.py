@@ -2,11 +2,13 @@
 """The plan of a soak: what is in it, when, and that a seed repeats it."""
 
 import itertools
+import re
 
 import pytest
 
 from antifreeze import Error
 from antifreeze.soak import kinds, plan
+from conftest import TOP
 
 SEEDS = range(300)
 LENGTHS = {words: plan.duration(words) for words in (*plan.LEVELS[:4], "10s", "90s", "47m", "1h30m")}
@@ -124,7 +126,17 @@ def test_only_faults_that_are_wanted():
         plan.make(300, 1, names=["nothing"])
 
 
+def test_clients_linger_behind_the_user_network_until_the_guest_gives_up_on_them():
+    assert kinds.IDLE == int(re.search(r"CONFIG_IDLE_MS +(\d+)", (TOP / "kernel/config.h").read_text())[1]) / 1000
+    lingers = set()
+    for seed in SEEDS:
+        [killed] = plan.make(1800, seed, names=["peer_killed"]).faults
+        lingers.add((killed.path, round(killed.gone - killed.end, 3)))
+    assert lingers == {("tap", 3), ("plain", 3), ("user", kinds.IDLE + 5)}
+
+
 def test_an_overload_is_a_minute_and_then_half_the_load():
     [overload] = plan.make(1800, 3, names=["overload"]).faults
     assert (overload.seconds, overload.rest) == (60, 20)
+    assert overload.end >= overload.at + 1 + 60  # it is measured first how much the guest takes
     assert overload.over >= overload.end + 20

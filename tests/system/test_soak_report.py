@@ -9,23 +9,13 @@ import pytest
 import soakrecords as records
 
 from antifreeze import Error, gnuplot
-from antifreeze.soak import log, page, pictures, report
-
-
-def lines_of(stream):
-    return "".join(json.dumps(record) + "\n" for record in stream)
-
-
-def folder_with(path, text):
-    path.mkdir(exist_ok=True)
-    (path / log.NAME).write_text(text)
-    return path
+from antifreeze.soak import page, pictures, report
 
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
     """(folder, verdict, page) of a good soak of ten minutes."""
-    folder = folder_with(tmp_path_factory.mktemp("good"), lines_of(records.good(600)))
+    folder = records.folder_with(tmp_path_factory.mktemp("good"), records.lines_of(records.good(600)))
     verdict = report.write(folder)
     return folder, verdict, (folder / "index.html").read_text()
 
@@ -76,7 +66,7 @@ def test_faults_are_bands_in_every_picture_and_rows_of_a_table(good):
 
 
 def test_what_failed_stands_on_top_with_its_evidence(tmp_path):
-    folder = folder_with(tmp_path, lines_of(map(bad, records.good(300))))
+    folder = records.folder_with(tmp_path, records.lines_of(map(bad, records.good(300))))
     verdict = report.write(folder)
     html = (folder / "index.html").read_text()
     assert verdict["status"] == "FAIL"
@@ -89,8 +79,8 @@ def test_what_failed_stands_on_top_with_its_evidence(tmp_path):
 
 
 def test_a_killed_soak_has_a_report_of_what_it_saw(tmp_path):
-    text = lines_of(records.good(300))
-    folder = folder_with(tmp_path, text[: len(text) // 2 + 7])
+    text = records.lines_of(records.good(300))
+    folder = records.folder_with(tmp_path, text[: len(text) // 2 + 7])
     verdict = report.write(folder)
     assert verdict["status"] == "INCOMPLETE"
     assert 100 < verdict["seconds"] < 200
@@ -98,9 +88,9 @@ def test_a_killed_soak_has_a_report_of_what_it_saw(tmp_path):
     assert "<b>INCOMPLETE</b>" in html and "the records end in the middle" in html and "<svg" in html
 
 
-@pytest.mark.parametrize("text", ["", '{"t": 0.0, "src": "so', lines_of(list(records.good(30))[:1])])
+@pytest.mark.parametrize("text", ["", '{"t": 0.0, "src": "so', records.lines_of(list(records.good(30))[:1])])
 def test_a_soak_that_hardly_began_has_a_report(tmp_path, text):
-    assert report.write(folder_with(tmp_path, text))["status"] == "INCOMPLETE"
+    assert report.write(records.folder_with(tmp_path, text))["status"] == "INCOMPLETE"
     assert "Nothing told of it" in (tmp_path / "index.html").read_text()
 
 
@@ -134,3 +124,16 @@ def test_gnuplot_says_what_it_cannot_draw():
 def test_few_points_are_a_picture_too(logarithmic):
     for points in ([(1, 0)], [(2.5, 10)], [(0, 0), (1, 0)]):
         assert "<svg" in pictures.lines("figures", [("one", points)], 2, logarithmic=logarithmic)
+
+
+def test_no_line_leads_through_a_time_of_which_nothing_is_told():
+    there = [(t, 5) for t in (1, 2, 3, 5, 6, 20, 21)]  # one is missing at 4: the line goes on
+    [curve] = re.findall(r"<path stroke='rgb\( 68, 119, 170\)' +d='([^']*)'", pictures.lines("figures", [("one", there)], 30))
+    key, *parts = curve.split("M")[1:]
+    assert [part.count(",") for part in parts] == [5, 2]
+
+
+@pytest.mark.parametrize("curves", [1, 8, 9, 12, 40])
+def test_every_curve_has_its_name_in_the_picture(curves):
+    svg = pictures.lines("figures", [(f"name {k} of some length", [(0, k), (1, k)]) for k in range(curves)], 2)
+    assert svg.count("<text>name") == curves

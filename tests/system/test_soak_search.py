@@ -191,6 +191,33 @@ def test_the_critical_load_is_found_with_its_deviation(shape):
     assert found.stdev < 0.2 * true
 
 
+@pytest.mark.parametrize("shape", estimate.SHAPES)
+def test_critical_load_is_concluded_from_trials_for_other_rates(shape):
+    """Trials of half a second, of which many are at one load."""
+    rate, spread = 100000.0, 2500.0
+    system, trials = Poisson(shape, rate, spread, seed=3), []
+
+    def trial(pps, seconds):
+        intended, received = system(pps, seconds)
+        trials.append((pps, seconds, intended - received))
+        return intended, received
+
+    search.search(trial, [Goal("ndr", 0.0, 0.5, 4, 0.5, 0.05), Goal("pdr", 0.005, 0.5, 4, 0.5, 0.05)], LEAST, MOST)
+    true = estimate.critical(shape, rate, spread, 1e-7, MOST)
+    found = estimate.of(trials, LEAST, MOST)
+    assert abs(found.mean - true) < 3 * found.stdev < 0.3 * true, (true, found)
+    assert found.trials == len(trials) > len({load for load, _, _ in trials})
+
+
+def test_trials_at_one_load_are_one_longer_trial():
+    apart, together, fewer = (
+        estimate.of([*trials, (120000, 1, 20000)], LEAST, MOST)
+        for trials in ([(90000, 0.5, 4), (90000, 0.5, 0)], [(90000, 1.0, 4)], [(90000, 0.5, 0)])
+    )
+    assert (apart.mean, apart.stdev) == (together.mean, together.stdev) and (apart.trials, together.trials) == (3, 2)
+    assert apart.mean < fewer.mean
+
+
 def test_a_longer_search_is_surer():
     system = Poisson(estimate.log_loss_erf, 200000.0, 4000.0, 5)
     short, long = (estimate.search(system, LEAST, MOST, seconds) for seconds in (12, 60))

@@ -51,7 +51,21 @@ def test_result_has_all_three_rates():
     assert result["critical"]["pps"] == pytest.approx(5000, rel=0.05)
     said = throughput.table(result)
     assert all(word in said for word in ("80000 pps", "NDR", "PDR", "1e-07, estimated"))
-    assert "critical" not in throughput.measure(Simulated(), [search.NDR, search.PDR], 0, Silent())
+    assert "critical" not in throughput.measure(Simulated(), [search.NDR, search.PDR], None, Silent())
+
+
+def test_critical_load_costs_no_trials_where_those_of_the_search_are_taken():
+    made = []
+
+    class Counted(Simulated):
+        def trial(self, pps, seconds):
+            made.append(pps)
+            return super().trial(pps, seconds)
+
+    result = throughput.measure(Counted(), [search.NDR, search.PDR], 0, Silent())
+    assert result["critical"]["trials"] == len(made)
+    assert result["critical"]["pps"] == pytest.approx(5000, rel=0.05) and 0 < result["critical"]["stdev"] < 500
+    assert (words().critical, words("--critical", "0").critical) == (None, 0)
 
 
 @pytest.mark.skipif(bool(world.why_no_taps()), reason="needs taps")

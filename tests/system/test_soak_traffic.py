@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the soak makes of iperf3's lines, and of programs that say nothing or end."""
 
+import http.server
+import os
 import pathlib
+import threading
 import time
 
 import pytest
 
-from antifreeze import iperf
+from antifreeze import Error, iperf
 from antifreeze.bench import meter
-from antifreeze.soak import load, log, traffic
+from antifreeze.soak import load, log
+from antifreeze.soak.traffic import connections, datagrams, flood, iperf3, phases
 
 
 class Rig:
@@ -25,7 +29,7 @@ def rig(tmp_path):
 
 def source(rig, kind, ended=False):
     """A source whose program is not there; what it would have said is given to take()."""
-    made = traffic.Iperf3(rig, kind, "tap")
+    made = iperf3.Iperf3(rig, kind, "tap")
     made._zero, made._said = None, ""
     made.ended = lambda: ended
     made.start = lambda: None
@@ -82,10 +86,10 @@ def test_datagrams_that_the_guest_sent_and_that_are_missing(rig, tmp_path):
 
 def test_second_of_no_length_has_a_rate(rig, tmp_path):
     """Of a program that ended right behind its line before."""
-    s = traffic.Datagrams(rig, "udp_64", "tap")
+    s = datagrams.Datagrams(rig, "udp_64", "tap")
     s.take('{"end":9,"seconds":0.0000,"bytes":414,"lost":0,"here":0,"gap_ms":0,"gap_at":9}\n')
     [r] = records(tmp_path)
-    assert r["bytes"] / r["seconds"] == 414 / traffic.LEAST_SECONDS
+    assert r["bytes"] / r["seconds"] == 414 / datagrams.LEAST_SECONDS
 
 
 def test_line_about_the_whole_is_no_interval():
@@ -105,11 +109,11 @@ def test_lines_that_do_not_come_are_a_silence(rig, tmp_path):
 
 def test_program_that_does_not_get_through_is_silent_after_its_time_to_start(rig, tmp_path):
     s = source(rig, "tcp_up")
-    for seconds in (1, traffic.STARTING_SECONDS + 1):
+    for seconds in (1, iperf3.STARTING_SECONDS + 1):
         s.tick(s._begun + seconds)
     starting, silent = records(tmp_path)
     assert not starting["answering"]
-    assert silent["answering"] and silent["bytes"] == 0 and silent["gap_ms"] == 1000 * (traffic.STARTING_SECONDS + 1)
+    assert silent["answering"] and silent["bytes"] == 0 and silent["gap_ms"] == 1000 * (iperf3.STARTING_SECONDS + 1)
 
 
 def test_program_that_ended_is_started_again_and_says_why(rig, tmp_path):
@@ -127,7 +131,7 @@ def test_program_that_ended_is_started_again_and_says_why(rig, tmp_path):
 
 @pytest.mark.parametrize("stopping,failed", [(None, 1), (1.0, 0)])
 def test_curl_that_ended_by_itself_has_failed(rig, tmp_path, stopping, failed):
-    s = traffic.Connections(rig, "connections", "tap")
+    s = connections.Connections(rig, "connections", "tap")
     s.ended, s.start, s._last, s.stopping = lambda: True, lambda: None, None, stopping
     s.tick(time.monotonic())
     assert [r["failed"] for r in records(tmp_path)] == [failed]
@@ -135,27 +139,101 @@ def test_curl_that_ended_by_itself_has_failed(rig, tmp_path, stopping, failed):
 
 @pytest.mark.parametrize("said,served", [("200 4000 0.01\n", (1, 0)), ("200 3999 0.01\n", (0, 1)), ("000 0 10.0\n", (0, 1))])
 def test_connection_is_served_only_with_all_its_bytes(rig, tmp_path, said, served):
-    s = traffic.Connections(rig, "connections", "tap")
+    s = connections.Connections(rig, "connections", "tap")
     s.ended, s._last = lambda: False, None
+    s._read_answer = bytes
     s.take(said)
     s.tick(time.monotonic())
     [r] = records(tmp_path)
     assert (r["packets"], r["failed"]) == served and r["gap_ms"] >= 1000 * float(said.split()[2])
 
 
+class Answers(http.server.BaseHTTPRequestHandler):
+    """Whole ones, of which the fifth has a wrong byte; the third is cut off, and the fourth refused."""
+
+    count = 0
+
+    def do_GET(self):
+        Answers.count += 1
+        body = bytearray(range(250)) * (connections.BYTES // 250)
+        body[2000] ^= Answers.count == 5
+        self.send_response(503 if Answers.count == 4 else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[:1000] if Answers.count == 3 else body)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_each_byte_of_an_answer_is_compared(rig, tmp_path):
+    with http.server.HTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        s = connections.Connections(rig, "connections", "tap")
+        s.address = lambda service: server.server_address
+        s.start()
+        try:
+            deadline = time.monotonic() + 20
+            while s._served < 20:
+                assert time.monotonic() < deadline and s.process.poll() is None
+                time.sleep(0.01)
+        finally:
+            s.close()
+            server.shutdown()
+    s.tick(time.monotonic())
+    [r] = records(tmp_path)
+    assert r["packets"] >= 20 and r["corrupt"] == 1 and r["failed"] >= 2
+
+
 def test_silence_of_connections_began_when_the_last_one_was_over(rig, tmp_path):
-    s = traffic.Connections(rig, "connections", "tap")
+    s = connections.Connections(rig, "connections", "tap")
     s.ended, s._last = lambda: False, None
+    s._read_answer = bytes
     s.take("200 4000 0.01\n")
     s.tick(s._last + 0.5)
     s.tick(s._last + 3.5)
     for r, seconds in zip(records(tmp_path), (0.5, 3.5)):
-        assert abs(r["gap_ms"] - 1000 * (seconds - 1 / traffic.CONNECTIONS_PER_SECOND)) < 1
-        assert abs(r["gap_at"] - rig.log.at(s._last + 1 / traffic.CONNECTIONS_PER_SECOND)) < 0.001
+        assert abs(r["gap_ms"] - 1000 * (seconds - 1 / connections.PER_SECOND)) < 1
+        assert abs(r["gap_at"] - rig.log.at(s._last + 1 / connections.PER_SECOND)) < 0.001
+
+
+def test_lines_that_were_not_read_are_no_silence(rig, tmp_path):
+    """The thread that reads them had no CPU; they tell of that time themselves."""
+    line = "[  5]  {:.2f}-{:.2f}  sec  1024 KBytes  1000 Kbits/sec\n"
+    s = iperf3.Iperf3(rig, "tcp_down", "tap")
+    s.ended = lambda: False
+    ours, its = os.pipe()
+    s._zero, s.process = None, Program()
+    s._read = lambda *_: time.sleep(30)  # has no CPU
+    s._follow(os.fdopen(ours))
+    for n in range(10):
+        s.take(line.format(n / 10, (n + 1) / 10))
+    s.tick(s._zero + 1.0)
+    os.write(its, line.format(1.0, 1.1).encode())
+    s.tick(s._zero + 3.0)
+    os.read(ours, 65536)
+    s.tick(s._zero + 3.0)
+    assert [r["gap_ms"] for r in records(tmp_path)] == [0, 0, pytest.approx(2000)]
+    os.close(its)
+
+
+def test_lines_are_read_and_taken_at_once(rig):
+    s = connections.Connections(rig, "connections", "tap")
+    taken = []
+    s.take = taken.append
+    with s._lock:
+        s._begin(["sh", "-c", "printf 'one\\ntwo\\nthr'; sleep 0.3; printf 'ee\\n'"], "stdout")
+        deadline = time.monotonic() + 20
+        while not s.unread():
+            assert time.monotonic() < deadline
+        assert taken == []
+    s._reader.join(20)
+    assert taken == ["one\n", "two\n", "three\n"] and not s.unread()
+    s.close()
 
 
 def test_who_runs_and_who_reads_it_are_watched(rig):
-    s = traffic.Connections(rig, "connections", "tap")
+    s = connections.Connections(rig, "connections", "tap")
     s._begin(["sleep", "60"], "stderr")
     try:
         assert all(meter.waited(pathlib.Path(folder)) >= 0 for folder in s.tasks())
@@ -164,11 +242,58 @@ def test_who_runs_and_who_reads_it_are_watched(rig):
         s.close()
 
 
+class Lasting:
+    """A source that has ended, and that is put away when it may be."""
+
+    def __init__(self, error=None):
+        self.may, self.error = threading.Event(), error
+
+    def tick(self, now):
+        pass
+
+    def ended(self):
+        return True
+
+    def close(self):
+        assert self.may.wait(20)
+        if self.error:
+            raise self.error
+
+
+def test_clock_ticks_on_while_what_has_ended_is_put_away(rig):
+    traffic, source = phases.Traffic(rig), Lasting()
+    traffic._leaving.append(source)
+    traffic.tick(0)
+    assert not traffic.quiet()
+    source.may.set()
+    deadline = time.monotonic() + 20
+    while not traffic.quiet():
+        assert time.monotonic() < deadline
+        traffic.tick(0)
+    traffic.close()
+
+
+@pytest.mark.parametrize("when", ["tick", "close"])
+def test_what_cannot_be_put_away_is_told(rig, when):
+    traffic, source = phases.Traffic(rig), Lasting(Error("no"))
+    traffic._leaving.append(source)
+    traffic.tick(0)
+    source.may.set()
+    with pytest.raises(Error, match="no"):
+        if when == "close":
+            traffic.close()
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            traffic.tick(0)
+    traffic._closing = []
+    traffic.close()
+
+
 class Program:
     returncode = 1
 
 
-def datagrams(rig, cls=traffic.Datagrams, ended=False):
+def counted(rig, cls=datagrams.Datagrams, ended=False):
     made = cls(rig, "udp_64", "tap")
     made.ended, made.begun = (lambda: ended), []
     made.start, made.close = (lambda: made.begun.append("started")), (lambda: made.begun.append("closed"))
@@ -178,9 +303,9 @@ def datagrams(rig, cls=traffic.Datagrams, ended=False):
 SAID = '{"end":9,"seconds":1.0,"bytes":414,"lost":0,"here":0,"gap_ms":0,"gap_at":9}\n'
 
 
-@pytest.mark.parametrize("cls,src", [(traffic.Datagrams, "traffic"), (traffic.Probe, "probe")])
+@pytest.mark.parametrize("cls,src", [(datagrams.Datagrams, "traffic"), (datagrams.Probe, "probe")])
 def test_datagrams_that_ended_by_themselves_have_failed(rig, tmp_path, cls, src):
-    s = datagrams(rig, cls, ended=True)
+    s = counted(rig, cls, ended=True)
     s.tick(1)
     [r] = records(tmp_path)
     assert (r["src"], r["path"], r["failed"], r["error"], r["answering"]) == (src, "tap", 1, "it has ended", False)
@@ -190,15 +315,15 @@ def test_datagrams_that_ended_by_themselves_have_failed(rig, tmp_path, cls, src)
     assert len(records(tmp_path)) == 1 and len(s.begun) == 2
 
 
-@pytest.mark.parametrize("cls", [traffic.Datagrams, traffic.Probe])
+@pytest.mark.parametrize("cls", [datagrams.Datagrams, datagrams.Probe])
 def test_datagrams_that_say_nothing_have_failed(rig, tmp_path, cls):
-    s = datagrams(rig, cls)
+    s = counted(rig, cls)
     for _ in range(2):
-        for _ in range(traffic.MUTE_TICKS):
+        for _ in range(datagrams.MUTE_TICKS):
             s.tick(1)
         s.take(SAID)
     assert not s.begun
-    for _ in range(traffic.MUTE_TICKS + 1):
+    for _ in range(datagrams.MUTE_TICKS + 1):
         s.tick(1)
     assert s.begun == ["closed", "started"]
     s.tick(1)
@@ -214,8 +339,8 @@ class Peer:
         self.records = []
 
 
-def flood(rig):
-    made = traffic.Flood(rig, "flood", "tap")
+def second_guest(rig):
+    made = flood.Flood(rig, "flood", "tap")
     made.ended, made.peer, made._begun = lambda: False, Peer(), 0.0
     made._told, made._sums, made._stats, made._asked, made._others = 0, {}, None, 0.0, set()
     made.process, made._mute, made._gone = Program(), 0, False
@@ -229,18 +354,18 @@ def statistics(received):
 
 
 def test_second_guest_is_judged_when_it_has_begun(rig, tmp_path):
-    s, late = flood(rig), flood(rig)
-    s.tick(traffic.BOOTING_SECONDS - 1)
+    s, late = second_guest(rig), second_guest(rig)
+    s.tick(flood.BOOTING_SECONDS - 1)
     s.peer.records.append({"event": "interval", "intended": 2000, "offered": 1999})
-    s.tick(traffic.BOOTING_SECONDS - 0.5)
-    late.tick(traffic.BOOTING_SECONDS + 1)
+    s.tick(flood.BOOTING_SECONDS - 0.5)
+    late.tick(flood.BOOTING_SECONDS + 1)
     told = [r for r in records(tmp_path) if r["src"] == "traffic"]
     assert [r["answering"] for r in told] == [False, True, True]
     assert (told[1]["intended"], told[1]["sent"]) == (2000, 1999)
 
 
 def test_only_new_statistics_of_the_first_guest_tell_what_arrived(rig, tmp_path):
-    s = flood(rig)
+    s = second_guest(rig)
     s.peer.records.append({"event": "interval", "intended": 2000, "offered": 2000})
     for received in (500, 1500, 1500):
         rig.stats = statistics(received)
@@ -252,7 +377,7 @@ def test_only_new_statistics_of_the_first_guest_tell_what_arrived(rig, tmp_path)
 
 
 def test_second_guest_that_ended_is_gone(rig, tmp_path):
-    s = flood(rig)
+    s = second_guest(rig)
     s.tick(1)
     s.ended = lambda: True
     s.tick(2)
@@ -262,7 +387,7 @@ def test_second_guest_that_ended_is_gone(rig, tmp_path):
 
 
 def test_second_guest_that_was_asked_to_end_is_not_gone(rig, tmp_path):
-    s = flood(rig)
+    s = second_guest(rig)
     s.ended, s.stopping = lambda: True, 1.0
     s.tick(2)
     assert not [r for r in records(tmp_path) if r["src"] == "soak"]
@@ -270,7 +395,7 @@ def test_second_guest_that_was_asked_to_end_is_not_gone(rig, tmp_path):
 
 @pytest.mark.parametrize("said,seconds", [(5, 26), (0, 23)])
 def test_second_guest_that_says_nothing_has_failed(rig, tmp_path, said, seconds):
-    s = flood(rig)
+    s = second_guest(rig)
     for k in range(seconds):
         if k < said:
             s.peer.records.append({"event": "interval", "intended": 2000 * (k + 1), "offered": 2000 * (k + 1)})

@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The soak's arithmetic: histograms, buckets, slopes with their intervals, and seconds with what touches them."""
 
+import itertools
+import os
+import pathlib
 import random
+import signal
+import subprocess
+import threading
 import time
 
 import pytest
 import soakrecords as records
 
-from antifreeze.soak import slope
+from antifreeze.bench import meter
+from antifreeze.soak import log, slope
 from antifreeze.soak.buckets import Buckets, Mean
 from antifreeze.soak.histogram import Histogram
 from antifreeze.soak.waits import Waits, Watch
@@ -224,8 +231,15 @@ def test_slices_of_long_ago_are_forgotten():
 
 
 class Clock:
+    """A log, whose writers are held up as long as that."""
+
+    held = 0.0
+
     def now(self):
         return time.monotonic()
+
+    def wait(self):
+        time.sleep(self.held)
 
 
 @pytest.fixture
@@ -251,6 +265,70 @@ def test_waits_are_watched_from_when_they_are_asked_for(watch, tmp_path):
     said = watch.take()
     assert len(said["slices"]) == 3 and said["waits"]["qemu"] == [330, 0, 12] and "main" not in said["waits"]
     assert watch.take() == {"slices": [], "waits": {}}
+
+
+def does(folder, state, runs, waited=0):
+    folder.mkdir(exist_ok=True)
+    (folder / "stat").write_text(f"17 (a) b) {state} 1 2 3\n")
+    (folder / "schedstat").write_text(f"5 {waited} {runs}\n")
+
+
+def test_who_is_held_in_the_kernel_waits_from_when_it_had_a_cpu_last(watch, tmp_path):
+    program, reader = tmp_path / "program", tmp_path / "reader"
+    watch.watch({"qemu": [str(program), str(reader)], "main": [str(tmp_path / "none")]})
+    # Twice in D with a turn between; in D for two slices, then both of them; runs; sleeps.
+    for state, runs, other in [("S", 1, "S"), ("D", 2, "S"), ("D", 3, "S"), ("D", 3, "S"), ("D", 3, "D"), ("R", 4, "S"), ("S", 4, "S")]:
+        does(program, state, runs, waited=10**6 * runs)
+        does(reader, other, 9)
+        time.sleep(0.02)
+        watch._slice()
+    said = watch.take()
+    ends = said["slices"]
+    lengths = [1000 * (end - begin) for begin, end in itertools.pairwise([0, *ends])]
+    assert said["waits"]["qemu"] == pytest.approx([0, 1, 1, lengths[3], lengths[4], 1, 0], abs=2) and "main" not in said["waits"]
+    waits = Waits()
+    waits.feed({"slices": ends, "waits": said["waits"]})
+    assert waits.of(ends[0], ends[2], ["qemu"]) < 0.005 < 0.035 < waits.of(ends[2], ends[4], ["qemu"])
+
+
+def test_soak_that_is_held_up_is_so_late_with_a_slice(watch):
+    for held in (0, 0.2, 0.07):
+        watch._log.held = held
+        watch._slice()
+    said = watch.take()
+    first, late, last = said["waits"]["soak"]
+    assert first == last == 0 and late == pytest.approx(150, abs=40)
+
+
+def test_log_is_waited_for_while_somebody_writes(tmp_path):
+    with log.Log(tmp_path) as one:
+        writes, may = threading.Event(), threading.Event()
+        one.listen(lambda record: (writes.set(), may.wait(10)))
+        thread = threading.Thread(target=one.write, args=["soak"])
+        thread.start()
+        assert writes.wait(10)
+        threading.Timer(0.2, may.set).start()
+        one.wait()
+        assert may.is_set()
+        thread.join()
+
+
+# A parent is held until its vfork()ed child has ended, as others are for the disk.
+STUCK = "#include <unistd.h>\nint main(void) { if (vfork() == 0) { sleep(30); _exit(0); } return 0; }\n"
+
+
+def test_one_who_is_held_is_told_from_one_who_sleeps(tmp_path):
+    subprocess.run(["gcc", "-x", "c", "-", "-o", tmp_path / "stuck"], input=STUCK, text=True, check=True)
+    for words, state in ([tmp_path / "stuck"], "D"), (["sleep", "30"], "S"):
+        with subprocess.Popen(words, start_new_session=True) as process:
+            try:
+                deadline = time.monotonic() + 10
+                while meter.state(pathlib.Path(f"/proc/{process.pid}")) != state:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.01)
+            finally:
+                os.killpg(process.pid, signal.SIGKILL)
+    assert meter.state(tmp_path / "none") == ""
 
 
 def test_thread_that_begins_with_less_has_waited_for_nothing(watch, tmp_path):

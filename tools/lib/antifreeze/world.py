@@ -26,15 +26,15 @@ _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _NAMESPACES = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
-def enter(grace=GRACE):
+def enter(grace=GRACE, keep=()):
     """Returns inside the world, or where there is none to be had. The outer process never returns: it
     exits with the inner one's status. `grace`: seconds that the inner one has to end after a signal; after a second
-    signal it has no more than GRACE."""
+    signal it has no more than GRACE. `keep` are descriptors that stay open in the world's first process."""
     if _MARK not in os.environ:
         flags, refusal = _namespaces()
         os.environ[_MARK] = refusal or "private"
         if not refusal:
-            sys.exit(_supervise(["unshare", *flags, "--", sys.executable, *sys.orig_argv[1:]], grace))
+            sys.exit(_supervise(["unshare", *flags, "--", sys.executable, *sys.orig_argv[1:]], grace, keep))
     if private():
         try:
             subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
@@ -104,13 +104,13 @@ def _wait_begun(pid):
         pass  # it has ended, or this kernel does not tell
 
 
-def _supervise(command, grace):
+def _supervise(command, grace, keep=()):
     """Runs the command in a process group of its own, passes signals on, returns its exit status."""
     # Blocked signals stay pending, in the inner process until enter() takes them there: as the first
     # process of its world it would not even notice one for which it has no handler yet.
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     child = subprocess.Popen(
-        ["setpriv", "--pdeathsig", "KILL", *command], stdin=subprocess.DEVNULL, process_group=0
+        ["setpriv", "--pdeathsig", "KILL", *command], stdin=subprocess.DEVNULL, process_group=0, pass_fds=keep
     )
     interrupted = []
 

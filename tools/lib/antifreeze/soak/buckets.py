@@ -31,6 +31,24 @@ class Mean:
         return self.total / self.count
 
 
+class Ratio:
+    """Of two figures, each summed up by itself."""
+
+    def __init__(self):
+        self.numerator = self.denominator = 0
+
+    def add(self, numerator, denominator):
+        self.numerator += numerator
+        self.denominator += denominator
+
+    def merge(self, other):
+        self.add(other.numerator, other.denominator)
+
+    @property
+    def mean(self):
+        return self.numerator / self.denominator
+
+
 class Buckets:
     """Cells (a Mean, a Histogram, whatever has add and merge) of equal width in time."""
 

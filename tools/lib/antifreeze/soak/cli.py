@@ -11,7 +11,7 @@ import subprocess
 import time
 
 from .. import BUILD, TOP, Error, own_folder, qemu, world
-from . import certificate, kinds, load, log, loop, plan, report
+from . import certificate, heir, kinds, load, log, loop, plan, report
 from .judge import Judge
 from .live import Live
 from .rig import Rig
@@ -82,7 +82,7 @@ def main(said, extra, pairs):
             if getattr(said, name):
                 os.environ[name.upper()] = getattr(said, name)
         seconds = plan.duration(said.duration)
-        world.enter(GRACE)
+        world.enter(GRACE, heir.start(GRACE))
         qemu.program()
         verdict, folder = _run(said, seconds, extra, pairs)
     if not said.quiet:
@@ -139,25 +139,28 @@ def _run(said, seconds, extra, pairs):
         "more": tuple(extra), "image": said.image,
     })  # fmt: skip
     with Rig(folder, seed, " ".join(words), nic, said.netdev, extra, said.image) as rig, log.Log(folder) as rig.log:
+        heir.name(folder)
         rig.load = found
         judge = Judge()
         for listener in (judge, live):
             rig.log.listen(listener.feed)
         rig.log.write(
             "soak", what="begin", seconds=seconds, seed=seed, level=plan.words(seconds), plan=planned.fields(), versions=versions(),
-            accelerator=on, qemu=shlex.join(rig.guest.machine.plain_command()),
+            clients={path.net.host4: path.name for path in rig.paths.values()}, accelerator=on, qemu=shlex.join(rig.guest.machine.plain_command()),
         )  # fmt: skip
         rig.log.write("soak", what="load", **found.fields())
         rig.log.write("soak", what="certificate", **certified)
         loop.Soak(rig, planned, live, judge).run()
     live.close()
-    return report.write(folder), folder
+    verdict = report.write(folder)
+    heir.dismiss()
+    return verdict, folder
 
 
 def _before(seconds, folder, live, guest):
     """(the load, the generator's certificate at that rate): what has to be known before the soak begins."""
     found = load.find(own_folder(folder / "rates"), seconds, live, guest)
     live.say(f"load: {found.words}")
-    certified = certificate.measure(own_folder(folder / "certificate"), found.pps, certificate.length(seconds))
-    live.say(f"certificate: {certificate.words(certified)}")
+    certified = certificate.make(own_folder(folder / "certificate"), found.pps, certificate.length(seconds))
+    live.say(certificate.words(certified))
     return found, certified

@@ -171,6 +171,16 @@ def estimate(posteriors, most, target=TARGET, trials=0):
     return Estimate(mean, math.sqrt(sum(variances) / len(variances) + apart), trials)
 
 
+def of(trials, least, most):
+    """Estimate from trials that were made to find something else, [(load, seconds, lost)]. Those at one load are one longer trial."""
+    together = {}
+    for load, seconds, lost in trials:
+        before = together.get(load, (0, 0))
+        together[load] = before[0] + seconds, before[1] + lost
+    together = [(load, *sums) for load, sums in together.items()]
+    return estimate([posterior(shape, together, least, most) for shape in SHAPES], most, trials=len(trials))
+
+
 def search(trial, least, most, seconds, start=None, target=TARGET):
     """Measures for so many seconds in all, each trial at the load that is critical as far as is known, or at one that
     should lose several frames, in turn. trial(pps, seconds) -> (intended, received); Estimate."""

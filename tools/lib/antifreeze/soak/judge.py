@@ -11,12 +11,13 @@ verdict is INCOMPLETE if nothing failed but the records do not reach the end, or
 """
 
 from . import certificate, criteria, rules
+from .recoveries import Recoveries
 from .windows import Windows
 
 PASS, FAIL, INCOMPLETE = "PASS", "FAIL", "INCOMPLETE"
 
 # Without these nobody knows whether the guest froze. What is left in the pools is not waited for in a soak that was interrupted.
-CORE = ("alloc_failures", "panics", "guests_gone", "ring_accounts", "programs_failed", "gap_ms", "zero_seconds", "quiet_share")
+CORE = ("alloc_failures", "panics", "guests_gone", "guest_verdict", "ring_accounts", "programs_failed", "gap_ms", "zero_seconds", "quiet_share")
 CORE_AT_THE_END = ("pools_left",)
 LEAST_SECONDS = 10  # as long as the shortest soak: less is no ground for a verdict
 
@@ -27,7 +28,8 @@ class Judge:
         limits = limits or criteria.load(names=rules.ALL)
         self.windows = Windows()
         self.rules = [rules.ALL[name](limit, self.windows) for name, limit in limits.items()]
-        self.watchers = [*self.rules, *watchers]
+        self.faults = Recoveries()
+        self.watchers = [*self.rules, self.faults, *watchers]
         self.end = None  # why it ended, once it has
         self.load = self.certificate = None  # the records of them
 
@@ -75,6 +77,7 @@ class Judge:
             "certificate": self.certificate,
             "noise": list(noise),
             "criteria": found,
+            "faults": self.faults.table([rule for rule in self.rules if rule.name in rules.RECOVERY]),
         }
 
     def _status(self, found):

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What may go wrong in a soak: a table, of which the plan, the faults and the judge make their own use.
 
-Times are in seconds. A fault lasts `short` in soaks below a block of the plan and `long` in others. Then it
-may go on for `rest`, in which its strength is less and recovery is judged already: half the load after
+Times are in seconds. A fault lasts `short` in soaks below a block of the plan and `long` in others, from when it has begun, for which
+the plan gives it `begins`. Then it may go on for `rest`, in which its strength is less and recovery is judged already: half the load after
 an overload. `settle` is what recovery may take: 1, or 2 where the guest has to reset a device. It touches the
 path it is done to, or all of them. What others began with it, `lingers` says, may keep its places in the guest's
-pools for so long after that.
+pools for so long after that; behind QEMU's user network, which goes on for who is gone with both queues full, until the guest
+gives up on who takes nothing.
 """
 
 import dataclasses
@@ -14,6 +15,8 @@ TAP, PLAIN, USER, WIRE = "tap", "plain", "user", "wire"
 TAPS = (TAP, PLAIN)  # where frames can be sent that no socket would
 NICS = (TAP, PLAIN, USER)
 ALL = ()  # as the paths of one fault: every path
+
+IDLE = 120  # CONFIG_IDLE_MS of the guest
 
 REPAIR = 1  # the guest goes on, or rings again
 RESET = 2  # a device is reset and brought up anew
@@ -26,11 +29,13 @@ class Kind:
     name: str
     help: str  # a line for people
     paths: tuple = ALL  # it is done to one of these; ALL: to the whole guest
+    begins: int = 0  # on a quiet host, as far as the plan has to know
     short: int = 3
     long: int = 10
     rest: tuple = (0, 0)  # of a short and of a long one
     settle: int = REPAIR
     lingers: int = 3  # what was a connection has 2 s of TIME_WAIT
+    lingers_user: int = 0  # the same on path user, if it is longer
     causes: tuple = ()  # of stalls that the guest may report meanwhile, and that are then no defect
     choices: dict = dataclasses.field(default_factory=dict)  # parameter: values, one of which the plan takes
 
@@ -40,14 +45,14 @@ class Kind:
 
 
 _LIST = (
-    Kind("overload", "150 % of what the guest takes, then half of that", TAPS, short=9, long=60, rest=(4, 20),
+    Kind("overload", "150 % of what the guest takes, then half of that", TAPS, begins=1, short=9, long=60, rest=(4, 20),
          choices={"size": (60, 590, 1514)}),
     Kind("blocked", "the host stops reading what the guest sends", (WIRE,), causes=("backend_blocked",)),
     Kind("link", "the link goes and comes back", NICS, causes=("link_down",)),
     Kind("stop", "the whole machine stops and goes on, its clock behind", causes=("guest_late",)),
-    Kind("peer_killed", "clients are killed with data queued for them", NICS,
+    Kind("peer_killed", "clients are killed with data queued for them", NICS, lingers_user=IDLE + 5,
          choices={"count": (1, 16)}),
-    Kind("slow_readers", "every connection that there may be is read slowly", TAPS, long=20),
+    Kind("slow_readers", "every connection that there may be is read slowly", TAPS, begins=1, long=20),
     Kind("syn_flood", "connections are asked for and never completed", TAPS, long=20, lingers=25,
          choices={"senders": ("near", "far")}),
     Kind("half_open", "control connections that begin to say something and never go on", TAPS),

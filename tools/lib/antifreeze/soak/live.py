@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What people see while a soak runs: one line that is written over on a terminal, else a line now and then.
 
-    02:10 of 05:00, 02:50 left   in 1.21 Gbit/s   out 903.45 Mbit/s   tap p99 1.2 ms …   worst gap 41 ms (tap)   link on user 12 s ago
+    02:10 of 05:00, 02:50 left   in 1.21 Gbit/s   out 903.45 Mbit/s   worst gap 41 ms (tap)   link on user 12 s ago
 
 Rates are the sums of the last second. The worst gap is of the probes, outside of faults.
 """

@@ -16,8 +16,22 @@ MOST = 2000  # frames a second: those of half a second find room in a tap's queu
 SHARE = 0.5  # at most, of the rate without loss
 LENGTH = "imix"
 
-# Of a soak of so many seconds or more: a full trial, their sum, the width between the bounds.
-EFFORTS = ((1800, 0.5, 4.0, 0.05), (300, 0.25, 1.5, 0.2))
+LEAST_CRITICAL = 1  # estimate.critical() says that where any load is estimated to lose more
+CRITICAL = "one frame in ten million"  # is lost at the critical load
+
+
+@dataclasses.dataclass(frozen=True)
+class Effort:
+    """What the search before a soak of so many seconds or more is worth."""
+
+    least: int
+    trial: float  # seconds of a full one
+    total: float  # of all trials at a bound
+    width: float  # between the bounds
+    critical: float  # seconds for the critical load; 0: from the trials for the other rates
+
+
+EFFORTS = (Effort(6 * 3600, 0.5, 4.0, 0.05, 300), Effort(1800, 0.5, 4.0, 0.05, 0), Effort(300, 0.25, 1.5, 0.2, 0))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +41,9 @@ class Load:
     pps: int = MOST
     ndr: int = 0
     pdr: int = 0
+    critical: int = 0  # the estimated load at which CRITICAL is lost
+    critical_stdev: int = 0
+    critical_trials: int = 0  # from so many
     fastest: int = 0  # what the generator manages
     measured: str = ""  # when, UTC
     failed: str = ""  # why it could not be
@@ -45,33 +62,44 @@ class Load:
             return f"{self.pps} frames/s ({LENGTH}), not a share of a measured rate: none is searched for in so short a soak, and loss is not judged"
         if not self.certified:
             return f"{self.pps} frames/s ({LENGTH}): no rate without loss was found at {self.measured}, so loss is not judged"
+        shares = f"{self.pps} frames/s ({LENGTH}), {self._share(self.ndr)} of the NDR of {self.ndr}, {self._share(self.pdr)} of the PDR of {self.pdr}"
+        return f"{shares}, {self._critical()}; measured at {self.measured}"
+
+    def _critical(self):
+        if self.critical <= LEAST_CRITICAL:
+            return f"and of no load is it known that so little as {CRITICAL} is lost: the {self.critical_trials} trials lost some here and there, as on a busy host"
         return (
-            f"{self.pps} frames/s ({LENGTH}), {100 * self.pps / self.ndr:.1f} % of the NDR of {self.ndr} and "
-            f"{100 * self.pps / self.pdr:.1f} % of the PDR of {self.pdr} measured at {self.measured}"
+            f"and {self._share(self.critical)} of the load at which {CRITICAL} is lost, {self.critical} ± {self.critical_stdev}, estimated from "
+            f"{self.critical_trials} trials"
         )
+
+    def _share(self, rate):
+        return f"{100 * self.pps / max(rate, 1):.1f} %"
 
     def fields(self):
         """For a record."""
         return dataclasses.asdict(self) | {"len": LENGTH, "certified": self.certified, "words": self.words}
 
 
-def goals(seconds):
-    """Those of the search before a soak of that length; none: there is no search."""
-    for least, trial, total, width in EFFORTS:
-        if seconds >= least:
-            return [dataclasses.replace(goal, seconds=trial, sum_seconds=total, width=width) for goal in (search.NDR, search.PDR)]
-    return []
+def effort(seconds):
+    """That of a soak of that length; None: there is no search."""
+    return next((one for one in EFFORTS if seconds >= one.least), None)
+
+
+def goals(worth):
+    """Of the search with that effort."""
+    return [dataclasses.replace(goal, seconds=worth.trial, sum_seconds=worth.total, width=worth.width) for goal in (search.NDR, search.PDR)]
 
 
 def find(folder, seconds, progress, guest):
     """The load of a soak of that length. `guest` are throughput.Bench's words for the guest that is asked."""
-    wanted = goals(seconds)
-    if not wanted:
+    worth = effort(seconds)
+    if worth is None:
         return Load()
     measured = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime())
     try:
         with throughput.Bench(folder, LENGTH, **guest) as bench:
-            return of(throughput.measure(bench, wanted, 0, progress), measured)
+            return of(throughput.measure(bench, goals(worth), worth.critical, progress), measured)
     except Error as error:
         return Load(measured=measured, failed=str(error).partition("\n")[0])
 
@@ -79,5 +107,7 @@ def find(folder, seconds, progress, guest):
 def of(rates, measured):
     """The load for what throughput.measure() has found."""
     ndr, pdr = (int(rates[name]["pps"]) for name in ("ndr", "pdr"))
-    share = int(SHARE * ndr)
-    return Load(min(MOST, share) if share else MOST, ndr, pdr, rates["fastest"], measured)
+    critical, share = rates["critical"], int(SHARE * ndr)
+    return Load(
+        min(MOST, share) if share else MOST, ndr, pdr, round(critical["pps"]), round(critical["stdev"]), critical["trials"], rates["fastest"], measured
+    )

@@ -61,6 +61,11 @@ class Log:
                 function(record)
             return record
 
+    def wait(self):
+        """Returns when nobody writes: as late as a record could be written now."""
+        with self._lock:
+            pass
+
     def close(self):
         with self._lock:
             self._file.close()

@@ -116,9 +116,9 @@ class Soak:
                 time.sleep(0.1)
                 self._traffic.tick(time.monotonic())
                 self._host.write(0)
-            lingers = [kinds.KINDS[fault.name].lingers for fault in self._plan.faults if fault.at < self._log.now()]
-            hurried = self._why == INTERRUPTED
-            deadline = time.monotonic() + (HURRIED_SECONDS if hurried else IDLE_SECONDS + max(lingers, default=0))
+            now, hurried = self._log.now(), self._why == INTERRUPTED
+            lingers = max((fault.gone - now for fault in self._plan.faults if fault.at < now), default=0)
+            deadline = time.monotonic() + (HURRIED_SECONDS if hurried else IDLE_SECONDS + max(lingers, 0))
             rests = False
             while idle and not rests and time.monotonic() < deadline:
                 time.sleep(0.2)

@@ -4,7 +4,7 @@ failed and where, then the pictures, then everything else."""
 
 import html
 
-from . import certificate, pictures
+from . import certificate, kinds, pictures
 
 _STYLE = """
 :root { --paper: #fff; --ink: #1b1d21; --soft: #5d6470; --line: #d4d8de; --panel: #f5f6f8; --good: #1c7c3c; --bad: #b3261e; --open: #8a5a00;
@@ -21,7 +21,7 @@ h1 { font-size: 20px; margin: 0 0 12px; } h2 { font-size: 17px; margin: 30px 0 8
 .finding p { margin: 2px 0; } .soft { color: var(--soft); }
 .wide { overflow-x: auto; } .wide svg { display: block; min-width: 700px; width: 100%; height: auto; } svg text { fill: currentColor; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; } th { text-align: left; color: var(--soft); font-weight: 600; }
-td, th { padding: 4px 12px 4px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td, th { padding: 4px 10px 4px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.n, th.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; } .state { white-space: nowrap; font-weight: 600; }
 td.why { min-width: 240px; overflow-wrap: anywhere; }
 pre { background: var(--panel); padding: 10px; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 12.5px; }
@@ -32,8 +32,7 @@ details summary { cursor: pointer; color: var(--soft); margin: 8px 0; }
 _STATES = {True: ("ok", "kept"), False: ("failed", "FAILED"), None: ("open", "not judged")}
 _WAYS = {"rx": "into the guest", "tx": "out of the guest", "both": "echoed"}
 _HOST = {"cpu_qemu": "CPUs: the guest", "cpu_peers": "CPUs: its peers", "cpu_soak": "CPUs: the soak", "wait_qemu": "the guest waits", "load1": "load of 1 min"}
-
-
+_PATHS = (*kinds.NICS, kinds.WIRE)
 _NOTHING = 0.01  # Mbit/s: where a logarithmic scale shows 0
 
 
@@ -59,7 +58,7 @@ def make(verdict, story):
     parts = [
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>Soak: {verdict['status']}</title><style>{_STYLE}</style></head><body>",
-        *_verdict(verdict, story), *_pictures(verdict, story), *_criteria(verdict), *_pools(story), *_faults(story), *_run(verdict, story),
+        *_verdict(verdict, story), *_faults(verdict), *_pictures(verdict, story), *_criteria(verdict), *_pools(story), *_run(verdict, story),
         "</body></html>\n",
     ]  # fmt: skip
     return "\n".join(parts)
@@ -74,7 +73,8 @@ def _verdict(verdict, story):
     if verdict["load"]:
         yield f'<p class="soft">Load: {text(verdict["load"]["words"])}.</p>'
     if verdict["certificate"]:
-        yield f'<p class="soft">Certificate: {text(certificate.words(verdict["certificate"]))}.</p>'
+        words = certificate.words(verdict["certificate"])
+        yield f'<p class="soft">{text(words[0].upper() + words[1:])}.</p>'
     if verdict["noise"]:
         yield f'<p class="open">The instrument\'s own noise is over the limit of {text(", ".join(verdict["noise"]))}: what these say of the guest is doubtful.</p>'
     for one in verdict["criteria"]:
@@ -85,6 +85,69 @@ def _verdict(verdict, story):
             )  # fmt: skip
 
 
+_ROWS = 40  # of faults that everybody sees
+_WORDS = {"took_s": "begun in {} s", "full_pps": "it takes {} frames/s", "offered_pps": "{} offered"}
+_RECOVERIES = {True: ("ok", "recovered"), False: ("failed", "TOO LATE")}
+
+
+def _faults(verdict):
+    """The slowest recovery, as a share of its limit, comes first, behind what was not done."""
+    faults = sorted(verdict["faults"], key=_share, reverse=True)
+    if not faults:
+        return
+    paths = [path for path in _PATHS if any(path in one["recovery_s"] for one in faults)]
+    yield f"<h2>Faults: {len(faults)}</h2><p>{text(_recovered(faults))}</p>"
+    head = (("", ""), ("fault", ""), ("done to", ""), ("at", "n"), ("lasted, s", "n"), *((path, "n") for path in paths), ("limit, s", "n"), ("what it did", "why"))
+    yield '<p class="soft">Under the names of the paths: seconds from its end until what it silenced moved again, as judged; '
+    yield "of how many silent, where the host or a sender's time-out explains a part of them.</p>"
+    yield from _table(head, [_fault(one, paths) for one in faults[:_ROWS]])
+    if faults[_ROWS:]:
+        yield f"<details><summary>the other {len(faults) - _ROWS}</summary>"
+        yield from _table(head, [_fault(one, paths) for one in faults[_ROWS:]])
+        yield "</details>"
+
+
+def _share(fault):
+    """Of its limit that the slowest recovery took; what was not done or seen is worse than any."""
+    if fault["error"]:
+        return 2, 0.0
+    return (0, max(fault["recovery_s"].values()) / fault["limit_s"]) if fault["recovery_s"] else (1, 0.0)
+
+
+def _recovered(faults):
+    """In one sentence, of faults with the slowest first."""
+    late, unseen = (sum(one["ok"] is state and not one["error"] for one in faults) for state in (False, None))
+    undone = sum(bool(one["error"]) for one in faults)
+    seen = [one for one in faults if one["ok"] is not None]
+    said = f"{len(seen) - late} of {len(faults)} recovered in time"
+    said += "".join(f", {count} {what}" for count, what in ((late, "too late"), (undone, "could not be done"), (unseen, "were not seen to their end")) if count)
+    worst = seen[0] if seen else None
+    if worst and not worst["recovery_s"][worst["slowest"]]:
+        said += "; nothing was silent behind one that the host or a sender's time-out does not explain"
+    elif worst:
+        said += f"; nearest to its limit: {worst['name']}, {number(worst['recovery_s'][worst['slowest']])} s on {worst['slowest']}, limit {number(worst['limit_s'])} s"
+    return said + "."
+
+
+def _recovery(fault, path):
+    judged, silent = fault["recovery_s"][path], fault["silent_s"][path]
+    said = f"<b>{number(judged)}</b>" if path == fault["slowest"] else number(judged)
+    return said + (f'<br><span class="soft">of {number(silent)}</span>' if silent > judged else "")
+
+
+def _fault(fault, paths):
+    """Its row."""
+    style, state = _RECOVERIES.get(fault["ok"], ("open", "NOT DONE" if fault["error"] else "not seen"))
+    did = [fault["error"]] if fault["error"] else []
+    did += [f"{name} {value}" for name, value in fault["params"].items()]
+    did += [_WORDS.get(name, name + " {}").format(number(value)) for name, value in fault["figures"].items()]
+    cells = [_recovery(fault, path) if path in fault["recovery_s"] else "" for path in paths]
+    return (
+        f'<span class="state {style}">{state}</span>', text(fault["name"]), text(fault["path"] or "all"), clock(fault["at"]),
+        "still on" if fault["seconds"] is None else f"{fault['seconds']:.1f}", *cells, number(fault["limit_s"]), text(", ".join(did)),
+    )  # fmt: skip
+
+
 def _picture(heading, svg, nothing):
     yield f"<h3>{heading}</h3>"
     yield f'<div class="wide">{svg}</div>' if svg else f'<p class="soft">{nothing}</p>'
@@ -92,15 +155,16 @@ def _picture(heading, svg, nothing):
 
 def _pictures(verdict, story):
     seconds = max(verdict["seconds"], 1)
+    faults = [(one["at"], one["seconds"] and one["at"] + one["seconds"]) for one in verdict["faults"]]
 
-    def draw(heading, title, curves, nothing="Nothing told of it.", faults=story.faults, **more):
+    def draw(heading, title, curves, nothing="Nothing told of it.", faults=faults, **more):
         return _picture(heading, pictures.lines(title, curves, seconds, faults, **more), nothing)
 
     def means(table, factor=1.0, names=None):
         return [((names or {}).get(key, key), [(t, cell.mean * factor) for t, cell in buckets.points()]) for key, buckets in sorted(table.items())]
 
     yield "<h2>Over time</h2>"
-    if story.faults:
+    if faults:
         yield '<p class="soft">Shaded: faults that were injected.</p>'
     rates = [(_WAYS.get(way, way), [(t, max(cell.mean / 1e6, _NOTHING)) for t, cell in buckets.points()]) for way, buckets in sorted(story.rates.items())]
     yield from draw(f"Throughput (nothing at all: {_NOTHING})", "Mbit/s", rates, logarithmic=True)
@@ -148,17 +212,6 @@ def _pools(story):
     yield from _table((("pool", ""), ("most used", "n"), ("size", "n"), ("share", ""), ("failed", "n")), rows)
 
 
-def _faults(story):
-    if story.faults:
-        yield f"<h2>Faults: {len(story.faults)}</h2><details open><summary>when, where and how long</summary>"
-        rows = [
-            (clock(fault["begin"]), text(fault["name"]), text(fault["path"]), "still on" if fault["end"] is None else f"{fault['end'] - fault['begin']:.1f}")
-            for fault in story.faults
-        ]
-        yield from _table((("at", "n"), ("fault", ""), ("path", ""), ("seconds", "n")), rows)
-        yield "</details>"
-
-
 def _run(verdict, story):
     begin = story.begin
     yield "<h2>The run</h2>"
@@ -167,6 +220,6 @@ def _run(verdict, story):
     yield from _table((("", ""), ("", "why")), rows)
     yield f"<h3>QEMU</h3><pre>{text(begin.get('qemu', 'not known'))}</pre>"
     if story.phases:
-        said = "\n".join(f"{clock(t):>8}  " + ", ".join(f"{path} {mix}".strip() for path, mix in mixes.items()) for t, mixes in story.phases)
+        said = "\n".join(f"{clock(t):>8}  {name}" for t, name in story.phases)
         yield f"<details><summary>phases of the traffic</summary><pre>{text(said)}</pre></details>"
     yield '<p class="soft">All records are in records.ndjson beside this page, the verdict for programs in verdict.json and junit.xml.</p>'

@@ -11,6 +11,8 @@ from .. import gnuplot
 
 COLOURS = ("#4477aa", "#ee7733", "#228833", "#cc3377", "#009988", "#aa8800", "#8866cc", "#777777")
 WIDTH, HEIGHT = 960, 230
+AXIS, NAME = 90, 17  # of its height, below the curves and for each one's name; those for which there is no room gnuplot leaves out
+HOLE = 3  # times as far apart as points of a curve are
 
 _SCRIPT = """
 set terminal svg size {width},{height} dynamic font "sans-serif,13"
@@ -21,7 +23,7 @@ set bmargin 3.5
 set border 3 lc rgb "#888888"
 set tics nomirror out
 set grid ytics lc rgb "#888888" dt 3
-set key at screen 0.815,0.93 left top Left reverse samplen 1.2 noenhanced
+set key at screen 0.815,0.93 left top Left reverse samplen 1.2 font ",11" noenhanced
 set xrange [0:{last}]
 set yrange {yrange}
 set xlabel "time since the begin, {unit}" offset 0,0.4
@@ -42,7 +44,8 @@ def unit_of(seconds):
 
 
 def lines(title, curves, seconds, faults=(), logarithmic=False):
-    """An SVG for use in a page; "" if there is nothing to draw. curves: [(name, [(t, value)])]."""
+    """An SVG for use in a page; "" if there is nothing to draw. curves: [(name, [(t, value)])]; faults: [(begin,
+    end, or None while it is not known)]."""
     curves = [(name, [point for point in points if point[1] is not None]) for name, points in curves]
     curves = [(name, points) for name, points in curves if points]
     if not curves:
@@ -50,13 +53,13 @@ def lines(title, curves, seconds, faults=(), logarithmic=False):
     seconds = max(seconds, *(t for _, points in curves for t, _ in points))  # a mean stands in the middle of its time
     unit, factor = unit_of(seconds)
     bands = [
-        f'set object rectangle from {fault["begin"] / factor:.6g},graph 0 to {(fault["end"] or seconds) / factor:.6g},graph 1 '
+        f'set object rectangle from {begin / factor:.6g},graph 0 to {(end or seconds) / factor:.6g},graph 1 '
         'behind fc rgb "#cc8800" fs transparent solid 0.25 noborder'
-        for fault in faults
+        for begin, end in faults
     ]  # fmt: skip
     blocks, plots = [], []
     for number, (name, points) in enumerate(curves):
-        data = "\n".join(f"{t / factor:.6g} {value:.6g}" for t, value in points)
+        data = "\n".join(_data(points, factor))
         blocks.append(f"$c{number} << END\n{data}\nEND")
         round_, colour = divmod(number, len(COLOURS))  # more than can be told by colour are dashed
         style = f"lines lw 1.6 dt {round_ + 1}" if len(points) > 1 else "points pt 7 ps 0.5"
@@ -64,10 +67,21 @@ def lines(title, curves, seconds, faults=(), logarithmic=False):
     values = [value for _, points in curves for _, value in points]
     least, room = min(values), "*" if max(values) > 0 else "1"  # gnuplot has no axis from 0 to 0
     svg = gnuplot.run(_SCRIPT.format(
-        width=WIDTH, height=HEIGHT, last=f"{seconds / factor:.6g}", unit=unit, title=title, bands="\n".join(bands), blocks="\n".join(blocks),
+        width=WIDTH, height=max(HEIGHT, AXIS + NAME * len(curves)), last=f"{seconds / factor:.6g}", unit=unit, title=title, bands="\n".join(bands), blocks="\n".join(blocks),
         plots=", ".join(plots), scale="set logscale y" if logarithmic and least > 0 else "", yrange="[*:*]" if logarithmic and least > 0 else f"[0:{room}]",
     ))  # fmt: skip
     return _inline(svg, title)
+
+
+def _data(points, factor):
+    """gnuplot's lines of them; an empty one, where it lifts its pen, in a time of which nothing is told."""
+    times = [t for t, _ in points]
+    steps = sorted(later - t for t, later in zip(times, times[1:]))
+    usual = steps[len(steps) // 2] if steps else 0
+    for before, (t, value) in zip([times[0], *times], points):
+        if t - before > HOLE * usual:
+            yield ""
+        yield f"{t / factor:.6g} {value:.6g}"
 
 
 def _inline(svg, title):

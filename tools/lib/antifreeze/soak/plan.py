@@ -50,7 +50,7 @@ class Phase:
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """From `at` on, for so many seconds; for `rest` more it goes on weaker."""
+    """It begins at `at`, and lasts for so many seconds from when it has begun; for `rest` more it goes on weaker."""
 
     at: float
     seconds: float
@@ -61,12 +61,19 @@ class Fault:
 
     @property
     def end(self):
-        return self.at + self.seconds
+        """When it is over, where it takes no longer to begin than it should."""
+        return self.at + kinds.KINDS[self.name].begins + self.seconds
 
     @property
     def over(self):
         """When recovery has to be complete and was seen."""
         return self.end + max(self.rest, kinds.KINDS[self.name].settle) + JUDGED
+
+    @property
+    def gone(self):
+        """When nothing that others began with it is left in the guest."""
+        kind = kinds.KINDS[self.name]
+        return self.end + max(kind.lingers, kind.lingers_user if self.path == kinds.USER else 0)
 
 
 @dataclasses.dataclass(frozen=True)

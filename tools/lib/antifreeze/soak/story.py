@@ -21,8 +21,7 @@ class Story:
         self.host = {}  # of a figure of the host
         self.pauses = Buckets(Mean, POINTS)
         self.pools = {}  # of a pool: the statistics' entry, with the greatest `max`
-        self.faults = []  # {"name", "path", "begin", "end"}
-        self.phases = []  # (t, {path: mix})
+        self.phases = []  # (t, name)
         self.begin = {}
         self._drops = None  # the counters of the last statistics, and when
 
@@ -47,9 +46,8 @@ class Story:
             stats = records.guest_record(entry, "stats", records.DUT)
             if stats:
                 self._stats(entry.end, stats)
-        for src in ("fault", "soak"):
-            for entry in second.of(src):
-                getattr(self, f"_{src}")(entry.record, entry.end)
+        for entry in second.of("soak"):
+            self._soak(entry.record, entry.end)
 
     def _traffic(self, second):
         sums = {}
@@ -84,17 +82,8 @@ class Story:
                     self._at(self.drops, name, t).add(max(more, 0) / max(t - then, 0.1))
         self._drops = t, drops
 
-    def _fault(self, record, t):
-        if record.get("what") == "begin":
-            self.faults.append({"name": record.get("name", "?"), "path": record.get("path") or "all", "begin": t, "end": None})
-        elif record.get("what") == "end":
-            for fault in reversed(self.faults):
-                if fault["name"] == record.get("name") and fault["end"] is None:
-                    fault["end"] = t
-                    break
-
     def _soak(self, record, t):
         if record.get("what") == "begin":
             self.begin = record
         elif record.get("what") == "phase":
-            self.phases.append((t, record.get("mixes") or {"": record.get("name", "")}))
+            self.phases.append((t, record.get("name", "")))

@@ -120,7 +120,7 @@ def options(jobs, epilog):
     words.add_argument("--trial", type=float, default=search.NDR.seconds, metavar="SECONDS", help="of a full trial (default 1)")
     words.add_argument("--sum", type=float, default=search.NDR.sum_seconds, metavar="SECONDS", help="of the trials at a bound (default 21)")
     words.add_argument("--width", type=float, default=search.NDR.width, metavar="SHARE", help="between the bounds (default 0.005)")
-    words.add_argument("--critical", type=float, default=0, metavar="SECONDS", help="estimate the load with a loss of 1e-7 as well, for so long")
+    words.add_argument("--critical", type=float, metavar="SECONDS", help="estimate the load with a loss of 1e-7 as well, for so long; 0: from the trials that there are")
     words.add_argument("--json", metavar="FILE", help="the result")
     words.add_argument("--quiet", action="store_true", help="say nothing but errors")
 
@@ -153,21 +153,27 @@ def main(said):
 
 
 def measure(bench, wanted, critical_seconds, progress):
-    """The rates, as plain numbers."""
+    """The rates, as plain numbers. `critical_seconds` are those of the search for the critical load: 0 takes the trials of the other rates
+    for it, None does without."""
     most = bench.fastest()
     least = max(1, most // LEAST_SHARE)
+    trials = []
 
     def trial(pps, seconds):
         intended, received = bench.trial(pps, seconds)
         progress.show(f"  {pps:9} pps for {seconds:5.2f} s: {intended - received} of {intended} lost")
+        trials.append((pps, seconds, max(0, intended - received)))
         return intended, received
 
     found = search.search(trial, wanted, least, most)
     result = {"fastest": most} | {
         one.goal.name: {"pps": one.pps, "lower": one.lower, "upper": one.upper, "loss_ratio": one.goal.loss_ratio} for one in found
     }  # fmt: skip
-    if critical_seconds:
-        one = estimate.search(trial, least, most, critical_seconds, start=found[0].pps or least)
+    if critical_seconds is not None:
+        if critical_seconds:
+            one = estimate.search(trial, least, most, critical_seconds, start=found[0].pps or least)
+        else:
+            one = estimate.of(trials, least, most)
         result["critical"] = {"pps": one.mean, "stdev": one.stdev, "trials": one.trials, "loss_ratio": estimate.TARGET}
     return result
 

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Who could have run and had no CPU: what tells a starved host from a freeze.
+"""Who would have run and could not: what tells a starved host from a freeze.
 
-Watch asks the kernel twenty times a second how long each thread on the way of the soak's traffic has waited for a CPU, and
-the host's record has it in slices. Waits reads these records: of a silence it says how much was waiting.
+Watch asks the kernel twenty times a second how long each thread on the way of the soak's traffic has waited for a CPU, and whether
+it is held in the kernel (state D, mostly for the disk: for a page of QEMU's own that has to be read again, or a line of its log).
+The host's record has it in slices. Waits reads these records: of a silence it says how much was waiting.
 
-The kernel adds up a wait when it is over. So what a slice has more than its length was in the slices before it.
+The kernel adds up a wait for a CPU when it is over. So what a slice has more than its length was in the slices before it. Who is held
+at the end of a slice and had no CPU in it was held in all of it, as nobody begins to wait without a CPU: that is what the slice has of him.
+
+The soak itself, which reads what programs say and writes it down, may be held up by its disk as well: then a slice ends too late.
 """
 
 import collections
@@ -16,9 +20,13 @@ import time
 from ..bench import meter
 
 SLICE = 0.05  # seconds
+LATE = 2  # slices' lengths; that much later than it should one ends only where the soak itself is held up
 KEPT = 20 * 70  # slices: a minute of them, and some
 
+HELD = "D"  # a thread's state in /proc
+
 STEAL = "steal"  # what this machine's own host took from it; as a name among those of threads
+SOAK = "soak"  # this process, which reads what programs say: how much too late a slice ended
 QEMU, MAIN = "qemu", "main"  # the guest's CPU, and QEMU's main loop
 ALL = (STEAL, QEMU, MAIN)  # on the way of everything
 
@@ -35,7 +43,7 @@ class Watch(threading.Thread):
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._clear()
-        self._last = self._now()
+        self._last, self._end = self._now(), log.now()
         self.start()
 
     def _clear(self):
@@ -48,24 +56,37 @@ class Watch(threading.Thread):
             self._last = self._now() | self._last
 
     def _now(self):
-        """{folder: seconds so far}"""
-        waited = {STEAL: _stolen()}
+        """{folder: (seconds so far, how often it got a CPU)}"""
+        waited = {STEAL: (_stolen(), None)}
         for folder in (folder for folders in self._tasks.values() for folder in folders):
             with contextlib.suppress(OSError, IndexError):  # it has just ended
-                waited[folder] = meter.waited(pathlib.Path(folder))
+                waited[folder] = meter.schedstat(pathlib.Path(folder))
         return waited
+
+    def _waited(self, folder, now):
+        """(seconds that this one waited for a CPU since the last slice, whether it was held instead)"""
+        if folder not in now or folder not in self._last:
+            return 0.0, False
+        (total, runs), (before, runs_before) = now[folder], self._last[folder]
+        held = runs is not None and runs == runs_before and meter.state(pathlib.Path(folder)) == HELD
+        return max(0.0, total - before), held
 
     def run(self):
         while not self._ended.wait(SLICE):
             self._slice()
 
     def _slice(self):
+        self._log.wait()
         with self._lock:
             now, end, tasks = self._now(), self._log.now(), {STEAL: [STEAL]} | self._tasks
-            more = {folder: max(0.0, seconds - self._last[folder]) for folder, seconds in now.items() if folder in self._last}
-            self._last = now
+            length = end - self._end
+            one = {SOAK: length - SLICE if length > LATE * SLICE else 0.0}
+            for name, folders in tasks.items():
+                waits = [self._waited(folder, now) for folder in folders]
+                one[name] = length if any(held for _, held in waits) else sum(seconds for seconds, _ in waits)
+            self._last, self._end = now, end
             self._ends.append(round(end, 3))
-            self._slices.append({name: sum(more.get(folder, 0) for folder in folders) for name, folders in tasks.items()})
+            self._slices.append(one)
 
     def take(self):
         """Fields of a record, about the slices since the last call: when each ended, and of each name that waited how many

@@ -97,9 +97,10 @@ class Host:
 
     def _now(self):
         tasks = pathlib.Path(f"/proc/{self._pid}")
-        used = {"cpu_soak": time.process_time(), "cpu_qemu": 0.0}
+        used = {"cpu_soak": time.process_time(), "cpu_qemu": 0.0, "cpu_guest": 0.0}
         with contextlib.suppress(OSError, IndexError):  # it has just ended
             used["cpu_qemu"] = meter.cpu(tasks)
+            used["cpu_guest"] = meter.cpu(tasks / "task" / str(self._vcpu))
         return used
 
     def _peers_used(self):

@@ -7,12 +7,12 @@ of the guest those since the one before. A span is touched by
 
 - a fault, on its paths, from its begin until `rest` and `settle` after its end are over;
 - a pause of the host: the harness's own clock tick came late, or the guest says that it was not run, or slept for
-  longer than it lets itself sleep, and QEMU did wait for a CPU for as long. On every path.
+  longer than it lets itself sleep, and QEMU did wait (waits.py) for as long. On every path.
 
 Only what is touched by neither is quiet and judged as such; recovery from faults has criteria of its own. A record of a silence
-in which somebody on its way waited for a CPU for PAUSE_MS is touched by a pause as well. But no pause excuses more
+in which somebody on its way waited for PAUSE_MS is touched by a pause as well. But no pause excuses more
 of a silence than it lasted: what is left of it, `unexplained`, is judged in any case. And a QEMU that is not run silences all paths:
-its waits excuse a silence of one no further than the probes of others show them. Path `wire` carries nothing but its probe: there
+its waits excuse a silence of one no further than the probes of others show them. Path `wire` carries little but its probe: there
 no longer than another was silent meanwhile. Others have their queues to work off, which takes a QEMU that is run now and then several times as
 long as the one frame of a probe: there TIMES as long as another was silent about that time. What a fault silences on its own path shows nothing.
 
@@ -23,7 +23,7 @@ import dataclasses
 import math
 
 from .kinds import WIRE
-from .waits import ALL, QEMU, Waits
+from .waits import ALL, QEMU, SOAK, STEAL, Waits
 
 SLACK = 3  # seconds after which nothing more is said about a second
 PATIENCE = 60  # seconds that the host's record may be late, when the soak itself is not run
@@ -45,9 +45,9 @@ class Mark:
     end: float  # infinite until it is known
     name: str = ""  # of the fault; empty: the host
     paths: frozenset = frozenset()  # empty: all
-    masks: frozenset = frozenset()  # criteria that it excuses although they hold in faults too
     over: float = math.inf  # when the fault itself ended; a mark lasts longer
     settle: float = 1
+    causes: frozenset = frozenset()  # of stalls that it explains
 
     def touches(self, begin, end, path=None):
         return begin < self.end and end > self.begin and (not self.paths or path is None or path in self.paths)
@@ -80,17 +80,13 @@ class Entry:
         """Milliseconds of its silence for which the host has no excuse; None if it tells of none."""
         return max(0.0, self.record["gap_ms"] - 1000 * self.excuse) if "gap_ms" in self.record else None
 
-    def excused(self, criterion):
-        """Of something that faults do not excuse in general."""
-        return any(criterion in mark.masks for mark in self.marks)
-
 
 @dataclasses.dataclass
 class Second:
     at: int
     entries: list
     marks: tuple
-    mixes: dict  # of each path: what it carries; of None: the phase's name
+    phase: str  # the name of what all paths carry
     wait: float = 0.0  # share of it in which the guest's CPU had work and the host none for it
     busy: float = 0.0  # the same of anybody on the way of everything
 
@@ -102,18 +98,15 @@ class Second:
         """Seconds that the host explains of the silence of which it explains most."""
         return max((entry.excuse for entry in self.entries), default=0.0)
 
-    def mix(self, path):
-        return self.mixes.get(path, self.mixes.get(None, ""))
-
 
 class Windows:
     def __init__(self):
         self.marks = []
         self.now = 0.0
         self.told = None  # until when the host has told of itself
-        self.phase = {}
+        self.phase = ""
         self._open = {}  # of a second: its records with their spans
-        self._phases = {}  # of an open second: the mixes of then
+        self._phases = {}  # of an open second: the phase of then
         self._faults = {}  # of a name and path: the mark of one that lasts
         self._stats = {}  # of a guest: when its statistics were read last
         self.waits = Waits()
@@ -162,14 +155,14 @@ class Windows:
             if stall.get("asleep_us", 0) >= SLEEP_US or stall.get("cause") == "guest_late":
                 self._late.append(Mark(t - stall.get("stalled_us", 0) / 1e6 - LATE_S, t))
         elif src == "soak" and record.get("what") == "phase":
-            self.phase = record.get("mixes") or {None: record.get("name", "")}
+            self.phase = record.get("name", "")
 
     def _fault(self, record, t):
         key = record.get("name", "?"), record.get("path") or ""
         settle = record.get("settle", 1)
         if record.get("what") == "begin":
             paths = record.get("paths") or ([record["path"]] if record.get("path") else [])
-            mark = Mark(t, math.inf, key[0], frozenset(paths), frozenset(record.get("masks", ())), settle=settle)
+            mark = Mark(t, math.inf, key[0], frozenset(paths), settle=settle, causes=frozenset(record.get("causes", ())))
             self._faults[key] = mark
             self.marks.append(mark)
         elif record.get("what") == "end" and key in self._faults:
@@ -181,6 +174,10 @@ class Windows:
     def excuse(self, begin, end, record):
         """Seconds of this time in which the host did not run somebody on the way of that record, or paused."""
         return self._apart(begin, end, self._pauses(begin, end), (*ALL, *_own(record)))
+
+    def not_run(self, begin, end, program):
+        """The same of the program with that name alone, and of the soak itself."""
+        return self._apart(begin, end, self._pauses(begin, end), (STEAL, SOAK, program))
 
     def of_silence(self, begin, end, record):
         """The same of a time in which nothing came, as far as others show it."""
@@ -242,10 +239,10 @@ class Windows:
         self._explain(until)
         closed = []
         for second in sorted(second for second in self._open if second + 1 <= until):
-            mixes = self._phases.pop(second)
+            phase = self._phases.pop(second)
             entries = [self._entry(*spanned) for spanned in self._open.pop(second)]
             marks = tuple(m for m in self.marks if m.touches(second, second + 1))
-            closed.append(Second(second, entries, marks, mixes, *(self.waits.share(second, second + 1, names) for names in ([QEMU], ALL))))
+            closed.append(Second(second, entries, marks, phase, *(self.waits.share(second, second + 1, names) for names in ([QEMU], ALL))))
         if closed:
             self.marks = [m for m in self.marks if m.end > closed[-1].at - WATCHED]
             self._silences = {key: end for key, end in self._silences.items() if end > closed[-1].at - WATCHED}
@@ -262,7 +259,8 @@ def _event(record):
 
 def _own(record):
     """The names of those who are on the way of that record only."""
-    return (_task(record), WIRE) if record.get("path") == WIRE else (_task(record),)
+    reader = (SOAK,) if record.get("src") == "traffic" else ()  # probes look at their own clock
+    return (_task(record), *reader, WIRE) if record.get("path") == WIRE else (_task(record), *reader)
 
 
 def _task(record):

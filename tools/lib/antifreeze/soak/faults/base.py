@@ -10,12 +10,13 @@ stop() and clean(), and a harness that is killed takes the processes with it.
 """
 
 import contextlib
+import os
 import pathlib
+import struct
 import subprocess
 import sys
 
 from ... import BUILD, Error, net
-from .. import kinds
 
 CLIENTS = pathlib.Path(__file__).with_name("clients.py")
 
@@ -28,7 +29,6 @@ def fault(name):
     def register(cls):
         REGISTRY[name] = cls
         cls.name = name
-        cls.kind = kinds.KINDS[name]
         return cls
 
     return register
@@ -109,23 +109,21 @@ class Fault:
 
 
 class Storm:
-    """tests/soak/storm.c: sends frames in turn at a rate that may change."""
+    """tests/soak/storm.c: sends frames in turn at a rate that may change. It has them, and could send, when this is made."""
 
     PROGRAM = BUILD / "storm"
 
     def __init__(self, owner, frames):
         if not self.PROGRAM.is_file():
             raise Error(f"{self.PROGRAM} is missing: run `make soak`")
-        interface = owner.path.net.name
-        self._process = owner.run(self.PROGRAM, interface, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self._say(b"".join(b"frame %d\n%b" % (len(frame), frame) for frame in frames))
-
-    def _say(self, text):
-        try:
-            self._process.stdin.write(text)
-            self._process.stdin.flush()
-        except OSError:
-            raise Error(f"{self.PROGRAM.name} has ended") from None
+        with open(os.memfd_create("frames"), "wb") as file:
+            file.write(b"".join(struct.pack("=I", len(frame)) + frame for frame in frames))
+            file.flush()
+            self._process = owner.run(
+                self.PROGRAM, owner.path.net.name, f"/dev/fd/{file.fileno()}",
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[file.fileno()],
+            )  # fmt: skip
+        self.counts()
 
     def rate(self, pps):
         """Frames a second; 0 to pause, None: as fast as they are taken."""
@@ -134,5 +132,14 @@ class Storm:
     def counts(self):
         """(frames that were sent, frames for which there was no room)"""
         self._say(b"count\n")
-        sent, refused = self._process.stdout.readline().split()
-        return int(sent), int(refused)
+        answer = self._process.stdout.readline().split()
+        if not answer:
+            raise Error(f"{self.PROGRAM.name} has ended")
+        return int(answer[0]), int(answer[1])
+
+    def _say(self, text):
+        try:
+            self._process.stdin.write(text)
+            self._process.stdin.flush()
+        except OSError:
+            raise Error(f"{self.PROGRAM.name} has ended") from None

@@ -4,8 +4,10 @@
     with Injector(rig, plan.faults):
         …
 
-One that begins late, because the one before took long to end, keeps its length. The
-injector's end is its end in the middle of a fault, too. A fault that cannot be done is an `error` of its record: the
+What is planned of a fault is counted from when it has begun, which start() says: one that begins late, because the one before
+took long to end, or that takes long to begin on a busy host, keeps its length; and the next one waits until it is seen whether
+things are as before. The injector's end is its end in the middle of a
+fault, too. A fault that cannot be done is an `error` of its record: the
 soak goes on, and the judge sees that it did not happen.
 """
 
@@ -47,9 +49,11 @@ class Injector:
             self._thread.join()
 
     def _run(self):
+        free = 0
         for planned in self._faults:
-            if self._wait_until(planned.at):
+            if self._wait_until(max(planned.at, free)):
                 self._do(planned)
+                free = self._rig.log.now() + planned.over - planned.end - planned.rest
 
     def _wait_until(self, at):
         """False: close() was called."""
@@ -69,10 +73,10 @@ class Injector:
         fault = make(self._rig, planned)
         fault.figures = figures
         try:
-            start, end = time.monotonic(), self._rig.log.now() + planned.seconds
+            start = time.monotonic()
             fault.start()
             figures["took_s"] = round(time.monotonic() - start, 3)
-            self._wait_until(end)
+            self._wait_until(self._rig.log.now() + planned.seconds)
             fault.hurry = self._ended.is_set()
             fault.stop()
             self._write(planned, "end", **figures)
@@ -86,6 +90,6 @@ class Injector:
         self._rig.log.write(
             "fault", what=what, name=planned.name, path=planned.path,
             paths=[planned.path] if planned.path else [], params=planned.params,
-            seconds=planned.seconds, rest=planned.rest, settle=kind.settle, causes=list(kind.causes), masks=[],
+            seconds=planned.seconds, rest=planned.rest, settle=kind.settle, causes=list(kind.causes),
             **more,
         )  # fmt: skip

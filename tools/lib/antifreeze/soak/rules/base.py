@@ -3,7 +3,7 @@
 
 import dataclasses
 
-BUSY = 0.9  # of a second in which the host had no CPU for the guest: what it carried then says nothing
+BUSY = 0.9  # of a second in which the host did not run the guest: what it carried then says nothing
 
 
 @dataclasses.dataclass(frozen=True)

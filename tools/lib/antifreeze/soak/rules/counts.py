@@ -6,8 +6,6 @@ import collections
 from .. import windows as records
 from .base import Count, source
 
-_BY_THE_GUEST = ("guest_late", "link_down", "peer_silent")  # stalls that tell of others, whose effect other criteria judge
-
 
 class AllocFailures(Count):
     name = "alloc_failures"
@@ -94,7 +92,7 @@ class _Frames(Count):
         for entry in second.of("traffic"):
             if self.field in entry.record:
                 self.looked = True
-                if entry.record[self.field] and not entry.excused(self.name):
+                if entry.record[self.field]:
                     self.found(entry.end, source(entry), entry.record[self.field])
 
 
@@ -140,19 +138,6 @@ class _Increments(Count):
                 if self.before is not None and now > self.before and entry.quiet:
                     self.found(entry.end, self.what(stats), now - self.before)
                 self.before = now
-
-
-class Stalls(_Increments):
-    """Those that the guest itself says it or its device answers for."""
-
-    name = "stalls"
-
-    def counter(self, stats):
-        return stats.get("stalls_judged", 0)
-
-    def what(self, stats):
-        causes = {cause: n for cause, n in stats.get("stalls_by_cause", {}).items() if n and cause not in _BY_THE_GUEST}
-        return ", ".join(f"{n} {cause} so far" for cause, n in causes.items()) or "cause not known"
 
 
 class LostSignals(_Increments):
@@ -245,6 +230,6 @@ class CountersFall(Count):
 
 
 RULES = (
-    AllocFailures, Panics, GuestsGone, FaultsUndone, ProgramsFailed, Corrupt, Duplicates, Stalls, LostSignals, DeviceResets,
+    AllocFailures, Panics, GuestsGone, FaultsUndone, ProgramsFailed, Corrupt, Duplicates, LostSignals, DeviceResets,
     DeviceErrors, RingAccounts, CountersFall,
 )  # fmt: skip

@@ -14,7 +14,7 @@ rate or latency is not judged and said to be not.
 import math
 
 from .. import slope, windows as records
-from ..buckets import Buckets, Mean
+from ..buckets import Buckets, Mean, Ratio
 from ..histogram import Histogram
 from .base import BUSY, Finding, Rule, bulk, too_short
 
@@ -97,29 +97,16 @@ class _Drift(Rule):
         return Finding(round(value, 3), why, bound=bound)
 
 
-class Throughput(_Drift):
-    """What bulk TCP carries in a second, of the time in which the host had a CPU for the guest: a decline. All other traffic has
-    a rate that is asked for, which a guest keeps until it is far too slow."""
-
-    name = "throughput_decline"
-
-    def second(self, second):
-        super().second(second)
-        if second.wait >= BUSY:
-            return
-        mixes = ",".join(sorted(filter(None, second.mixes.values())))
-        for entry in second.of("traffic"):
-            record = entry.record
-            if bulk(record) and entry.quiet and record.get("answering", True) and record["bytes"]:
-                self.cell(second.at, mixes, record["name"]).add(record["bytes"] / record.get("seconds", 1) / (1 - second.wait))
+class _Phased(_Drift):
+    """Figures of phases: a series of each, whose key begins with its name."""
 
     def prepared(self):
         """One series for all that runs at a time, with a point for each time that it came (or for each part of it where that was
-        long): what a neighbour does to the rates it does to all of them, and for as long."""
+        long): what a neighbour does to the figures it does to all of them, and for as long."""
         phases = {}
-        for (mixes, _), buckets in self.series.items():
+        for (phase, *_), buckets in self.series.items():
             cells = [(t, cell.mean) for t, cell in buckets.points()]
-            phases.setdefault((mixes,), []).extend(self.prepare(self._joined(cells)))
+            phases.setdefault((phase,), []).extend(self.prepare(self._joined(cells)))
         return {key: self._joined(sorted(points)) for key, points in phases.items()}
 
     def _joined(self, points):
@@ -131,8 +118,55 @@ class Throughput(_Drift):
             parts[-1][1].add(value)
         return [(t, part.mean) for t, part in parts]
 
+
+class Throughput(_Phased):
+    """What bulk TCP carries in a second, of the time in which the host had a CPU for the guest: a decline. All other traffic has
+    a rate that is asked for, which a guest keeps until it is far too slow."""
+
+    name = "throughput_decline"
+
+    def second(self, second):
+        super().second(second)
+        if second.wait >= BUSY:
+            return
+        for entry in second.of("traffic"):
+            record = entry.record
+            if bulk(record) and entry.quiet and record.get("answering", True) and record["bytes"]:
+                rate = record["bytes"] / record.get("seconds", 1) / (1 - second.wait)
+                self.cell(second.at, second.phase, record["name"]).add(rate)
+
     def change(self, found):
         return -100 * found.value * self.span, -100 * found.high * self.span
+
+
+class Cost(_Phased):
+    """CPU time that QEMU's thread of the guest's CPU used for a packet, of any traffic: a rise. A guest that becomes slower
+    shows so even where it is not what holds the traffic up."""
+
+    name = "cost_rise"
+    make = Ratio
+
+    def __init__(self, criterion, windows):
+        super().__init__(criterion, windows)
+        self.packets = None  # so far, by the statistics before
+        self.used = 0.0  # CPU seconds since then; None: a fault touched one of them, or nothing told of it
+
+    def second(self, second):
+        super().second(second)
+        host = second.of("host")
+        if second.marks or not host or "cpu_guest" not in host[-1].record:
+            self.used = None
+        elif self.used is not None:
+            self.used += host[-1].record["cpu_guest"]
+        for entry in second.of("guest"):
+            stats = records.guest_record(entry, "stats", records.DUT)
+            if stats:
+                self._account(second, sum(queue["packets"] for queue in stats["queues"] if queue["queue"] != "ctrl"))
+
+    def _account(self, second, packets):
+        if self.used is not None and self.packets is not None and packets > self.packets:
+            self.cell(second.at, second.phase).add(self.used, packets - self.packets)
+        self.packets, self.used = packets, 0.0
 
 
 class Latency(_Drift):
@@ -145,7 +179,7 @@ class Latency(_Drift):
             if entry.quiet:
                 path = entry.record.get("path")
                 for us in entry.record.get("rtt_us", ()):
-                    self.cell(second.at, path, second.mix(path)).add(us)
+                    self.cell(second.at, path, second.phase).add(us)
 
     def points(self, buckets):
         return [(t, cell.percentile(99.9)) for t, cell in buckets.filled(SAMPLES)]
@@ -168,8 +202,7 @@ class PoolRise(_Drift):
             stats = records.guest_record(entry, "stats", records.DUT)
             if stats and entry.quiet:
                 for pool in stats.get("pools", ()):
-                    mixes = ",".join(sorted(filter(None, second.mixes.values())))
-                    self.cell(second.at, pool["name"], mixes).add(pool["used"])
+                    self.cell(second.at, pool["name"], second.phase).add(pool["used"])
 
     def points(self, buckets):
         return [(t, cell.least) for t, cell in buckets.points(self.width)]
@@ -178,4 +211,4 @@ class PoolRise(_Drift):
         return found.value * self.span, found.low * self.span
 
 
-RULES = (Throughput, Latency, PoolRise)
+RULES = (Throughput, Cost, Latency, PoolRise)

@@ -6,11 +6,14 @@ from .base import Finding, Rule, too_short
 
 _COME_AND_GO = ("lwip.MLD6_GROUP",)  # multicast groups belong to addresses, which are formed in their own time
 _IN_FLIGHT = 8  # frames that may be on their way out when an idle guest says how it is, its own answer's among them
+FRAMES = 1000  # of a NIC, of which one may be the limit
 MUCH = 0.25  # seconds of a silence that the host explains: without it, it would be too long
 
 
 class PoolReserve(Rule):
-    """Frame buffers that a control message would find: free ones to send from; to receive, also those on the ring."""
+    """Buffers that a control message would find. To be received into: the fewest that the device ever had, which the guest tells
+    exactly, in faults too. To be sent from: those that were free each time that it was asked, in quiet seconds. The fewest ever are none, as acknowledgements of
+    bulk data may take the reserve while a device is not run; what became of a frame then TransmitFull counts."""
 
     name = "pool_reserve"
 
@@ -21,17 +24,55 @@ class PoolReserve(Rule):
     def second(self, second):
         for entry in second.of("guest"):
             stats = records.guest_record(entry, "stats", records.DUT)
-            if stats and entry.quiet:
-                for name, owners in stats.get("buffers", {}).items():
-                    room = owners["free"] + (owners["device"] if name.endswith(".rx") else 0)
-                    if self.least is None or room < self.least[0]:
-                        self.least = room, entry.end, name
+            for room, name in self._rooms(stats, entry.quiet) if stats else ():
+                if self.least is None or room < self.least[0]:
+                    self.least = room, entry.end, name
+
+    @staticmethod
+    def _rooms(stats, quiet):
+        for queue in stats.get("queues", ()):
+            if queue["queue"].startswith("rx"):
+                yield queue["posted_min"], f"{queue['nic']} {queue['queue']}, the fewest ever"
+        for name, owners in stats.get("buffers", {}).items():
+            if quiet and name.endswith(".tx"):
+                yield owners["free"], f"{name}, then"
 
     def finding(self):
         if self.least is None:
-            return too_short("no statistics of the guest from a quiet second")
+            return too_short("no statistics of the guest")
         room, at, name = self.least
-        return Finding(room, f"{name} at {at:.1f} s", at=at)
+        return Finding(room, f"{name}, at {at:.1f} s", at=at)
+
+
+class TransmitFull(Rule):
+    """What share of the frames that a NIC was to send in quiet seconds found no room on its way: each of them is counted by the guest. The worst NIC."""
+
+    name = "transmit_full"
+
+    def __init__(self, criterion, windows):
+        super().__init__(criterion, windows)
+        self.before = {}  # of a NIC: frames sent, and frames without room
+        self.sums = {}  # the same of quiet seconds
+
+    def second(self, second):
+        for entry in second.of("guest"):
+            stats = records.guest_record(entry, "stats", records.DUT)
+            for queue in stats.get("queues", ()) if stats else ():
+                if queue["queue"].startswith("tx"):
+                    self._count(queue["nic"], (queue["packets"], queue["drops"].get("full", 0)), entry.quiet)
+
+    def _count(self, nic, now, quiet):
+        more = [new - old for new, old in zip(now, self.before.get(nic, now))]
+        self.before[nic] = now
+        if quiet and min(more) >= 0:  # else a snapshot was loaded
+            self.sums[nic] = [total + one for total, one in zip(self.sums.get(nic, (0, 0)), more)]
+
+    def finding(self):
+        shares = [(full / (sent + full), nic, sent, full) for nic, (sent, full) in self.sums.items() if sent + full >= FRAMES]
+        if not shares:
+            return too_short(f"no NIC that was to send {FRAMES} frames in quiet seconds")
+        share, nic, sent, full = max(shares)
+        return Finding(round(share, 7), f"{full} of {sent + full} frames of {nic}, the worst")
 
 
 class PoolsLeft(Rule):
@@ -104,4 +145,4 @@ class QuietShare(Rule):
         return Finding(round(self.quiet / self.seconds, 4), why)
 
 
-RULES = (PoolReserve, PoolsLeft, QuietShare)
+RULES = (PoolReserve, TransmitFull, PoolsLeft, QuietShare)

@@ -9,13 +9,14 @@ for what goes on: what most of the seconds lose, and what bulk TCP carries in ha
 
 import math
 
-from ..buckets import Buckets, Mean
+from ..buckets import Buckets, Mean, Ratio
 from ..histogram import Histogram
 from .base import BUSY, Finding, Rule, bulk, source, too_short
 
 WINDOW = 300  # seconds
 WINDOWS_MIN = 3  # one lost frame in the only window says nothing about windows
 PARTS_MIN = 10  # of a source's time, for a tenth to be left out, or for what most of them have
+NOT_RUN = 0.1  # seconds of waiting in one, of a program that receives datagrams: its socket has room for those of half as long
 UNSURE = 0.001  # how likely chance alone may be for a breach to be one
 
 
@@ -95,24 +96,6 @@ class LossFreeWindows(Rule):
         return Finding(round(share, 5), f"{clean} of {len(cells)} windows; as many by chance: {by_chance:.2g}", bound=bound)
 
 
-class Pair:
-    """Frames to be sent and frames sent."""
-
-    def __init__(self):
-        self.intended = self.sent = 0
-
-    def add(self, intended, sent):
-        self.intended += intended
-        self.sent += sent
-
-    def merge(self, other):
-        self.add(other.intended, other.sent)
-
-    @property
-    def error(self):
-        return abs(self.sent - self.intended) / self.intended
-
-
 class Offered(Rule):
     """How far what was sent is from what was to be sent, of the worst source: in all its parts of the run but the tenth
     that is the worst. A slot that passed while the host did not run the sender, or who takes its frames, is no fault of it."""
@@ -127,31 +110,37 @@ class Offered(Rule):
         for entry in second.of("traffic"):
             record = entry.record
             if entry.quiet and record.get("answering", True) and record.get("intended") and "sent" in record:
-                key = record.get("path"), record.get("dir"), second.mix(record.get("path"))
+                key = record.get("path"), record.get("dir"), second.phase
                 share = self.windows.excuse(entry.begin, entry.end, record) / (entry.end - entry.begin)
                 missed = max(0, record["intended"] - record["sent"])
                 sent = record["sent"] + min(missed, record["intended"] * share)
-                self.sources.setdefault(key, Buckets(Pair)).at(second.at).add(record["intended"], sent)
+                self.sources.setdefault(key, Buckets(Ratio)).at(second.at).add(sent, record["intended"])
 
     def finding(self):
         worst = None
         for key, buckets in self.sources.items():
-            parts = sorted(buckets.cells.values(), key=lambda part: part.error)
-            kept = Pair()
+            parts = sorted(buckets.cells.values(), key=_error)
+            kept = Ratio()
             for part in parts[: len(parts) - math.ceil(len(parts) / 10)]:
                 kept.merge(part)
-            if len(parts) >= PARTS_MIN and (worst is None or kept.error > worst[0].error):
+            if len(parts) >= PARTS_MIN and (worst is None or _error(kept) > _error(worst[0])):
                 worst = kept, key
         if worst is None:
             return too_short(f"no traffic with a rate in {PARTS_MIN} quiet seconds")
         kept, key = worst
         said = " ".join(str(part) for part in key if part)
-        return Finding(round(kept.error, 6), f"{kept.sent:.0f} sent or excused of {kept.intended} to be sent, {said}; without the worst tenth of the time")
+        return Finding(round(_error(kept), 6), f"{kept.numerator:.0f} sent or excused of {kept.denominator} to be sent, {said}; without the worst tenth of the time")
+
+
+def _error(offered):
+    """How far frames sent are from frames to be sent, as a share of these."""
+    return abs(offered.numerator - offered.denominator) / offered.denominator
 
 
 class SteadyLoss(Rule):
     """What share of the datagrams of each source and probe does not come in four of five of its quiet seconds, and in those in which a fault
-    is done to another path: the worst of these."""
+    is done to another path: the worst of these. Left out is a second in which the host did not run the program that receives them: what
+    comes meanwhile has no room in its socket."""
 
     name = "steady_loss"
 
@@ -168,6 +157,8 @@ class SteadyLoss(Rule):
             sent = record.get("sent", record.get("packets", 0) + record.get("lost", 0))
             if entry.quiet and record.get("answering", True) and "lost" in record and sent:
                 name = record.get("name") or f"probe@{record.get('path')}"
+                if self.windows.not_run(entry.begin, entry.end, name.partition(".")[0]) >= NOT_RUN:
+                    continue
                 for key in (name, *(f"{name} during {fault} elsewhere" for fault in faults)):
                     self.sources.setdefault(key, Histogram()).add(1e6 * record["lost"] / sent)
 

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Criteria about what the guest says of itself: the stalls that it counts, what it calls an error, and its verdict.
+
+It knows of the faults that it was asked for, and leaves them out. Of those that others inject it knows nothing, so that a fault explains here
+what its kind says (kinds.py): stalls of its causes, and where the host does not read, that frames stay where they are.
+"""
+
+from .. import windows as records
+from .base import Count
+
+_ANSWERED = frozenset(("lost_kick", "lost_irq", "backend_blocked", "device_broken"))  # causes for which a guest or its device answers
+_BLOCKED = "backend_blocked"
+_TIMES = ("tx_gap_max_us", "stalls", "max_gap_us")  # of a second guest: its host's, too, and nothing beside it tells how far
+
+
+def _causes(entry):
+    """Of stalls that the faults about then explain."""
+    return frozenset().union(*(mark.causes for mark in entry.marks))
+
+
+class Unexplained:
+    """How many stalls the guest has judged that nobody explains: a host that pauses all, a fault as many as there were of its
+    own causes."""
+
+    def __init__(self):
+        self.judged = self.allowed = 0
+        self.by_cause = {}
+
+    def more(self, entry, stats):
+        """Since the statistics before these. There may be less after a snapshot was loaded."""
+        causes = stats.get("stalls_by_cause", self.by_cause)
+        of_it = sum(max(0, causes[cause] - self.by_cause.get(cause, 0)) for cause in _ANSWERED & _causes(entry) if cause in causes)
+        self.by_cause = causes
+        self.allowed = self.allowed + of_it if entry.faulty else 0
+        more, self.judged = max(0, stats.get("stalls_judged", 0) - self.judged), stats.get("stalls_judged", 0)
+        if any(not mark.name for mark in entry.marks):
+            return 0
+        explained = min(more, self.allowed)
+        self.allowed -= explained
+        return more - explained
+
+
+class Stalls(Count):
+    """Those that the guest itself says it or its device answers for."""
+
+    name = "stalls"
+    nothing = "no statistics of the guest"
+
+    def __init__(self, criterion, windows):
+        super().__init__(criterion, windows)
+        self.unexplained = Unexplained()
+
+    def second(self, second):
+        for entry in second.of("guest"):
+            stats = records.guest_record(entry, "stats", records.DUT)
+            if stats:
+                self.looked = True
+                more = self.unexplained.more(entry, stats)
+                if more:
+                    causes = {cause: n for cause, n in stats.get("stalls_by_cause", {}).items() if n and cause in _ANSWERED}
+                    faults = ", ".join(sorted({mark.name for mark in entry.marks if mark.name}))
+                    said = ", ".join(f"{n} {cause} so far" for cause, n in causes.items()) or "cause not known"
+                    self.found(entry.end, said + (f", which {faults} does not explain" if faults else ""), more)
+
+
+class GuestVerdict(Count):
+    """What does not hold in the guest's own verdict, and its errors. What a fault or the host explains is known from the statistics
+    of before: when there were more stalls, and when the longest time became longer in which the device took no frame."""
+
+    name = "guest_verdict"
+    nothing = "the guest gave no verdict"
+
+    def __init__(self, criterion, windows):
+        super().__init__(criterion, windows)
+        self.stalls = Unexplained()
+        self.unexplained = 0  # stalls
+        self.gap_us = None  # the longest so far
+        self.left_us = 0  # and of those that nobody explains
+
+    def second(self, second):
+        for entry in second.of("guest"):
+            guest = entry.record.get("guest", records.DUT)
+            error, verdict = records.guest_record(entry, "error"), records.guest_record(entry, "verdict")
+            stats = records.guest_record(entry, "stats", records.DUT)
+            if error:
+                self.found(entry.end, f"{guest}: {error.get('message', '')}")
+            if stats:
+                self._see(entry, stats, stats.get("gap_max_us", {}).get("tx", 0))
+            if verdict:
+                self._judge(entry, guest, verdict)
+
+    def _see(self, entry, stats, gap_us):
+        self.unexplained += self.stalls.more(entry, stats)
+        before, self.gap_us = self.gap_us, gap_us
+        if before is not None and gap_us > before and _BLOCKED not in _causes(entry):
+            host_us = 1e6 * self.windows.excuse(entry.begin - gap_us / 1e6, entry.end, {})
+            self.left_us = max(self.left_us, gap_us - host_us)
+
+    def _judge(self, entry, guest, verdict):
+        broken = {one["name"]: one for one in verdict.get("criteria", ()) if not one["ok"]}
+        if guest == records.DUT:
+            self.looked = True
+            values = {name: one["value"] for name, one in broken.items()}
+            self.gap_us = self.gap_us or 0
+            self._see(entry, {"stalls_judged": values.get("stalls", self.stalls.judged)}, values.get("tx_gap_max_us", self.gap_us))
+            left = {"stalls": self.unexplained, "tx_gap_max_us": self.left_us}
+            broken = {name: one for name, one in broken.items() if left.get(name, one["limit"] + 1) > one["limit"]}
+        else:
+            broken = {name: one for name, one in broken.items() if name not in _TIMES}
+        for name, one in broken.items():
+            self.found(entry.end, f"{guest} says {verdict.get('status')}: {name} is {one['value']}, its limit {one['limit']}")
+
+
+RULES = (Stalls, GuestVerdict)
