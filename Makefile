@@ -20,7 +20,7 @@ BOOT_SRC := boot/entry.S boot/pvh.c
 KERNEL_SRC := kernel/acpi.c kernel/conf.c kernel/conf_fault.c kernel/conf_keys.c kernel/conf_relay.c kernel/console.c kernel/dma.c kernel/fault.c \
     kernel/format.c kernel/framebuffer.c kernel/ipaddr.c kernel/irq.c kernel/job_keys.c kernel/job_params.c kernel/job_value.c kernel/json.c kernel/lapic.c kernel/main.c \
     kernel/paging.c kernel/panic.c kernel/pic.c kernel/provoke.c kernel/rand.c kernel/record.c kernel/refusal.c kernel/serial.c \
-    kernel/stacks.S kernel/string.c kernel/symbols.c kernel/text.c kernel/time.c kernel/trap.S kernel/trap.c
+    kernel/stacks.S kernel/string.c kernel/symbols.c kernel/text.c kernel/time.c kernel/trap.S kernel/trap.c kernel/usage.c
 
 DRIVER_SRC := drivers/fw_cfg.c drivers/netbuf.c drivers/pci.c drivers/virtio_net.c \
     drivers/virtio_net_bufs.c drivers/virtio_net_ctrl.c drivers/virtio_net_features.c drivers/virtio_net_hdr.c \

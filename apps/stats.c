@@ -9,6 +9,7 @@
 #include "netport.h"
 #include "record.h"
 #include "time.h"
+#include "usage.h"
 
 void apps_json_stats(struct json *j)
 {
@@ -36,6 +37,9 @@ void apps_json_stats(struct json *j)
     json_u64(j, "rx_bytes", totals.rx_bytes);
     json_u64(j, "tx_packets", totals.tx_packets);
     json_u64(j, "tx_bytes", totals.tx_bytes);
+    json_end_object(j);
+    json_object(j, "loop");
+    usage_json(j);
     json_end_object(j);
     json_u64(j, "records_dropped", record_dropped());
     json_array(j, "faults");

@@ -29,6 +29,7 @@
 #include "serial.h"
 #include "time.h"
 #include "trap.h"
+#include "usage.h"
 
 /* Bytes of log a turn hands to the serial port. Under emulation a byte costs about a microsecond,
  * so this keeps the log's share of a turn below half a millisecond. */
@@ -280,7 +281,8 @@ static void check_clock(uint64_t now)
     check_end(now, power_button);
 }
 
-static void sleep(uint64_t now)
+/* False: there was a reason not to. */
+static bool sleep(uint64_t now)
 {
     uint64_t due = apps_deadline();
     uint64_t ns = CONFIG_SLEEP_MAX_MS * NS_PER_MS;
@@ -288,27 +290,32 @@ static void sleep(uint64_t now)
     if (console_pending())
         ns = DRAIN_WAIT_NS;
     if (due <= now)
-        return;
+        return false;
     if (due - now < ns)
         ns = due - now;
     if (ns < SLEEP_MIN_NS || time_tsc_hz() == 0) /* the timer is calibrated with the counter */
-        return;
+        return false;
     if (netport_lingers(now) || !netport_may_sleep(&ns))
-        return;
+        return false;
     lapic_timer_arm(ns); /* a device register: the fence that netport_still_idle() needs */
     if (!netport_still_idle())
-        return;
+        return false;
+    usage_add(USAGE_IDLE, time_ns());
     irq_begin_sleep();
     do
         cpu_wait_irq();
     while (!irq_ends_sleep());
     netport_awake();
+    return true;
 }
 
 static _Noreturn void loop(void)
 {
+    uint64_t now = time_ns();
+
+    usage_begin(now);
     for (;;) {
-        uint64_t now = time_ns();
+        enum usage did;
         unsigned done;
 
         /* One that came too late for the last sleep, or the alarm of a sleep that was not slept,
@@ -321,8 +328,9 @@ static _Noreturn void loop(void)
         netport_flush();
         done += console_drain(DRAIN_BYTES);
         check_clock(now);
-        if (done == 0)
-            sleep(now);
+        did = done > 0 ? USAGE_BUSY : sleep(now) ? USAGE_ASLEEP : USAGE_IDLE;
+        now = time_ns();
+        usage_add(did, now);
     }
 }
 

@@ -16,6 +16,7 @@
 #include "record.h"
 #include "sink.h"
 #include "time.h"
+#include "usage.h"
 
 /* ---- the parts that report ----------------------------------------------------------------------
  */
@@ -209,6 +210,10 @@ static void stats_have_every_member(void **state)
                                      .errors = 11,
                                      .violations = 8,
                                      .recoveries = 6};
+    usage_begin(1000);
+    usage_add(USAGE_BUSY, 8000);
+    usage_add(USAGE_ASLEEP, 28000);
+    usage_add(USAGE_BUSY, 29000);
     apps_stats_record();
     assert_string_equal(
         line, "{\"event\":\"stats\",\"uptime_us\":5000000,\"alloc_failures\":4,\"refusals\":0,"
@@ -216,6 +221,8 @@ static void stats_have_every_member(void **state)
               "violations\":8,\"device_errors\":11,\"stalls\":7,\"stalls_judged\":9,"
               "\"recoveries\":6,"
               "\"totals\":{\"rx_packets\":1,\"rx_bytes\":0,\"tx_packets\":0,\"tx_bytes\":2},"
+              "\"loop\":{\"busy_turns\":2,\"busy_us\":8,\"idle_turns\":0,\"idle_us\":0,"
+              "\"sleeps\":1,\"asleep_us\":20},"
               "\"records_dropped\":3,\"faults\":[],\"pools\":[],"
               "\"services\":{\"iperf3\":{\"n\":1},\"http\":{\"n\":1}}}");
 }

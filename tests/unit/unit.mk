@@ -125,7 +125,7 @@ UNIT_CONNECT := apps/connect.c apps/connect_answer.c apps/connect_job.c
 UNIT_KINDS   := apps/iperf3_job.c apps/job_kinds.c apps/job_single.c $(UNIT_CONNECT) $(UNIT_FLOOD) $(UNIT_SENDER)
 UNIT_STAMP   := apps/stamp.c apps/stamp_reflector.c
 UNIT_APPS    := $(UNIT_KINDS) $(UNIT_SMALL) $(UNIT_HTTP) $(UNIT_IPERF3) $(UNIT_JOB) apps/stamp_reflector.c apps/relay.c apps/services.c apps/stats.c \
-    $(UNIT_SERVICE)
+    kernel/usage.c $(UNIT_SERVICE)
 
 # The HTTP server with one kind of job, which is none.
 UNIT_HTTP_ALONE := $(UNIT_HTTP) $(UNIT_JOB) $(UNIT_SINK) apps/interval.c apps/iperf3_count.c apps/json_read.c tests/unit/fake_job.c $(UNIT_SERVICE)
@@ -230,7 +230,7 @@ UNIT_SRC_test_flood_pace := tests/unit/test_flood_pace.c apps/flood_pace.c
 
 UNIT_TESTS += test_report
 UNIT_SRC_test_report := tests/unit/test_report.c apps/pattern.c apps/refused.c apps/services.c apps/stats.c \
-    apps/interval.c apps/job.c apps/verdict.c $(UNIT_PARAMS) kernel/fault.c kernel/format.c kernel/ipaddr.c kernel/json.c kernel/refusal.c kernel/text.c
+    apps/interval.c apps/job.c apps/verdict.c $(UNIT_PARAMS) kernel/fault.c kernel/format.c kernel/ipaddr.c kernel/json.c kernel/refusal.c kernel/text.c kernel/usage.c
 
 # The network of the system tests on which things go wrong.
 UNIT_TESTS += test_relay
