@@ -10,7 +10,7 @@ import contextlib
 import time
 
 from .. import Error, qemu
-from . import kinds, watch
+from . import watch
 from .faults import Injector
 from .traffic import Traffic
 
