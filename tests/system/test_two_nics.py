@@ -142,8 +142,9 @@ def test_criteria_are_of_what_came(boot, pair, words, status):
 
 
 def test_the_other_way_round(boot, pair):
-    guest = both(boot, pair, "run=flood target=net0 rate=1kpps time=300ms max_lost=0", healthy=False)
+    guest = both(boot, pair, f"run=flood target=net0 rate=1kpps bytes={300 * 60} time=0 max_lost=0", healthy=False)
     assert guest.wait_exit(60) == 0
+    assert flood_of(guest)["sent"] == 300
     assert pair.relay.counts()["b>a"]["in"] >= 300
 
 
@@ -181,7 +182,8 @@ def test_two_guests_test_a_network_between_them(boot, pair, lost, status):
     if lost:
         pair.relay.rule(f"a>b dport {testframe.PORT} frames 101-{100 + lost} drop")
     sink = boot("run=serve exit=15s max_lost=2 min_pps=500", net=pair.right, healthy=False)
-    generator = boot(f"run=flood target={pair.right.guest4} rate=1kpps time=500ms", net=pair.left, ready=False, healthy=False)
+    words = f"run=flood target={pair.right.guest4} rate=1kpps bytes={500 * 60} time=0"
+    generator = boot(words, net=pair.left, ready=False, healthy=False)
     assert generator.wait_exit(60) == 0
     result = sink.wait("result", 30)
     sink.qmp.command("system_powerdown")
