@@ -237,8 +237,8 @@ struct vnet_totals {
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes; /* frame bytes without FCS */
     uint64_t resets; /* of the device, after something that it did wrong unasked */
     uint64_t stalls[VNET_CAUSES], recoveries[VNET_ACTIONS];
-    uint64_t stalls_judged; /* of a second or more that neither a fault that was asked for nor
-                               somebody beyond the device explains */
+    uint64_t judged[VNET_CAUSES]; /* stalls of a second or more that neither a fault that was asked
+                                     for nor somebody beyond the device explains */
     uint64_t errors; /* what no device may do and is no reason for a reset: deliveries that cannot
                         be, commands it never answers */
     uint64_t violations;  /* failed audits that were repaired */

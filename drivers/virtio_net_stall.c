@@ -115,10 +115,20 @@ static bool is_judged(const struct vnet *vn, const struct vnet_stall *s)
     return false;
 }
 
-uint64_t vnet_stalls_judged(const struct vnet *vn)
+static void count_judged(const struct vnet *vn, const struct vnet_stall *s,
+                         uint64_t judged[VNET_CAUSES])
 {
-    return vn->watch.stalls_judged + is_judged(vn, &vn->rx.watch.stall) +
-           is_judged(vn, &vn->tx.watch.stall) + is_judged(vn, &vn->watch.device);
+    if (is_judged(vn, s))
+        judged[s->cause]++;
+}
+
+void vnet_stalls_judged(const struct vnet *vn, uint64_t judged[VNET_CAUSES])
+{
+    for (unsigned i = 0; i < VNET_CAUSES; i++)
+        judged[i] = vn->watch.judged[i];
+    count_judged(vn, &vn->rx.watch.stall, judged);
+    count_judged(vn, &vn->tx.watch.stall, judged);
+    count_judged(vn, &vn->watch.device, judged);
 }
 
 /* Opens and counts it, after so long. Returns its record, which the caller completes, or NULL. */
@@ -182,7 +192,7 @@ static void close_stall(struct vnet *vn, const struct vnet_queue *q, struct vnet
 void vnet_stall_end(struct vnet *vn, const struct vnet_queue *q, struct vnet_stall *s,
                     enum vnet_action action)
 {
-    vn->watch.stalls_judged += is_judged(vn, s);
+    count_judged(vn, s, vn->watch.judged);
     close_stall(vn, q, s, action, vn->now_ns - s->since_ns);
 }
 

@@ -133,7 +133,7 @@ void vnet_totals(const struct vnet *vn, struct vnet_totals *t)
         t->stalls[i] = vn->watch.stalls[i];
     for (unsigned i = 0; i < VNET_ACTIONS; i++)
         t->recoveries[i] = vn->watch.recoveries[i];
-    t->stalls_judged = vnet_stalls_judged(vn);
+    vnet_stalls_judged(vn, t->judged);
     t->errors = vnet_rx_rubbish(vn) + vn->ctrl_timeouts;
     t->violations = vn->violations;
     t->late_max_ns = vn->watch.late_max_ns;

@@ -66,12 +66,12 @@ struct vnet_watch_queue {
 struct vnet_watch {
     struct vnet_stall device, link;
     uint64_t stalls[VNET_CAUSES], recoveries[VNET_ACTIONS];
-    uint64_t stalls_judged; /* those that are over and count against the run */
-    uint64_t late_ns;       /* time that the loop was not run, in all */
-    uint64_t late_max_ns;   /* longest time that the loop was not run */
-    uint64_t woke_ns;       /* last end of a sleep */
-    bool turned;            /* there was a turn before this one */
-    bool spoiled;           /* since it was last up, the device was given a bad head on demand */
+    uint64_t judged[VNET_CAUSES]; /* stalls that are over and count against the run */
+    uint64_t late_ns;             /* time that the loop was not run, in all */
+    uint64_t late_max_ns;         /* longest time that the loop was not run */
+    uint64_t woke_ns;             /* last end of a sleep */
+    bool turned;                  /* there was a turn before this one */
+    bool spoiled; /* since it was last up, the device was given a bad head on demand */
     unsigned records[VNET_CAUSES];    /* written lately of each cause, */
     uint64_t records_ns[VNET_CAUSES]; /* and when one of them was last forgotten */
 };
@@ -141,8 +141,8 @@ void vnet_stall_why(struct vnet *vn, struct vnet_stall *s, const char *why, uint
 void vnet_stall_end(struct vnet *vn, const struct vnet_queue *q, struct vnet_stall *s,
                     enum vnet_action action);
 
-/* Stalls that count against the run, those that go on included. */
-uint64_t vnet_stalls_judged(const struct vnet *vn);
+/* Stalls of each cause that count against the run, those that go on included. */
+void vnet_stalls_judged(const struct vnet *vn, uint64_t judged[VNET_CAUSES]);
 
 /* What faults on demand do to a device that is up; once a turn. */
 void vnet_faults(struct vnet *vn);

@@ -112,8 +112,8 @@ struct netport_totals {
 };
 void netport_totals(struct netport_totals *t);
 
-/* Members `stalls_by_cause`, `recoveries_by_action`, `pools`, `queues`, `buffers`, `lwip` of the
- * stats object that is open in j. */
+/* Members `stalls_by_cause`, `stalls_judged_by_cause`, `recoveries_by_action`, `pools`, `queues`,
+ * `buffers`, `lwip` of the stats object that is open in j. */
 void netport_json(struct json *j);
 
 #endif

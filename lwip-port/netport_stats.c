@@ -62,11 +62,12 @@ void netport_totals(struct netport_totals *t)
         t->resets += v.resets;
         t->errors += v.errors;
         t->violations += v.violations;
-        t->stalls_judged += v.stalls_judged;
         if (t->late_max_us < v.late_max_ns / NS_PER_US)
             t->late_max_us = v.late_max_ns / NS_PER_US;
-        for (unsigned i = 0; i < VNET_CAUSES; i++)
+        for (unsigned i = 0; i < VNET_CAUSES; i++) {
             t->stalls += v.stalls[i];
+            t->stalls_judged += v.judged[i];
+        }
         for (unsigned i = 0; i < VNET_ACTIONS; i++)
             t->recoveries += v.recoveries[i];
         if (t->rx_gap_max_us < rx_gap_us)
@@ -131,21 +132,29 @@ static void json_lwip(struct json *j)
 }
 
 /* Sums over all NICs. */
+static void json_causes(struct json *j, const char *name, const uint64_t stalls[VNET_CAUSES])
+{
+    json_object(j, name);
+    for (unsigned i = 0; i < VNET_CAUSES; i++)
+        json_u64(j, vnet_cause_name((enum vnet_cause)i), stalls[i]);
+    json_end_object(j);
+}
+
 static void json_stalls(struct json *j)
 {
     struct vnet_totals v, sum = {0};
 
     for (unsigned k = 0; k < netport_nics(); k++) {
         vnet_totals(netport_ethif(k)->vn, &v);
-        for (unsigned i = 0; i < VNET_CAUSES; i++)
+        for (unsigned i = 0; i < VNET_CAUSES; i++) {
             sum.stalls[i] += v.stalls[i];
+            sum.judged[i] += v.judged[i];
+        }
         for (unsigned i = 0; i < VNET_ACTIONS; i++)
             sum.recoveries[i] += v.recoveries[i];
     }
-    json_object(j, "stalls_by_cause");
-    for (unsigned i = 0; i < VNET_CAUSES; i++)
-        json_u64(j, vnet_cause_name((enum vnet_cause)i), sum.stalls[i]);
-    json_end_object(j);
+    json_causes(j, "stalls_by_cause", sum.stalls);
+    json_causes(j, "stalls_judged_by_cause", sum.judged);
     json_object(j, "recoveries_by_action");
     for (unsigned i = 0; i < VNET_ACTIONS; i++)
         json_u64(j, vnet_action_name((enum vnet_action)i), sum.recoveries[i]);

@@ -54,6 +54,7 @@ def test_blocked_backend_is_named_and_fails_the_run(boot):
         assert stall["kicks_repeated"] > 0
         while guest.stats()["stalls_judged"] == 0:
             pass  # not over after a second
+        assert guest.stats()["stalls_judged_by_cause"] == dict.fromkeys(guest.stats()["stalls_by_cause"], 0) | {"backend_blocked": 1}
         peer.release()
         recovered = guest.wait("recovered", 10, lambda r: r["nic"] == "net1")
         peer.forget()

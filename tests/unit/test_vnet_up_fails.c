@@ -150,7 +150,7 @@ static void was_named(const char *why)
     said("stall", why);
     vnet_totals(vn, &t);
     assert_int_equal(t.stalls[VNET_DEVICE_BROKEN], 1);
-    assert_int_equal(t.stalls_judged, 1);
+    assert_int_equal(t.judged[VNET_DEVICE_BROKEN], 1);
     turns(300, 10 * MS); /* said once, however long it lasts */
     assert_int_equal(sim_records("stall"), 1);
     assert_int_equal(sim_records("recovered"), 0);

@@ -101,7 +101,7 @@ static void bad_head_ends_in_one_reset_that_is_not_held_against_the_device(void 
     sim_needs_reset(nic); /* this one is */
     run(2 * S);
     assert_int_equal(totals().resets, 1);
-    assert_int_equal(totals().stalls_judged, 1);
+    assert_int_equal(totals().judged[VNET_DEVICE_BROKEN], 1);
     assert_int_equal(sim_records("error"), 1);
 }
 
