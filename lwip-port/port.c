@@ -73,8 +73,9 @@ err_t netport_tcp_in(struct tcp_pcb *pcb, const struct pbuf *p)
  * of which acknowledgement its peer's window is while that stays the same. After 2 GiB it takes all
  * that come for older ones; then at the first that tells another window its own count of it goes
  * down with each acknowledgement, to nothing, and it sends what its persist timer lets it. A window
- * that is not scaled is nearly always the same. So of every second GiB it is a byte smaller: what
- * is acknowledged has moved its end by as much. */
+ * that is not scaled is nearly always the same. So of every second GiB it is a byte smaller. Where
+ * nobody has read what was acknowledged last, its end goes back by that byte, for which a sender
+ * has to be prepared [RFC 9293, 3.8.6]; one that was sent already is taken all the same. */
 static void vary_window(const struct tcp_pcb *pcb, struct tcp_hdr *hdr)
 {
     if (!(pcb->flags & TF_WND_SCALE) && hdr->wnd != 0 && (pcb->rcv_nxt & (1u << 30)) != 0)
