@@ -6,6 +6,7 @@ import os
 import pathlib
 import threading
 import time
+import types
 
 import pytest
 
@@ -213,7 +214,7 @@ def test_lines_that_were_not_read_are_no_silence(rig, tmp_path):
     s.tick(s._zero + 3.0)
     os.read(ours, 65536)
     s.tick(s._zero + 3.0)
-    assert [r["gap_ms"] for r in records(tmp_path)] == [0, 0, pytest.approx(2000)]
+    assert [(r["gap_ms"], r.get("unread", False)) for r in records(tmp_path)] == [(0, False), (0, True), (pytest.approx(2000), False)]
     os.close(its)
 
 
@@ -229,6 +230,39 @@ def test_lines_are_read_and_taken_at_once(rig):
         assert taken == []
     s._reader.join(20)
     assert taken == ["one\n", "two\n", "three\n"] and not s.unread()
+    s.close()
+
+
+def test_who_has_ended_has_said_all(rig):
+    s = connections.Connections(rig, "connections", "tap")
+    taken = []
+    s.take = lambda line: (time.sleep(0.3), taken.append(line))
+    s._begin(["sh", "-c", "echo one; echo two"], "stdout")
+    s.process.wait()
+    assert s.ended() and taken == ["one\n", "two\n"]
+
+
+def test_answers_of_a_program_that_ended_are_not_looked_for_in_the_next_one(rig):
+    """The reader of the first is slow; the second has begun meanwhile."""
+    s = connections.Connections(rig, "connections", "tap")
+    seen = []
+    s.take = lambda line: (time.sleep(0.2), seen.append(s.process.stdout.buffer.read(2)))
+    for answer in ("ab", "cd"):
+        s._begin(["sh", "-c", f"printf {answer}; echo line >&2"], "stderr", "stdout")
+        s.process.wait()
+        assert s.ended()
+    assert seen == [b"ab", b"cd"]
+
+
+def test_curl_runs_where_pipes_may_not_be_so_long(rig, monkeypatch):
+    def refuse(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(connections.fcntl, "fcntl", refuse)
+    s = connections.Connections(rig, "connections", "tap")
+    s.address = lambda service: ("127.0.0.1", 9)
+    s.start()
+    assert s.process.poll() is None or s.process.returncode >= 0
     s.close()
 
 
@@ -337,6 +371,7 @@ def test_datagrams_that_say_nothing_have_failed(rig, tmp_path, cls):
 class Peer:
     def __init__(self):
         self.records = []
+        self.console = types.SimpleNamespace(closed=False)
 
 
 def second_guest(rig):
@@ -374,6 +409,21 @@ def test_only_new_statistics_of_the_first_guest_tell_what_arrived(rig, tmp_path)
     told = [r for r in records(tmp_path) if r["src"] == "traffic"]
     assert [r["bytes"] for r in told if r["name"] == "flood@tap.sink"] == [50000, 100000, 0]
     assert not any("bytes" in r for r in told if r["name"] == "flood@tap")
+
+
+def test_last_words_of_a_second_guest_are_told(rig, tmp_path):
+    """It ends between two ticks, and then the reader of its console."""
+    s, traffic = second_guest(rig), phases.Traffic(rig)
+    del s.ended
+    s.stopping, s.process, s.close = 1.0, types.SimpleNamespace(poll=lambda: 0, returncode=0), lambda: None
+    traffic._leaving.append(s)
+    traffic.tick(1)
+    s.peer.records.append({"event": "verdict", "status": "FAIL"})
+    s.peer.console.closed = True
+    for second in (2, 3):
+        traffic.tick(second)
+    assert [r["record"]["event"] for r in records(tmp_path) if r["src"] == "guest"] == ["verdict"] and traffic.quiet()
+    traffic.close()
 
 
 def test_second_guest_that_ended_is_gone(rig, tmp_path):

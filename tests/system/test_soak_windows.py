@@ -291,6 +291,24 @@ def test_who_is_held_in_the_kernel_waits_from_when_it_had_a_cpu_last(watch, tmp_
     assert waits.of(ends[0], ends[2], ["qemu"]) < 0.005 < 0.035 < waits.of(ends[2], ends[4], ["qemu"])
 
 
+def test_who_had_a_cpu_while_it_was_looked_at_is_not_held(watch, tmp_path, monkeypatch):
+    """Between the look at how often it had one and that at its state."""
+    does(tmp_path, "D", 5)
+    watch.watch({"qemu": [str(tmp_path)]})
+    state = meter.state
+
+    def runs_first(folder):
+        does(tmp_path, "D", runs)
+        return state(folder)
+
+    monkeypatch.setattr(meter, "state", runs_first)
+    runs = 6
+    for held in (False, False, True):
+        time.sleep(0.02)
+        watch._slice()
+        assert ("qemu" in watch.take()["waits"]) is held
+
+
 def test_soak_that_is_held_up_is_so_late_with_a_slice(watch):
     for held in (0, 0.2, 0.07):
         watch._log.held = held

@@ -4,8 +4,8 @@
     tap     with all offloads: frames of up to 64 KiB, checksums left to the other side
     plain   without any: every frame is one of the wire
     user    QEMU's own network, a TCP proxy in its main loop
-    wire    a tap behind a process that can be stopped: a back-end that blocks QEMU. The probe and the
-            statistics use it
+    wire    a tap behind a process that can be stopped: a back-end that blocks QEMU. No phase has traffic on it,
+            only its probe, the statistics, and what fills it before it blocks
 
 The guest is booted once and serves on all of them until the soak ends. A second guest, whose tap the host routes to the
 others, sends test frames where the mix asks for them.

@@ -68,8 +68,7 @@ class Watch(threading.Thread):
         if folder not in now or folder not in self._last:
             return 0.0, False
         (total, runs), (before, runs_before) = now[folder], self._last[folder]
-        held = runs is not None and runs == runs_before and meter.state(pathlib.Path(folder)) == HELD
-        return max(0.0, total - before), held
+        return max(0.0, total - before), runs is not None and runs == runs_before and _held(pathlib.Path(folder), runs)
 
     def run(self):
         while not self._ended.wait(SLICE):
@@ -100,6 +99,13 @@ class Watch(threading.Thread):
     def stop(self):
         self._ended.set()
         self.join()
+
+
+def _held(folder, runs):
+    """True if this thread is held, and has had no CPU since it had had one so often."""
+    with contextlib.suppress(OSError, IndexError):  # it has just ended
+        return meter.state(folder) == HELD and meter.schedstat(folder)[1] == runs
+    return False
 
 
 def _stolen():

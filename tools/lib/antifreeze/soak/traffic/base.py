@@ -76,11 +76,13 @@ class Source:
             self.process.terminate()
 
     def ended(self):
-        """True when it has; one that was asked and does not is killed."""
+        """True when it has, and all that it said is taken; one that was asked and does not is killed."""
         if self.process.poll() is None:
             if self.stopping and time.monotonic() - self.stopping > ENDING_SECONDS:
                 self.process.kill()
             return False
+        if self._reader:
+            self._reader.join()
         return True
 
     def close(self):

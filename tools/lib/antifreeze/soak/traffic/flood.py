@@ -83,6 +83,9 @@ class Flood(Source):
         before, self._sums[name] = self._sums.get(name, 0), value
         return max(0, value - before)
 
+    def ended(self):
+        return super().ended() and self.peer.console.closed
+
     def stop(self):
         if self.stopping is None:
             self.stopping = time.monotonic()

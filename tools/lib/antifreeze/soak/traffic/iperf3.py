@@ -64,6 +64,8 @@ class Iperf3(Source):
         if self._zero is None and not over:  # it does not get through
             gap, at = now - self._begun, 0
         since = self._begun if self._zero is None else self._zero
+        if late:
+            fields |= {"unread": True}
         if over and self.stopping is None:
             fields |= {"failed": 1, "error": self._said or "it has ended"}
         self.rig.log.write(

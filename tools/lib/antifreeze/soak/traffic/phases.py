@@ -54,9 +54,10 @@ class Traffic:
 
     def tick(self, now):
         """Once a second: each writes what it saw."""
+        ended = [source for source in self._leaving if source.ended()]  # before their last tick: it has all that they said
         for source in [*self._probes, *self.sources.values(), *self._leaving]:
             source.tick(now)
-        for source in [s for s in self._leaving if s.ended()]:
+        for source in ended:
             self._leaving.remove(source)
             self._closing.append(self._hands.submit(source.close))
         for closed in [one for one in self._closing if one.done()]:
