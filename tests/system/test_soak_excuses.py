@@ -58,15 +58,18 @@ def test_a_silence_is_the_hosts_as_far_as_somebody_on_its_way_waited(who):
     assert failed(verdict) == ([name] if name else [])
 
 
-@pytest.mark.parametrize("src,late,name", [("traffic", 0.7, None), ("traffic", 0.3, "gap_ms"), ("probe", 0.7, "gap_ms")])
-def test_what_the_soak_reads_may_be_read_as_late_as_it_was_held_up(src, late, name):
-    """Probes tell of silence by their own clock."""
+@pytest.mark.parametrize("src,program,late,name", [
+    ("traffic", "tcp_up@tap", 0.7, None), ("traffic", "connections@tap", 0.7, None), ("traffic", "tcp_both@tap.rx", 0.3, "gap_ms"), ("traffic", "udp_64@tap", 0.7, "gap_ms"),
+    ("probe", None, 0.7, "gap_ms"),
+])  # fmt: skip
+def test_what_the_soak_reads_may_be_read_as_late_as_it_was_held_up(src, program, late, name):
+    """Datagrams and probes tell of silence by their own clock."""
 
     def change(record):
         if record["src"] == "host" and records.at(record, QUIET):
             return record | records.sliced(record["t"], soak=[0] * 9 + [10 * late])
         if record["src"] == src and record["path"] == "tap" and records.at(record, QUIET):
-            return record | {"gap_at": QUIET + 0.3 - 0.8, "gap_ms": 800}
+            return record | {"gap_at": QUIET + 0.3 - 0.8, "gap_ms": 800} | ({"name": program} if program else {})
         return None
 
     assert failed(verdict_of(changed(change))) == ([name] if name else [])
@@ -142,12 +145,14 @@ def test_loss_of_a_second_now_and_then_and_of_a_busy_host_is_not_steady(change):
     assert one(verdict_of(changed(change)), "steady_loss")["ok"]
 
 
-@pytest.mark.parametrize("wait,judged", [(0.3, False), (0.02, True)])
-def test_loss_of_a_program_that_was_not_run_says_nothing(wait, judged):
+@pytest.mark.parametrize("wait,suffix,judged", [(0.3, "", False), (0.02, "", True), (0.3, ".sink", True)])
+def test_loss_of_a_program_that_was_not_run_says_nothing(wait, suffix, judged):
+    """What the guest's sink has counted is the guest's, whether the sender was run or not."""
+
     def change(record):
         if record["src"] == "host":
             return record | records.sliced(record["t"], **{"udp_down@plain": wait})
-        return record | {"lost": 200} if record.get("proto") == "udp" else None
+        return record | {"lost": 200, "name": record["name"] + suffix} if record.get("proto") == "udp" else None
 
     stream = [record | {"certified": False} if "certified" in record else record for record in changed(change)]
     assert ("steady_loss" in failed(verdict_of(stream))) is judged
@@ -279,6 +284,12 @@ def test_a_new_silence_behind_a_fault_is_not_its_if_the_host_leaves_little_of_it
 @pytest.mark.parametrize("seconds,fails", [(0.001, False), (0.49, False), (0.5, True), (1.0, True)])
 def test_the_last_record_of_a_program_may_tell_of_a_moment_in_which_nothing_came(seconds, fails):
     verdict = verdict_of(changed(with_fields("traffic", QUIET, bytes=0, seconds=seconds)))
+    assert failed(verdict) == (["zero_seconds"] if fails else [])
+
+
+@pytest.mark.parametrize("unread,fails", [({"unread": True}, False), ({}, True)])
+def test_a_second_of_which_nobody_has_read_yet_is_none_in_which_nothing_came(unread, fails):
+    verdict = verdict_of(changed(with_fields("traffic", QUIET, bytes=0, gap_ms=0, **unread)))
     assert failed(verdict) == (["zero_seconds"] if fails else [])
 
 

@@ -58,6 +58,12 @@ def test_who_is_not_of_the_next_phase_any_more_may_be_silent(before, fails):
     assert failed(verdict_on(change)) == (["mute_s"] if fails else [])
 
 
+@pytest.mark.parametrize("path", ["tap", "plain"])
+def test_a_probe_that_never_says_anything_is_mute(path):
+    verdict = verdict_on(mute(f"probe@{path}", 0, END))
+    assert one(verdict, "mute_s")["value"] > END - 2 and f"probe@{path}" in one(verdict, "mute_s")["why"]
+
+
 def test_a_probe_is_there_from_one_phase_to_the_next():
     next_one = {"t": 100.1, "src": "soak", "what": "phase", "name": "tcp_up@tap udp_down@plain", "seconds": END - 100.1}
     change = lambda record: [next_one, record] if records.at(record, 100) and record["src"] == "host" else mute("probe@plain", 95, 104)(record)
@@ -65,7 +71,7 @@ def test_a_probe_is_there_from_one_phase_to_the_next():
 
 
 @pytest.mark.parametrize("begin,end,fails", [
-    (QUIET, QUIET + 9, True), (QUIET, QUIET + 6, False), (199, 209, False), (199, 216, True), (END - 10, END, True),
+    (QUIET, QUIET + 9, True), (QUIET, QUIET + 6, False), (199, 209, False), (199, 216, True), (END - 10, END, True), (191, 207, True), (193, 212, False), (0.3, END, True),
 ])  # fmt: skip
 def test_the_guest_says_how_it_is_but_in_faults(begin, end, fails):
     """The fault is done to it all from 200 to 206."""

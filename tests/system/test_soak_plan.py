@@ -131,7 +131,7 @@ def test_clients_linger_behind_the_user_network_until_the_guest_gives_up_on_them
     lingers = set()
     for seed in SEEDS:
         [killed] = plan.make(1800, seed, names=["peer_killed"]).faults
-        lingers.add((killed.path, round(killed.gone - killed.end, 3)))
+        lingers.add((killed.path, kinds.KINDS[killed.name].linger(killed.path)))
     assert lingers == {("tap", 3), ("plain", 3), ("user", kinds.IDLE + 5)}
 
 

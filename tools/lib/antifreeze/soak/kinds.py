@@ -36,8 +36,13 @@ class Kind:
     settle: int = REPAIR
     lingers: int = 3  # what was a connection has 2 s of TIME_WAIT
     lingers_user: int = 0  # the same on path user, if it is longer
-    causes: tuple = ()  # of stalls that the guest may report meanwhile, and that are then no defect
+    causes: tuple = ()  # of stalls for which the guest takes itself or its device to answer, and that are then no defect
+    stands: bool = False  # the guest's time does not go on meanwhile
     choices: dict = dataclasses.field(default_factory=dict)  # parameter: values, one of which the plan takes
+
+    def linger(self, path):
+        """For how long what was begun with it on that path may keep its places."""
+        return max(self.lingers, self.lingers_user if path == USER else 0)
 
     def length(self, brief):
         """(how long it lasts, how long it goes on after that)"""
@@ -48,8 +53,8 @@ _LIST = (
     Kind("overload", "150 % of what the guest takes, then half of that", TAPS, begins=1, short=9, long=60, rest=(4, 20),
          choices={"size": (60, 590, 1514)}),
     Kind("blocked", "the host stops reading what the guest sends", (WIRE,), causes=("backend_blocked",)),
-    Kind("link", "the link goes and comes back", NICS, causes=("link_down",)),
-    Kind("stop", "the whole machine stops and goes on, its clock behind", causes=("guest_late",)),
+    Kind("link", "the link goes and comes back", NICS),
+    Kind("stop", "the whole machine stops and goes on, its clock behind", stands=True),
     Kind("peer_killed", "clients are killed with data queued for them", NICS, lingers_user=IDLE + 5,
          choices={"count": (1, 16)}),
     Kind("slow_readers", "every connection that there may be is read slowly", TAPS, begins=1, long=20),
@@ -60,14 +65,10 @@ _LIST = (
     Kind("arp_storm", "questions for hardware addresses", TAPS),
     Kind("nd_storm", "the same over IPv6", TAPS),
     Kind("noise", "random, wrong and cut frames", TAPS, lingers=25),
-    Kind("lost_kicks", "doorbells that the device does not hear", causes=("lost_kick",),
-         choices={"every": (1, 3, 7)}),
-    Kind("lost_irqs", "interrupts that the guest does not hear", causes=("lost_irq",),
-         choices={"every": (1, 2, 11)}),
-    Kind("broken_device", "a bad descriptor breaks every device", short=1, long=1, settle=RESET,
-         causes=("device_broken",)),
-    Kind("snapshot", "the machine is saved, and goes on from what was saved", short=2, long=4,
-         causes=("guest_late",)),
+    Kind("lost_kicks", "doorbells that the device does not hear", choices={"every": (1, 3, 7)}),
+    Kind("lost_irqs", "interrupts that the guest does not hear", choices={"every": (1, 2, 11)}),
+    Kind("broken_device", "a bad descriptor breaks every device", short=1, long=1, settle=RESET),
+    Kind("snapshot", "the machine is saved, and goes on from what was saved", short=2, long=4, stands=True),
     Kind("renegotiate", "every device is reset, with fewer features, and again with all", settle=RESET),
 )  # fmt: skip
 

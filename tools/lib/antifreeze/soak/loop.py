@@ -46,15 +46,16 @@ class Soak:
             statistics = watch.Statistics(self._rig, period)
             idle = statistics.ask()
             with watch.Host(self._rig, traffic) as self._host:
+                injector = Injector(self._rig, self._plan.faults)
                 try:
-                    with Injector(self._rig, self._plan.faults):
+                    with injector:
                         self._until_over()
                 except KeyboardInterrupt:
                     self._why = INTERRUPTED
                 finally:
                     statistics.stop()
                 if not self._has_ended():
-                    self._calm_down(statistics, idle)
+                    self._calm_down(statistics, idle, injector.gone)
         self._last_word()
         records.join(5)
         self._log.write("soak", what="end", why=self._why)
@@ -108,17 +109,17 @@ class Soak:
             self._log.write("soak", what="gone", guest="dut", why=why)
             self._gone, self._why = True, BROKEN
 
-    def _calm_down(self, statistics, idle):
-        """All traffic ends; then the guest is at rest, or never will be. That is not known where nobody waited for it."""
+    def _calm_down(self, statistics, idle, gone):
+        """All traffic ends; then the guest is at rest, or never will be, when all that the faults left has gone. That is not known where
+        nobody waited for it."""
         deadline = time.monotonic() + QUIET_SECONDS
         with contextlib.suppress(KeyboardInterrupt):  # once more: at once
             while not self._traffic.quiet() and time.monotonic() < deadline:
                 time.sleep(0.1)
                 self._traffic.tick(time.monotonic())
                 self._host.write(0)
-            now, hurried = self._log.now(), self._why == INTERRUPTED
-            lingers = max((fault.gone - now for fault in self._plan.faults if fault.at < now), default=0)
-            deadline = time.monotonic() + (HURRIED_SECONDS if hurried else IDLE_SECONDS + max(lingers, 0))
+            hurried = self._why == INTERRUPTED
+            deadline = time.monotonic() + (HURRIED_SECONDS if hurried else IDLE_SECONDS + max(gone - self._log.now(), 0))
             rests = False
             while idle and not rests and time.monotonic() < deadline:
                 time.sleep(0.2)

@@ -69,12 +69,6 @@ class Fault:
         """When recovery has to be complete and was seen."""
         return self.end + max(self.rest, kinds.KINDS[self.name].settle) + JUDGED
 
-    @property
-    def gone(self):
-        """When nothing that others began with it is left in the guest."""
-        kind = kinds.KINDS[self.name]
-        return self.end + max(kind.lingers, kind.lingers_user if self.path == kinds.USER else 0)
-
 
 @dataclasses.dataclass(frozen=True)
 class Plan:

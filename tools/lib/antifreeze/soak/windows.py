@@ -23,7 +23,7 @@ import dataclasses
 import math
 
 from .kinds import WIRE
-from .waits import ALL, QEMU, SOAK, STEAL, Waits
+from .waits import ALL, QEMU, SLICE, SOAK, STEAL, Waits
 
 SLACK = 3  # seconds after which nothing more is said about a second
 PATIENCE = 60  # seconds that the host's record may be late, when the soak itself is not run
@@ -34,6 +34,7 @@ ABOUT = 1  # seconds before and after a silence in which others show whether QEM
 TIMES = 4  # the longest that the probe of another path was silent about then
 TCP_TIMES = 16  # the same for a stream, which begins again slowly, and whose program tells of it late when it has no CPU either
 WATCHED = 60  # seconds after a fault in which a silence that it left behind is looked for
+READ = ("tcp_", "udp_down", "connections")  # programs whose silences begin and end where the soak reads a line; others look at their own clock
 DUT = "dut"  # the name of the guest that is soaked; all others are peers
 
 
@@ -175,9 +176,9 @@ class Windows:
         """Seconds of this time in which the host did not run somebody on the way of that record, or paused."""
         return self._apart(begin, end, self._pauses(begin, end), (*ALL, *_own(record)))
 
-    def not_run(self, begin, end, program):
-        """The same of the program with that name alone, and of the soak itself."""
-        return self._apart(begin, end, self._pauses(begin, end), (STEAL, SOAK, program))
+    def not_run(self, begin, end, *names):
+        """The same of those with these names alone."""
+        return self._apart(begin, end, self._pauses(begin, end), (STEAL, *names))
 
     def of_silence(self, begin, end, record):
         """The same of a time in which nothing came, as far as others show it."""
@@ -257,9 +258,15 @@ def _event(record):
     return (record.get("record") or {}).get("event")
 
 
+def most(begin, end, length, excuse):
+    """The most that `excuse(begin, end)` says of a time of that length between these, for which it is known only that it was there."""
+    places = range(max(1, int((end - begin - length) / SLICE)))
+    return max(excuse(begin + k * SLICE, begin + (k + 1) * SLICE + length) for k in places)
+
+
 def _own(record):
     """The names of those who are on the way of that record only."""
-    reader = (SOAK,) if record.get("src") == "traffic" else ()  # probes look at their own clock
+    reader = (SOAK,) if record.get("name", "").startswith(READ) else ()
     return (_task(record), *reader, WIRE) if record.get("path") == WIRE else (_task(record), *reader)
 
 

@@ -26,6 +26,7 @@ class Injector:
         self._rig = rig
         self._faults = sorted(faults, key=lambda fault: fault.at)
         self._ended = threading.Event()
+        self.gone = 0.0  # when nothing that others began with a fault is left in the guest, as far as they were done
         self._thread = threading.Thread(target=self._run, name="faults", daemon=True)
 
     def __enter__(self):
@@ -60,6 +61,13 @@ class Injector:
         return not self._ended.wait(max(at - self._rig.log.now(), 0))
 
     def _do(self, planned):
+        begun, kind = self._rig.log.now(), kinds.KINDS[planned.name]
+        self._tell(planned)
+        over = self._rig.log.now()
+        stood = over - begun if kind.stands else 0  # what lingers does so by the guest's clock
+        self.gone = max(self.gone + stood, over + kind.linger(planned.path))
+
+    def _tell(self, planned):
         self._write(planned, "begin")
         figures = {}
         try:

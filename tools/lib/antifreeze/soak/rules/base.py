@@ -3,6 +3,7 @@
 
 import dataclasses
 
+SINK = ".sink"  # how names end of traffic of which the guest has counted what came
 BUSY = 0.9  # of a second in which the host did not run the guest: what it carried then says nothing
 
 
@@ -49,6 +50,7 @@ class Count(Rule):
         self.first = None  # (when, what) of the first of them
 
     def found(self, at, what, count=1):
+        self.looked = True
         self.count += count
         if self.first is None:
             self.first = at, what

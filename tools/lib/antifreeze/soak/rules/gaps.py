@@ -83,7 +83,7 @@ class ZeroSeconds(Count):
 
     def second(self, second):
         for entry in judged(second, "traffic"):
-            if entry.quiet and "bytes" in entry.record and entry.record.get("seconds", 1) >= SHORT:
+            if entry.quiet and "bytes" in entry.record and entry.record.get("seconds", 1) >= SHORT and not entry.record.get("unread"):
                 self.looked = True
                 if not entry.record["bytes"]:
                     self.found(entry.end, source(entry))

@@ -11,7 +11,8 @@ import math
 
 from ..buckets import Buckets, Mean, Ratio
 from ..histogram import Histogram
-from .base import BUSY, Finding, Rule, bulk, source, too_short
+from ..waits import SOAK
+from .base import BUSY, SINK, Finding, Rule, bulk, source, too_short
 
 WINDOW = 300  # seconds
 WINDOWS_MIN = 3  # one lost frame in the only window says nothing about windows
@@ -140,7 +141,7 @@ def _error(offered):
 class SteadyLoss(Rule):
     """What share of the datagrams of each source and probe does not come in four of five of its quiet seconds, and in those in which a fault
     is done to another path: the worst of these. Left out is a second in which the host did not run the program that receives them: what
-    comes meanwhile has no room in its socket."""
+    comes meanwhile has no room in its socket. What the guest has counted no program here received."""
 
     name = "steady_loss"
 
@@ -157,7 +158,7 @@ class SteadyLoss(Rule):
             sent = record.get("sent", record.get("packets", 0) + record.get("lost", 0))
             if entry.quiet and record.get("answering", True) and "lost" in record and sent:
                 name = record.get("name") or f"probe@{record.get('path')}"
-                if self.windows.not_run(entry.begin, entry.end, name.partition(".")[0]) >= NOT_RUN:
+                if not name.endswith(SINK) and self.windows.not_run(entry.begin, entry.end, SOAK, name.partition(".")[0]) >= NOT_RUN:
                     continue
                 for key in (name, *(f"{name} during {fault} elsewhere" for fault in faults)):
                     self.sources.setdefault(key, Histogram()).add(1e6 * record["lost"] / sent)

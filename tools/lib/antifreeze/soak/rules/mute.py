@@ -7,10 +7,10 @@ sink of a flood is told of with the guest's statistics. Those a guest owes as we
 """
 
 from .. import windows as records
-from .base import Worst
+from ..waits import SOAK
+from .base import SINK, Worst
 
 _PROBE = "probe@"
-_SINK = ".sink"
 _GUEST = "the guest's statistics"
 
 
@@ -24,6 +24,7 @@ class Mute(Worst):
         super().__init__(criterion, windows)
         self.last = {}  # of a program: when it wrote last, or began
         self.over = 0.0  # when the phase is
+        self.paths = set()  # each of which has a probe
 
     def second(self, second):
         for entry in second.entries:
@@ -31,30 +32,25 @@ class Mute(Worst):
             if look:
                 look(entry.record, entry.end)
             elif records.guest_record(entry, "stats", records.DUT):
-                self._always(_GUEST, entry.end)
+                self._wrote(_GUEST, entry.end)
 
     def _soak(self, record, t):
+        self.paths.update(record.get("clients", {}).values())
         if record.get("what") == "phase":
             self._all(t)
             always = {name: since for name, since in self.last.items() if name.startswith(_PROBE) or name == _GUEST}
-            self.last = always | dict.fromkeys(record.get("name", "").split(), t)
+            self.last = dict.fromkeys((_GUEST, *(_PROBE + path for path in self.paths)), t) | always | dict.fromkeys(record.get("name", "").split(), t)
             self.over = t + record.get("seconds", 0)
         elif record.get("what") == "end" and record.get("why") == "done":
             self._all(self.over)
 
     def _traffic(self, record, t):
         name = record.get("name", "")
-        if not name.endswith(_SINK):
+        if not name.endswith(SINK):
             self._wrote(name.partition(".")[0], t)
 
     def _probe(self, record, t):
-        self._always(_PROBE + record.get("path", ""), t)
-
-    def _always(self, name, t):
-        """Of one that is there in every phase."""
-        if self.over:
-            self.last.setdefault(name, t)
-        self._wrote(name, t)
+        self._wrote(_PROBE + record.get("path", ""), t)
 
     def _wrote(self, name, t):
         if name in self.last:
@@ -68,11 +64,18 @@ class Mute(Worst):
 
     def _mute(self, name, until):
         since = self.last[name]
-        if name == _GUEST:
-            since = max([since, *(mark.end for mark in self.windows.marks if mark.name and mark.touches(since, until))])
+        for begin, end in self._between_faults(since, until) if name == _GUEST else [(since, until)]:
+            host = self.windows.excuse(begin, end, {}) if name == _GUEST else self.windows.not_run(begin, end, SOAK, name)
+            self.figure(end - begin - host, end, name)
+
+    def _between_faults(self, since, until):
+        """The parts of that time that no fault touches."""
+        for mark in sorted((mark for mark in self.windows.marks if mark.name and mark.touches(since, until)), key=lambda mark: mark.begin):
+            if mark.begin > since:
+                yield since, mark.begin
+            since = max(since, mark.end)
         if until > since:
-            host = self.windows.excuse(since, until, {}) if name == _GUEST else self.windows.not_run(since, until, name)
-            self.figure(until - since - host, until, name)
+            yield since, until
 
 
 RULES = (Mute,)

@@ -6,9 +6,9 @@ what its kind says (kinds.py): stalls of its causes, and where the host does not
 """
 
 from .. import windows as records
+from ..waits import MAIN
 from .base import Count
 
-_ANSWERED = frozenset(("lost_kick", "lost_irq", "backend_blocked", "device_broken"))  # causes for which a guest or its device answers
 _BLOCKED = "backend_blocked"
 _TIMES = ("tx_gap_max_us", "stalls", "max_gap_us")  # of a second guest: its host's, too, and nothing beside it tells how far
 
@@ -19,25 +19,18 @@ def _causes(entry):
 
 
 class Unexplained:
-    """How many stalls the guest has judged that nobody explains: a host that pauses all, a fault as many as there were of its
-    own causes."""
+    """The stalls for which the guest says that it or its device answers, and that nobody explains: a host that pauses all, a fault
+    those of its causes."""
 
     def __init__(self):
-        self.judged = self.allowed = 0
-        self.by_cause = {}
+        self.judged = {}  # of each cause, so far
 
-    def more(self, entry, stats):
-        """Since the statistics before these. There may be less after a snapshot was loaded."""
-        causes = stats.get("stalls_by_cause", self.by_cause)
-        of_it = sum(max(0, causes[cause] - self.by_cause.get(cause, 0)) for cause in _ANSWERED & _causes(entry) if cause in causes)
-        self.by_cause = causes
-        self.allowed = self.allowed + of_it if entry.faulty else 0
-        more, self.judged = max(0, stats.get("stalls_judged", 0) - self.judged), stats.get("stalls_judged", 0)
+    def more(self, entry, judged):
+        """{cause: how many} since the statistics before these. There may be less after a snapshot was loaded."""
+        before, self.judged = self.judged, judged
         if any(not mark.name for mark in entry.marks):
-            return 0
-        explained = min(more, self.allowed)
-        self.allowed -= explained
-        return more - explained
+            return {}
+        return {cause: n - before.get(cause, 0) for cause, n in judged.items() if n > before.get(cause, 0) and cause not in _causes(entry)}
 
 
 class Stalls(Count):
@@ -55,12 +48,11 @@ class Stalls(Count):
             stats = records.guest_record(entry, "stats", records.DUT)
             if stats:
                 self.looked = True
-                more = self.unexplained.more(entry, stats)
+                more = self.unexplained.more(entry, stats["stalls_judged_by_cause"])
                 if more:
-                    causes = {cause: n for cause, n in stats.get("stalls_by_cause", {}).items() if n and cause in _ANSWERED}
                     faults = ", ".join(sorted({mark.name for mark in entry.marks if mark.name}))
-                    said = ", ".join(f"{n} {cause} so far" for cause, n in causes.items()) or "cause not known"
-                    self.found(entry.end, said + (f", which {faults} does not explain" if faults else ""), more)
+                    said = ", ".join(f"{n} {cause}" for cause, n in more.items())
+                    self.found(entry.end, said + (f", which {faults} does not explain" if faults else ""), sum(more.values()))
 
 
 class GuestVerdict(Count):
@@ -85,24 +77,25 @@ class GuestVerdict(Count):
             if error:
                 self.found(entry.end, f"{guest}: {error.get('message', '')}")
             if stats:
-                self._see(entry, stats, stats.get("gap_max_us", {}).get("tx", 0))
+                self._see(entry, stats["stalls_judged_by_cause"], stats["gap_max_us"]["tx"])
             if verdict:
                 self._judge(entry, guest, verdict)
 
-    def _see(self, entry, stats, gap_us):
-        self.unexplained += self.stalls.more(entry, stats)
+    def _see(self, entry, judged, gap_us):
+        self.unexplained += sum(self.stalls.more(entry, judged).values())
         before, self.gap_us = self.gap_us, gap_us
         if before is not None and gap_us > before and _BLOCKED not in _causes(entry):
-            host_us = 1e6 * self.windows.excuse(entry.begin - gap_us / 1e6, entry.end, {})
-            self.left_us = max(self.left_us, gap_us - host_us)
+            gap = gap_us / 1e6  # without the time in which the guest was not run
+            host = records.most(entry.begin - gap, entry.end, gap, lambda begin, end: self.windows.not_run(begin, end, MAIN))
+            self.left_us = max(self.left_us, gap_us - 1e6 * host)
 
     def _judge(self, entry, guest, verdict):
         broken = {one["name"]: one for one in verdict.get("criteria", ()) if not one["ok"]}
         if guest == records.DUT:
             self.looked = True
             values = {name: one["value"] for name, one in broken.items()}
-            self.gap_us = self.gap_us or 0
-            self._see(entry, {"stalls_judged": values.get("stalls", self.stalls.judged)}, values.get("tx_gap_max_us", self.gap_us))
+            late = {"since its statistics": values.get("stalls", 0) - sum(self.stalls.judged.values())}
+            self._see(entry, self.stalls.judged | late, values.get("tx_gap_max_us", self.gap_us or 0))
             left = {"stalls": self.unexplained, "tx_gap_max_us": self.left_us}
             broken = {name: one for name, one in broken.items() if left.get(name, one["limit"] + 1) > one["limit"]}
         else:

@@ -10,7 +10,6 @@ Where in its second a silence was is not known. So the host is asked for that ti
 """
 
 from .. import windows as records
-from ..waits import SLICE
 from .gaps import UsualGap
 
 _PROGRAMS = {("tcp", "rx"): "tcp_up", ("tcp", "tx"): "tcp_down", ("tcp", "both"): "tcp_both", ("udp", "tx"): "udp_down"}  # by result
@@ -49,9 +48,7 @@ class _StreamGap(UsualGap):
         if self.criterion.holds(1000 * gap):
             return 1000 * gap
         record = {"src": "traffic", "name": name, "path": _path(name), "proto": self.proto}
-        places = range(max(1, int((end - begin - gap) / SLICE)))
-        excuse = max(self.windows.of_silence(begin + k * SLICE, begin + (k + 1) * SLICE + gap, record) for k in places)
-        return 1000 * max(0.0, gap - excuse)
+        return 1000 * max(0.0, gap - records.most(begin, end, gap, lambda since, until: self.windows.of_silence(since, until, record)))
 
     def _result(self, result, seconds):
         program = f"{_PROGRAMS.get((result.get('proto'), result.get('dir')))}@{self.paths.get(result.get('client'))}"
