@@ -131,7 +131,6 @@ static void json_lwip(struct json *j)
     json_end_object(j);
 }
 
-/* Sums over all NICs. */
 static void json_causes(struct json *j, const char *name, const uint64_t stalls[VNET_CAUSES])
 {
     json_object(j, name);
@@ -140,6 +139,7 @@ static void json_causes(struct json *j, const char *name, const uint64_t stalls[
     json_end_object(j);
 }
 
+/* Sums over all NICs. */
 static void json_stalls(struct json *j)
 {
     struct vnet_totals v, sum = {0};

@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -52,6 +53,17 @@ def test_stats_have_the_documented_members(guest):
     assert stats["alloc_failures"] == 0
     assert {"tcp", "udp", "ip"} <= set(stats["lwip"])
     assert set(stats["services"]) == {"iperf3", "echo", "discard", "chargen", "http", "sink", "stamp"}
+
+
+def test_loop_accounts_for_all_its_time(boot):
+    """That of a guest which has nothing to do is mostly sleep, and before each it looked around."""
+    guest = boot()
+    before, _, after = guest.stats(), time.sleep(2), guest.stats()
+    took = {name: after["loop"][name] - before["loop"][name] for name in after["loop"]}
+    uptime_us = after["uptime_us"] - before["uptime_us"]
+    assert sum(took[name] for name in ("busy_us", "idle_us", "asleep_us")) == pytest.approx(uptime_us, rel=0.2)
+    assert took["asleep_us"] > uptime_us / 2
+    assert 0 < took["sleeps"] <= took["idle_turns"] and 0 < took["idle_us"] and 0 < took["busy_turns"]
 
 
 def test_head_of_stats_has_no_body(guest):

@@ -84,6 +84,14 @@ void stalls(enum vnet_cause cause, uint64_t n, uint64_t judged)
                      vnet_cause_name((enum vnet_cause)i), (unsigned long long)t.judged[i]);
 }
 
+void none_judged(void)
+{
+    struct vnet_totals t = totals();
+
+    for (unsigned i = 0; i < VNET_CAUSES; i++)
+        assert_int_equal(t.judged[i], 0);
+}
+
 void recoveries(enum vnet_action action, uint64_t n)
 {
     struct vnet_totals t = totals();

@@ -39,6 +39,9 @@ void traffic_goes_on(void);
  * recoveries by this action and none by another. */
 void stalls(enum vnet_cause cause, uint64_t n, uint64_t judged);
 void recoveries(enum vnet_action action, uint64_t n);
+
+/* None of any cause was judged. */
+void none_judged(void);
 void nothing_was_said(void);
 struct vnet_totals totals(void);
 
