@@ -59,6 +59,10 @@ class Path:
     words: str = ""  # for the command line of a guest of its own
     weight: float = 1.0
 
+    def packets(self, sent, received):
+        """What so many from the guest and to it count as."""
+        return sent + self.weight * received
+
 
 def _iperf3(*words):
     return lambda guest, seconds: iperf.run(guest, seconds, *words)
@@ -140,7 +144,7 @@ def _measured(guest, count, path, seconds):
     path.drive(guest, seconds)
     n = Counts(*(now - then for now, then in zip(count(), before)))
     sent, received, octets = (now - then for now, then in zip(raw.traffic(guest.net.name), traffic_before))
-    return cost(n, sent + path.weight * received, octets)
+    return cost(n, path.packets(sent, received), octets)
 
 
 def cost(n, packets, octets):
