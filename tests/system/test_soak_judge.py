@@ -59,7 +59,7 @@ BAD = {
     "duplicates": of_udp(DURING, duplicate=1),
     "ring_accounts": with_stats(lambda t: int(t) == DURING, lose_a_buffer),
     "counters_fall": with_stats(lambda t: int(t) == QUIET, lambda stats, t: stats["queues"][1].update(bytes=0)),
-    "stalls": with_stats(lambda t: t > QUIET, lambda stats, t: stats.update(stalls_judged=1, stalls_judged_by_cause={"lost_irq": 1})),
+    "stalls": with_stats(lambda t: t > QUIET, lambda stats, t: stats.update(stalls_judged=1, stalls_judged_by_cause={"device_broken": 1})),
     "lost_signals": with_stats(lambda t: t > QUIET, lambda stats, t: stats.update(stalls_by_cause={"lost_irq": 4})),
     "device_resets": with_stats(lambda t: t > QUIET, lambda stats, t: stats["queues"][0].update(resets=1)),
     "device_errors": with_stats(lambda t: t > QUIET, lambda stats, t: stats.update(device_errors=1)),

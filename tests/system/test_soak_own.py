@@ -24,8 +24,8 @@ def stalled(judged, since=DURING, short=0):
 
 @pytest.mark.parametrize("short", [0, 5])
 @pytest.mark.parametrize("causes,judged,more", [
-    (BLOCKED, {"backend_blocked": 1}, {}), (BLOCKED, {"backend_blocked": 2}, {}), (BLOCKED, {"backend_blocked": 1, "lost_irq": 1}, {"lost_irq": 1}),
-    (BLOCKED, {"device_broken": 2, "lost_irq": 1}, {"device_broken": 2, "lost_irq": 1}), (["link_down"], {"backend_blocked": 1}, {"backend_blocked": 1}),
+    (BLOCKED, {"backend_blocked": 1}, {}), (BLOCKED, {"backend_blocked": 2}, {}), (BLOCKED, {"backend_blocked": 1, "device_broken": 1}, {"device_broken": 1}),
+    (BLOCKED, {"device_broken": 2}, {"device_broken": 2}), (["link_down"], {"backend_blocked": 1}, {"backend_blocked": 1}),
     ([], {"backend_blocked": 3}, {"backend_blocked": 3}),
 ])  # fmt: skip
 def test_a_fault_explains_the_stalls_of_its_causes_and_no_others(causes, judged, more, short):
@@ -35,6 +35,29 @@ def test_a_fault_explains_the_stalls_of_its_causes_and_no_others(causes, judged,
     if more:
         assert ", ".join(f"{n} {cause}" for cause, n in more.items()) + ", which fault1 does not explain" in one(verdict, "stalls")["why"]
         assert f"stalls is {sum(judged.values())}" in one(verdict, "guest_verdict")["why"]
+
+
+BUSY_MAIN = {"main": [1.0] * 10}
+
+
+@pytest.mark.parametrize("cause,host,fails", [
+    ("backend_blocked", records.sliced(0, **BUSY_MAIN)["waits"], False), ("backend_blocked", {"main": [50] * 10}, True), ("backend_blocked", {"qemu": [100] * 10}, True),
+    ("backend_blocked", {}, True), ("device_broken", records.sliced(0, **BUSY_MAIN)["waits"], True),
+])  # fmt: skip
+def test_a_host_that_does_not_run_the_device_explains_that_it_is_blocked(cause, host, fails):
+    """A clock tick of the soak that comes late explains nothing."""
+    busy = lambda record: record | records.sliced(record["t"]) | {"pause_ms": 150, "waits": host} if record["src"] == "host" and QUIET - 3 < record["t"] < QUIET + 2 else None
+    verdict = verdict_on(busy, stalled({cause: 1}, QUIET))
+    assert failed(verdict) == (["guest_verdict", "stalls"] if fails else [])
+
+
+def test_a_guest_of_before_does_not_tell_causes_apart():
+    def older(stats, t):
+        del stats["stalls_judged_by_cause"]
+        stats.update(stalls_judged=int(t > QUIET))
+
+    verdict = verdict_on(with_stats(lambda t: True, older), own_verdict(stalls=1))
+    assert failed(verdict) == ["guest_verdict", "stalls"] and "1 cause not known" in one(verdict, "stalls")["why"]
 
 
 def test_a_fault_explains_no_stall_after_it():
@@ -69,12 +92,13 @@ ALL_SLICES, FIRST_HALF = [1.0] * 10, [1.0] * 5 + [0.0] * 5
 
 @pytest.mark.parametrize("who,wait,seconds,fails", [
     ("main", ALL_SLICES, 1.5, False), ("main", [0.3] * 10, 1.5, True), ("main", FIRST_HALF, 1.5, False), ("main", FIRST_HALF, 2.6, True),
-    ("qemu", ALL_SLICES, 1.5, True), ("soak", ALL_SLICES, 1.5, True),
+    ("qemu", ALL_SLICES, 1.5, True), ("soak", ALL_SLICES, 1.5, True), ("pause", [], 1.5, True),
 ])  # fmt: skip
 def test_frames_stay_with_a_device_that_is_not_run(who, wait, seconds, fails):
     """As much of that time as may have been the host's has to leave no more than the guest's own limit; time in which the guest itself was
     not run is none of its gap."""
-    host = lambda record: record | records.sliced(record["t"], **{who: wait}) if record["src"] == "host" and QUIET - 5 < record["t"] < QUIET + 2 else None
+    said = lambda t: {"pause_ms": 900} if who == "pause" else records.sliced(t, **{who: wait})
+    host = lambda record: record | said(record["t"]) if record["src"] == "host" and QUIET - 5 < record["t"] < QUIET + 2 else None
     verdict = verdict_on(host, long_gap(seconds, QUIET))
     assert failed(verdict) == (["guest_verdict"] if fails else [])
 
@@ -114,6 +138,11 @@ def without_verdict(record):
 def test_a_soak_whose_guest_gives_no_verdict_is_incomplete():
     verdict = verdict_on(without_verdict)
     assert (verdict["status"], verdict["missing"]) == ("INCOMPLETE", ["guest_verdict"])
+
+
+def test_a_gap_that_only_the_verdict_tells_of_is_found():
+    verdict = verdict_on(lambda record: [] if records.is_stats(record) else None, own_verdict(tx_gap_max_us=5 * 10**6))
+    assert "guest_verdict" in failed(verdict)
 
 
 @pytest.mark.parametrize("guest,said", [("dut", {"event": "error", "message": "no NIC"}), ("peer", records.verdict(device_errors=1))])

@@ -56,6 +56,14 @@ def test_the_host_explains_a_silence_by_the_time_of_its_length_in_which_it_waite
     assert failed(verdict) == (["guest_tcp_gap_ms"] if fails else [])
 
 
+@pytest.mark.parametrize("share,fails", [(0.9, False), (1.0, True)])
+def test_the_time_in_which_the_guest_was_not_run_for_long_is_in_no_gap_of_its_own(share, fails):
+    """Nor does it explain one; short waits, of less than a slice, are in them."""
+    host = lambda record: record | records.sliced(record["t"], qemu=share) if record["src"] == "host" else None
+    verdict = verdict_on(long_guest_gaps(TCP, 290), host)
+    assert one(verdict, "guest_tcp_gap_ms")["ok"] is not fails
+
+
 @pytest.mark.parametrize("gap_ms,fails", [(10, False), (11, True)])
 def test_ten_milliseconds_are_told_from_eleven(gap_ms, fails):
     assert failed(verdict_on(long_guest_gaps(UDP, gap_ms))) == (["udp_send_gap_ms"] if fails else [])

@@ -20,6 +20,7 @@ import time
 from ..bench import meter
 
 SLICE = 0.05  # seconds
+ALL_OF_IT = 0.98  # of a slice, or more: all of it
 LATE = 2  # slices' lengths; that much later than it should one ends only where the soak itself is held up
 KEPT = 20 * 70  # slices: a minute of them, and some
 
@@ -146,6 +147,16 @@ class Waits:
             overlap = min(until, end) - max(since, begin)
             if overlap > 0:
                 total += min(overlap, sum(waited.get(name, 0) for name in names))
+        return total
+
+    def whole(self, begin, end, name):
+        """Seconds of this time in slices in all of which it waited."""
+        total = 0.0
+        for since, until, waited in reversed(self._slices):
+            if until <= begin:
+                break
+            if waited.get(name, 0) >= ALL_OF_IT * (until - since):
+                total += max(0.0, min(until, end) - max(since, begin))
         return total
 
     def share(self, begin, end, names):

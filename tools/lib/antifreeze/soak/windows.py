@@ -34,7 +34,7 @@ ABOUT = 1  # seconds before and after a silence in which others show whether QEM
 TIMES = 4  # the longest that the probe of another path was silent about then
 TCP_TIMES = 16  # the same for a stream, which begins again slowly, and whose program tells of it late when it has no CPU either
 WATCHED = 60  # seconds after a fault in which a silence that it left behind is looked for
-READ = ("tcp_", "udp_down", "connections")  # programs whose silences begin and end where the soak reads a line; others look at their own clock
+READ = "connections@"  # its silences begin and end where the soak reads a line; others look at their own clock
 DUT = "dut"  # the name of the guest that is soaked; all others are peers
 
 

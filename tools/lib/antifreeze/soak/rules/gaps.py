@@ -83,7 +83,7 @@ class ZeroSeconds(Count):
 
     def second(self, second):
         for entry in judged(second, "traffic"):
-            if entry.quiet and "bytes" in entry.record and entry.record.get("seconds", 1) >= SHORT and not entry.record.get("unread"):
+            if entry.quiet and "bytes" in entry.record and _due(entry.record):
                 self.looked = True
                 if not entry.record["bytes"]:
                     self.found(entry.end, source(entry))
@@ -91,6 +91,12 @@ class ZeroSeconds(Count):
             if entry.quiet and entry.record.get("sent", 0) >= PROBES and entry.record.get("lost") == entry.record["sent"]:
                 self.looked = True
                 self.found(entry.end, f"probe {source(entry)}".strip())
+
+
+def _due(record):
+    """True if something had to come in the time that this one tells of: it is long enough, its program has read what came, and has asked
+    for something. One that is to end sends nothing more, and waits a second for the last answers."""
+    return record.get("seconds", 1) >= SHORT and not record.get("unread") and record.get("intended") != 0
 
 
 class _Recovery(Worst):

@@ -11,7 +11,6 @@ import math
 
 from ..buckets import Buckets, Mean, Ratio
 from ..histogram import Histogram
-from ..waits import SOAK
 from .base import BUSY, SINK, Finding, Rule, bulk, source, too_short
 
 WINDOW = 300  # seconds
@@ -158,7 +157,7 @@ class SteadyLoss(Rule):
             sent = record.get("sent", record.get("packets", 0) + record.get("lost", 0))
             if entry.quiet and record.get("answering", True) and "lost" in record and sent:
                 name = record.get("name") or f"probe@{record.get('path')}"
-                if not name.endswith(SINK) and self.windows.not_run(entry.begin, entry.end, SOAK, name.partition(".")[0]) >= NOT_RUN:
+                if not name.endswith(SINK) and self.windows.not_run(entry.begin, entry.end, name.partition(".")[0]) >= NOT_RUN:
                     continue
                 for key in (name, *(f"{name} during {fault} elsewhere" for fault in faults)):
                     self.sources.setdefault(key, Histogram()).add(1e6 * record["lost"] / sent)

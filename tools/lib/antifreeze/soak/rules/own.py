@@ -6,8 +6,8 @@ what its kind says (kinds.py): stalls of its causes, and where the host does not
 """
 
 from .. import windows as records
-from ..waits import MAIN
-from .base import Count
+from ..waits import MAIN, STEAL
+from .base import BUSY, Count
 
 _BLOCKED = "backend_blocked"
 _TIMES = ("tx_gap_max_us", "stalls", "max_gap_us")  # of a second guest: its host's, too, and nothing beside it tells how far
@@ -19,18 +19,31 @@ def _causes(entry):
 
 
 class Unexplained:
-    """The stalls for which the guest says that it or its device answers, and that nobody explains: a host that pauses all, a fault
-    those of its causes."""
+    """The stalls for which the guest says that it or its device answers, and that nobody explains: a fault those of its causes, a host that
+    did not run QEMU's main loop for most of a second that a back-end was blocked."""
 
-    def __init__(self):
+    def __init__(self, windows):
+        self.windows = windows
         self.judged = {}  # of each cause, so far
 
     def more(self, entry, judged):
         """{cause: how many} since the statistics before these. There may be less after a snapshot was loaded."""
         before, self.judged = self.judged, judged
-        if any(not mark.name for mark in entry.marks):
-            return {}
-        return {cause: n - before.get(cause, 0) for cause, n in judged.items() if n > before.get(cause, 0) and cause not in _causes(entry)}
+        explained = _causes(entry)
+        if _not_run(self.windows, entry.begin - 1, entry.end, 1) >= BUSY:
+            explained |= {_BLOCKED}
+        return {cause: n - before.get(cause, 0) for cause, n in judged.items() if n > before.get(cause, 0) and cause not in explained}
+
+
+def _not_run(windows, begin, end, seconds):
+    """The most that the host did not run what empties the transmit rings in so many seconds of that time. The guest's own clock does without
+    those in which it was not run itself."""
+    return records.most(begin, end, seconds, lambda since, until: windows.waits.of(since, until, (STEAL, MAIN)))
+
+
+def _judged(stats):
+    """Of each cause; guests of before did not tell them apart."""
+    return stats.get("stalls_judged_by_cause", {"cause not known": stats.get("stalls_judged", 0)})
 
 
 class Stalls(Count):
@@ -41,14 +54,14 @@ class Stalls(Count):
 
     def __init__(self, criterion, windows):
         super().__init__(criterion, windows)
-        self.unexplained = Unexplained()
+        self.unexplained = Unexplained(windows)
 
     def second(self, second):
         for entry in second.of("guest"):
             stats = records.guest_record(entry, "stats", records.DUT)
             if stats:
                 self.looked = True
-                more = self.unexplained.more(entry, stats["stalls_judged_by_cause"])
+                more = self.unexplained.more(entry, _judged(stats))
                 if more:
                     faults = ", ".join(sorted({mark.name for mark in entry.marks if mark.name}))
                     said = ", ".join(f"{n} {cause}" for cause, n in more.items())
@@ -64,7 +77,7 @@ class GuestVerdict(Count):
 
     def __init__(self, criterion, windows):
         super().__init__(criterion, windows)
-        self.stalls = Unexplained()
+        self.stalls = Unexplained(windows)
         self.unexplained = 0  # stalls
         self.gap_us = None  # the longest so far
         self.left_us = 0  # and of those that nobody explains
@@ -77,7 +90,7 @@ class GuestVerdict(Count):
             if error:
                 self.found(entry.end, f"{guest}: {error.get('message', '')}")
             if stats:
-                self._see(entry, stats["stalls_judged_by_cause"], stats["gap_max_us"]["tx"])
+                self._see(entry, _judged(stats), stats.get("gap_max_us", {}).get("tx", 0))
             if verdict:
                 self._judge(entry, guest, verdict)
 
@@ -86,16 +99,16 @@ class GuestVerdict(Count):
         before, self.gap_us = self.gap_us, gap_us
         if before is not None and gap_us > before and _BLOCKED not in _causes(entry):
             gap = gap_us / 1e6  # without the time in which the guest was not run
-            host = records.most(entry.begin - gap, entry.end, gap, lambda begin, end: self.windows.not_run(begin, end, MAIN))
-            self.left_us = max(self.left_us, gap_us - 1e6 * host)
+            self.left_us = max(self.left_us, gap_us - 1e6 * _not_run(self.windows, entry.begin - gap, entry.end, gap))
 
     def _judge(self, entry, guest, verdict):
         broken = {one["name"]: one for one in verdict.get("criteria", ()) if not one["ok"]}
         if guest == records.DUT:
             self.looked = True
             values = {name: one["value"] for name, one in broken.items()}
+            self.gap_us = self.gap_us or 0
             late = {"since its statistics": values.get("stalls", 0) - sum(self.stalls.judged.values())}
-            self._see(entry, self.stalls.judged | late, values.get("tx_gap_max_us", self.gap_us or 0))
+            self._see(entry, self.stalls.judged | late, values.get("tx_gap_max_us", self.gap_us))
             left = {"stalls": self.unexplained, "tx_gap_max_us": self.left_us}
             broken = {name: one for name, one in broken.items() if left.get(name, one["limit"] + 1) > one["limit"]}
         else:

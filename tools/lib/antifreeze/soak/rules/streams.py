@@ -6,10 +6,12 @@ A test's `interval` records name only its job; whose it is its `result` says: it
 the program there. Until then what excuses each program of the phase is kept. A test of no such program, as one of a fault's own clients, is not judged, and
 none without a result, as one that a snapshot took back.
 
-Where in its second a silence was is not known. So the host is asked for that time of its length in which it explains most.
+Where in its second a silence was is not known. So the host is asked for that time of its length in which it explains most. The guest's
+clock does without the time in which it was not run for long: that explains nothing again.
 """
 
 from .. import windows as records
+from ..waits import QEMU
 from .gaps import UsualGap
 
 _PROGRAMS = {("tcp", "rx"): "tcp_up", ("tcp", "tx"): "tcp_down", ("tcp", "both"): "tcp_both", ("udp", "tx"): "udp_down"}  # by result
@@ -48,7 +50,8 @@ class _StreamGap(UsualGap):
         if self.criterion.holds(1000 * gap):
             return 1000 * gap
         record = {"src": "traffic", "name": name, "path": _path(name), "proto": self.proto}
-        return 1000 * max(0.0, gap - records.most(begin, end, gap, lambda since, until: self.windows.of_silence(since, until, record)))
+        explained = lambda since, until: self.windows.of_silence(since, until, record) - self.windows.waits.whole(since, until, QEMU)
+        return 1000 * (gap - max(0.0, records.most(begin, end, gap, explained)))
 
     def _result(self, result, seconds):
         program = f"{_PROGRAMS.get((result.get('proto'), result.get('dir')))}@{self.paths.get(result.get('client'))}"
