@@ -107,6 +107,16 @@ def test_run_that_cannot_write_says_so(tmp_path):
     assert err.count("\n") == 1
 
 
+def test_run_whose_reader_has_gone_ends_without_a_word(tmp_path):
+    process = start("--seconds", "1", **link_build(tmp_path))
+    process.stdout.close()
+    try:
+        assert process.stderr.read() == ""
+        assert process.wait(100) == 128 + signal.SIGPIPE
+    finally:
+        process.kill()
+
+
 def test_second_run_leaves_the_first_ones_report_alone(tmp_path):
     environment = link_build(tmp_path)
     with Interrupted([RUN], os.environ | environment) as first:
