@@ -6,7 +6,7 @@ import random
 
 import pytest
 import soakrecords as records
-from soakjudged import one, verdict_of
+from soakjudged import only
 
 from antifreeze.soak import plan
 
@@ -28,7 +28,7 @@ def half_an_hour(slower, noise, seed):
 
 
 def decline(*args):
-    return one(verdict_of(half_an_hour(*args)), "throughput_decline")
+    return only("throughput_decline", half_an_hour(*args))
 
 
 @pytest.mark.parametrize("seed", range(1, 9))
@@ -44,7 +44,7 @@ def test_a_rate_that_is_asked_for_is_no_figure_of_speed():
     host = lambda record: [record, {"t": record["t"] + 0.1, "src": "host"} | records.sliced(record["t"], qemu=0.5 - 0.4 * record["t"] / 1800)]
     flat = lambda record: host(record | {"bytes": 10**6}) if record["src"] == "traffic" and not record["name"].startswith("tcp_") else []
     stream = [new for record in half_an_hour(0, (0, 0), 1) for new in (flat(record) if record["src"] == "traffic" else [record])]
-    assert one(verdict_of(stream), "throughput_decline")["ok"] is None
+    assert only("throughput_decline", stream)["ok"] is None
 
 
 # ---- what a packet costs --------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def costs(slower, noise, seed, wait=lambda t: 0.1):
 
 
 def rise(*args):
-    return one(verdict_of(costs(*args)), "cost_rise")
+    return only("cost_rise", costs(*args))
 
 
 @pytest.mark.parametrize("seed", range(1, 9))
@@ -96,5 +96,5 @@ def test_seconds_that_a_fault_touches_cost_what_they_cost():
             if record["t"] == 1000.6:
                 yield {"t": 1000.7, "src": "fault", "what": "begin", "name": "stop", "path": ""}
 
-    assert one(verdict_of(disturbed(costs(0, 0.02, 1))), "cost_rise")["ok"]
+    assert only("cost_rise", disturbed(costs(0, 0.02, 1)))["ok"]
     assert rise(0, 0.02, 1)["ok"]
