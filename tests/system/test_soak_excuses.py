@@ -145,6 +145,22 @@ def test_loss_of_a_second_now_and_then_and_of_a_busy_host_is_not_steady(change):
     assert only("steady_loss", changed(change))["ok"]
 
 
+@pytest.mark.parametrize("until,main,counted", [(3, 0.95, False), (3, 0.8, True), (0, 0.95, True)])
+def test_loss_at_a_queue_that_qemu_was_not_run_to_empty_is_not_counted(until, main, counted):
+    """In the second of the loss and the one before, in which it filled."""
+
+    def change(record):
+        if record["src"] == "host":
+            return record | records.sliced(record["t"], main=main) if QUIET - 3 < record["t"] < QUIET + until else None
+        return of_udp(QUIET, lost=20)(record)
+
+    verdict = verdict_on(change)
+    ratio, windows = one(verdict, "loss_ratio"), one(verdict, "loss_free_windows")
+    assert (ratio["ok"] is False) is counted and ratio["why"].startswith("20 of ") is counted
+    assert ("more came when the host did not run QEMU" in ratio["why"]) is (main > 0.9)
+    assert windows["why"].startswith("not judged: 2 windows of 300 s")
+
+
 @pytest.mark.parametrize("wait,suffix,judged", [(0.3, "", False), (0.02, "", True), (0.3, ".sink", True)])
 def test_loss_of_a_program_that_was_not_run_says_nothing(wait, suffix, judged):
     """What the guest's sink has counted is the guest's, whether the sender was run or not."""
@@ -253,16 +269,34 @@ def test_a_tcp_sender_may_wait_as_long_again_as_the_fault_had_silenced_it(begin,
     assert ("recovery_s" in failed(verdict)) is (value > 1)
 
 
+def half_load(record):
+    return record | {"rest": 10} if record["src"] == "fault" and record["t"] == 205 else None
+
+
+@pytest.mark.parametrize("stirs,end,way,value", [(0.1, 212, "rx", 0), (0.1, 219, "rx", 5.9), (0.3, 212, "rx", 5.1), (0.1, 212, "tx", 5.3)])
+def test_a_peer_whose_stream_moved_for_a_moment_behind_a_fault_may_wait_as_long_once_more(stirs, end, way, value):
+    """Silent from 200.2, in a fault that is over at 205, to 206.6; then again, while half of the load goes on."""
+
+    def change(record):
+        if record.get("proto") != "tcp" or not 201 <= record["t"] < end + 1:
+            return None
+        begin, until = (200.2, 206.6) if record["t"] < 207.6 else (206.6 + stirs, end)
+        gap_ms = 1000 * (min(record["t"], until) - begin)
+        return record | {"dir": way, "gap_at": begin, "gap_ms": gap_ms, "bytes": 0 if record["t"] < until else 9}
+
+    verdict = verdict_on(half_load, change)
+    assert one(verdict, "recovery_s")["value"] == pytest.approx(value, abs=0.06)
+    assert ("recovery_s" in failed(verdict)) is (value > 1)
+
+
 @pytest.mark.parametrize("begin,gap_ms,value", [(209.0, 900, 0.9), (209.0, 3000, 3), (205.5, 1600, 2.1), (214.5, 1500, 1.5), (209.0, 240, 0)])
 def test_a_silence_in_the_half_load_after_a_fault_is_judged_from_its_own_begin(begin, gap_ms, value):
     def change(record):
-        if record["src"] == "fault" and record["t"] == 205:
-            return record | {"rest": 10}
         if record["src"] == "probe" and record["path"] == "tap" and begin + gap_ms / 1000 <= record["t"] < begin + gap_ms / 1000 + 1:
             return record | {"gap_at": begin, "gap_ms": gap_ms}
         return None
 
-    verdict = verdict_on(change)
+    verdict = verdict_on(half_load, change)
     assert one(verdict, "recovery_s")["value"] == pytest.approx(value, abs=0.06)
     assert failed(verdict) == (["recovery_s"] if value > 1 else [])
 

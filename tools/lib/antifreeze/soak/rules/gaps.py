@@ -5,6 +5,7 @@ A silence counts in the second in which it ends or still lasts, from its true be
 (`answering` false: it is being started, or was killed) are not judged.
 """
 
+import math
 import statistics
 
 from ..histogram import RESOLUTION, Histogram
@@ -16,6 +17,7 @@ MOSTLY = 0.5  # of a gap
 PROBES = 5  # of one second, all lost: no accident
 NEW_GAP_MS = 250  # a silence that begins after a fault counts as the fault's if the host leaves so much of it unexplained
 USER_ASKS = 6  # seconds after which QEMU's user network asks for a connection a second time
+BURST = 0.15  # seconds: a stream that iperf3 saw move in one tenth only
 SHORT = 0.5  # seconds: the last record of a program that is ended tells of less, in which nothing need come
 AFTER = 5  # seconds behind a fault in which latency is compared
 FAULTS = 8  # of a kind, or of any and paths, for the median of how latency changed
@@ -102,13 +104,18 @@ def _due(record):
 class _Recovery(Worst):
     """Seconds from a fault's end until what it silenced moves again. A sender of TCP, here or there, doubles its time-out with
     each segment that is lost [RFC 6298, 5.5], so that it may wait as long again as the fault had silenced it. What falls silent
-    while the fault goes on at less strength is judged from then on."""
+    while the fault goes on at less strength is judged from then on.
+
+    The guest's peer takes no round trip from what it has sent twice, and keeps the doubled time-out until it has one [RFC 6298, 3]. When the
+    one segment comes that was missing, all that was behind it moves at once; if the next that is missing is lost again, nothing does
+    for as long as before."""
 
     nothing = "no fault of this kind is over"
 
     def __init__(self, criterion, windows):
         super().__init__(criterion, windows)
         self.moved = set()  # (when a fault was over, a source that has moved since then)
+        self.stirred = {}  # (when a fault was over, a source that it had silenced): (when that moved again, for how many seconds it had not)
         self.of_faults = {}  # of a fault's name and begin: {path: (seconds judged, of how many silent)}, the worst source's
 
     def settles(self, mark):
@@ -125,10 +132,11 @@ class _Recovery(Worst):
         if mark.paths and record.get("path") not in mark.paths:
             return
         took = silent = self.silent(mark, entry)
+        backed_off = self._backed_off(mark, record) if record.get("proto") == "tcp" else 0.0
         if took:
             took -= self.windows.of_silence(mark.over, mark.over + took, record)
         if took:
-            took = max(0.0, took - _backed_off(mark, record))
+            took = max(0.0, took - backed_off)
         self.figure(took, entry.end, f"{source(entry) or 'probe'} after {mark.name}")
         paths = self.of_faults.setdefault((mark.name, mark.begin), {})
         paths[record.get("path", "")] = max((took, silent), paths.get(record.get("path", ""), (0.0, 0.0)))
@@ -151,14 +159,17 @@ class _Recovery(Worst):
         """From when on a silence that began then is counted."""
         return mark.over if begin <= mark.over + mark.settle else begin
 
-
-def _backed_off(mark, record):
-    """Seconds of a silence behind a fault in which a sender of TCP that the fault had silenced may still wait for its time-out."""
-    connects = record.get("name", "").startswith("connections@")
-    if record.get("proto") != "tcp":
-        return 0.0
-    held = mark.over - max(record.get("gap_at", mark.begin), mark.begin)
-    return max(held, USER_ASKS if connects and record.get("path") == USER else 0.0) if held > 0 else 0.0
+    def _backed_off(self, mark, record):
+        """Seconds of a silence behind a fault in which a sender of TCP that the fault had silenced may still wait for its time-out."""
+        connects = record.get("name", "").startswith("connections@")
+        since = max(record.get("gap_at", mark.begin), mark.begin)
+        key = mark.over, record.get("path"), record.get("name")
+        if since < mark.over:
+            until = since + record.get("gap_ms", 0) / 1000
+            self.stirred[key] = until, until - since
+            return max(mark.over - since, USER_ASKS if connects and record.get("path") == USER else 0.0)
+        moved, held = self.stirred.get(key, (-math.inf, 0.0))
+        return held if record.get("dir") == "rx" and not connects and since - moved <= BURST else 0.0
 
 
 class Recovery(_Recovery):
