@@ -11,7 +11,7 @@ at the end of a slice and had no CPU in it was held in all of it, as nobody begi
 The soak itself, which reads what programs say and writes it down, may be held up by its disk as well: then a slice ends too late.
 """
 
-import collections
+import bisect
 import contextlib
 import pathlib
 import threading
@@ -119,7 +119,7 @@ class Waits:
     """The slices of the last minute, from the host's records."""
 
     def __init__(self):
-        self._slices = collections.deque(maxlen=KEPT)  # [begin, end, {name: seconds, never more than the slice has}]
+        self._slices = []  # [begin, end, {name: seconds, never more than the slice has}]
 
     def feed(self, record):
         ends, waits = record.get("slices") or (), record.get("waits") or {}
@@ -128,6 +128,7 @@ class Waits:
             self._slices.append([begin, end, {}])
             for name, values in waits.items():
                 self._spread(name, values[k] / 1000)
+        del self._slices[:-KEPT]
 
     def _spread(self, name, seconds):
         """Puts a wait that is over into the last slice, and what it has no room for into those before."""
@@ -138,27 +139,28 @@ class Waits:
             waited[name] = waited.get(name, 0) + min(seconds, room)
             seconds -= room
 
-    def of(self, begin, end, names):
-        """Seconds of this time in which one of these waited: one after the other, as a packet finds them."""
-        total = 0.0
-        for since, until, waited in reversed(self._slices):
-            if until <= begin:
-                break
+    def _within(self, begin, end):
+        """(seconds of it in this time, slice) of each slice that has some."""
+        k = bisect.bisect_left(self._slices, end, key=_begin)
+        while k and self._slices[k - 1][1] > begin:
+            k -= 1
+            since, until, _ = self._slices[k]
             overlap = min(until, end) - max(since, begin)
             if overlap > 0:
-                total += min(overlap, sum(waited.get(name, 0) for name in names))
-        return total
+                yield overlap, self._slices[k]
+
+    def of(self, begin, end, names):
+        """Seconds of this time in which one of these waited: one after the other, as a packet finds them."""
+        return sum(min(overlap, sum(waited.get(name, 0) for name in names)) for overlap, (_, _, waited) in self._within(begin, end))
 
     def whole(self, begin, end, name):
         """Seconds of this time in slices in all of which it waited."""
-        total = 0.0
-        for since, until, waited in reversed(self._slices):
-            if until <= begin:
-                break
-            if waited.get(name, 0) >= ALL_OF_IT * (until - since):
-                total += max(0.0, min(until, end) - max(since, begin))
-        return total
+        return sum(overlap for overlap, (since, until, waited) in self._within(begin, end) if waited.get(name, 0) >= ALL_OF_IT * (until - since))
 
     def share(self, begin, end, names):
         """The same as a part of that time."""
         return min(1.0, self.of(begin, end, names) / (end - begin))
+
+
+def _begin(one):
+    return one[0]

@@ -29,10 +29,11 @@ class Unexplained:
     def more(self, entry, judged):
         """{cause: how many} since the statistics before these. There may be less after a snapshot was loaded."""
         before, self.judged = self.judged, judged
+        new = {cause: n - before.get(cause, 0) for cause, n in judged.items() if n > before.get(cause, 0)}
         explained = _causes(entry)
-        if _not_run(self.windows, entry.begin - 1, entry.end, 1) >= BUSY:
+        if _BLOCKED in new and _not_run(self.windows, entry.begin - 1, entry.end, 1) >= BUSY:
             explained |= {_BLOCKED}
-        return {cause: n - before.get(cause, 0) for cause, n in judged.items() if n > before.get(cause, 0) and cause not in explained}
+        return {cause: n for cause, n in new.items() if cause not in explained}
 
 
 def _not_run(windows, begin, end, seconds):
