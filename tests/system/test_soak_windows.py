@@ -223,6 +223,22 @@ def test_a_wait_is_told_when_it_is_over_and_was_before():
     assert waits.of(4.5, 5.0, ["qemu"]) == pytest.approx(0.02)
 
 
+@pytest.mark.parametrize("waited,before", [(600, 0.6), (401, 0.401), (399, 0), (50, 0)])
+def test_a_wait_may_have_been_over_when_a_late_slice_began(waited, before):
+    waits = Waits()
+    for k in range(20):
+        waits.feed({"slices": [0.05 * (k + 1)], "waits": {}})
+    waits.feed({"slices": [1.4], "waits": {"wire": [waited]}})
+    assert waits.of(0, 1, ["wire"]) == pytest.approx(before) and waits.of(1, 1.4, ["wire"]) == pytest.approx(min(0.4, waited / 1000))
+
+
+def test_who_waits_at_the_same_time_is_counted_once():
+    waits = Waits()
+    waits.feed(records.sliced(4.0))
+    waits.feed(records.sliced(5.0, qemu=[0.3] * 5 + [0.8] * 5, main=0.5))
+    assert waits.longest(4.0, 5.0, ["qemu", "main"]) == pytest.approx(0.65)
+
+
 def test_slices_of_long_ago_are_forgotten():
     waits = Waits()
     for t in range(500):

@@ -21,7 +21,7 @@ from ..bench import meter
 
 SLICE = 0.05  # seconds
 ALL_OF_IT = 0.98  # of a slice, or more: all of it
-LATE = 2  # slices' lengths; that much later than it should one ends only where the soak itself is held up
+LATE = 2  # slices' lengths: one is longer only where the soak itself is held up
 KEPT = 20 * 70  # slices: a minute of them, and some
 
 HELD = "D"  # a thread's state in /proc
@@ -103,7 +103,7 @@ class Watch(threading.Thread):
 
 
 def _held(folder, runs):
-    """True if this thread is held, and has had no CPU since it had had one so often."""
+    """True if this thread is held, and has not run since it had run so often."""
     with contextlib.suppress(OSError, IndexError):  # it has just ended
         return meter.state(folder) == HELD and meter.schedstat(folder)[1] == runs
     return False
@@ -131,7 +131,11 @@ class Waits:
         del self._slices[:-KEPT]
 
     def _spread(self, name, seconds):
-        """Puts a wait that is over into the last slice, and what it has no room for into those before."""
+        """Puts a wait that is over into the last slice, and what it has no room for into those before. Where in a slice it was over is not
+        known, which says little unless the slice came late: then all of it may have been before."""
+        late = self._slices[-1][1] - self._slices[-1][0]
+        if LATE * SLICE < late < seconds:
+            seconds += late
         for begin, end, waited in reversed(self._slices):
             if seconds <= 0:
                 return
@@ -152,6 +156,10 @@ class Waits:
     def of(self, begin, end, names):
         """Seconds of this time in which one of these waited: one after the other, as a packet finds them."""
         return sum(min(overlap, sum(waited.get(name, 0) for name in names)) for overlap, (_, _, waited) in self._within(begin, end))
+
+    def longest(self, begin, end, names):
+        """The same of those who wait at the same time: in each slice who waited most."""
+        return sum(min(overlap, max(waited.get(name, 0) for name in names)) for overlap, (_, _, waited) in self._within(begin, end))
 
     def whole(self, begin, end, name):
         """Seconds of this time in slices in all of which it waited."""
