@@ -97,7 +97,7 @@ class ZeroSeconds(Count):
 
 def _due(record):
     """True if something had to come in the time that this one tells of: it is long enough, its program has read what came, and has asked
-    for something. One that is to end sends nothing more, and waits a second for the last answers."""
+    for something. A program that was told to end means to send nothing (`intended` 0), and waits a second for the last answers."""
     return record.get("seconds", 1) >= SHORT and not record.get("unread") and record.get("intended") != 0
 
 
@@ -107,69 +107,83 @@ class _Recovery(Worst):
     while the fault goes on at less strength is judged from then on.
 
     The guest's peer takes no round trip from what it has sent twice, and keeps the doubled time-out until it has one [RFC 6298, 3]. When the
-    one segment comes that was missing, all that was behind it moves at once; if the next that is missing is lost again, nothing does
-    for as long as before."""
+    one segment comes that was missing, all that was behind it moves at once; if the fault, or what goes on of it, takes the next that is missing
+    as well, nothing moves for as long as before."""
 
     nothing = "no fault of this kind is over"
 
     def __init__(self, criterion, windows):
         super().__init__(criterion, windows)
         self.moved = set()  # (when a fault was over, a source that has moved since then)
-        self.stirred = {}  # (when a fault was over, a source that it had silenced): (when that moved again, for how many seconds it had not)
+        self.silences = {}  # of a stream to the guest: (begin, end) of its last silence and of the one before
         self.of_faults = {}  # of a fault's name and begin: {path: (seconds judged, of how many silent)}, the worst source's
 
     def settles(self, mark):
         raise NotImplementedError
 
     def second(self, second):
-        for mark in self.windows.watched():
-            if self.settles(mark) and second.at + 1 > mark.over:
-                for entry in judged(second, "traffic", "probe"):
+        entries = judged(second, "traffic", "probe")
+        for entry in entries:
+            self._follow(entry)
+            for mark in self.windows.watched():
+                if self.settles(mark) and second.at + 1 > mark.over:
                     self._look(mark, entry)
+
+    def _follow(self, entry):
+        """Remembers a silence of what the guest's peer sends."""
+        record = entry.record
+        if record.get("proto") == "tcp" and record.get("dir") == "rx" and record.get("gap_ms") and "gap_at" in record:
+            silence = record["gap_at"], record["gap_at"] + record["gap_ms"] / 1000
+            last, before = self.silences.get(source(entry), (None, None))
+            if last and round(last[0], 3) != round(silence[0], 3):
+                before = last
+            self.silences[source(entry)] = silence, before
 
     def _look(self, mark, entry):
         record = entry.record
         if mark.paths and record.get("path") not in mark.paths:
             return
-        took = silent = self.silent(mark, entry)
-        backed_off = self._backed_off(mark, record) if record.get("proto") == "tcp" else 0.0
+        begin, end = self._silence(mark, entry)
+        took = silent = end - begin
         if took:
-            took -= self.windows.of_silence(mark.over, mark.over + took, record)
+            took -= self.windows.of_silence(begin, end, record)
         if took:
-            took = max(0.0, took - backed_off)
+            took = max(0.0, took - self._backed_off(mark, entry))
         self.figure(took, entry.end, f"{source(entry) or 'probe'} after {mark.name}")
         paths = self.of_faults.setdefault((mark.name, mark.begin), {})
         paths[record.get("path", "")] = max((took, silent), paths.get(record.get("path", ""), (0.0, 0.0)))
 
-    def silent(self, mark, entry):
-        """Seconds behind the fault's end in which this source was silent because of it."""
+    def _silence(self, mark, entry):
+        """From when to when behind the fault's end this source was silent because of it."""
         record = entry.record
         if "gap_at" in record:
             begin, end = record["gap_at"], record["gap_at"] + record.get("gap_ms", 0) / 1000
             of_it = begin <= mark.over or (begin < mark.end and (entry.unexplained or 0) > NEW_GAP_MS)
-            return max(0.0, end - self._since(mark, begin)) if of_it else 0.0
-        key = mark.over, entry.record["src"], source(entry)
+            since = mark.over if begin <= mark.over + mark.settle else begin
+            return since, max(since, end) if of_it else since
+        key = mark.over, record["src"], source(entry)
         nothing = not record["bytes"] if "bytes" in record else record.get("sent") and record.get("lost") == record["sent"]
         if not nothing:
             self.moved.add(key)
-        return max(0.0, entry.end - mark.over) if key not in self.moved else 0.0
+        return mark.over, max(mark.over, entry.end) if key not in self.moved else mark.over
 
-    @staticmethod
-    def _since(mark, begin):
-        """From when on a silence that began then is counted."""
-        return mark.over if begin <= mark.over + mark.settle else begin
-
-    def _backed_off(self, mark, record):
+    def _backed_off(self, mark, entry):
         """Seconds of a silence behind a fault in which a sender of TCP that the fault had silenced may still wait for its time-out."""
-        connects = record.get("name", "").startswith("connections@")
-        since = max(record.get("gap_at", mark.begin), mark.begin)
-        key = mark.over, record.get("path"), record.get("name")
-        if since < mark.over:
-            until = since + record.get("gap_ms", 0) / 1000
-            self.stirred[key] = until, until - since
-            return max(mark.over - since, USER_ASKS if connects and record.get("path") == USER else 0.0)
-        moved, held = self.stirred.get(key, (-math.inf, 0.0))
-        return held if record.get("dir") == "rx" and not connects and since - moved <= BURST else 0.0
+        record = entry.record
+        if record.get("proto") != "tcp":
+            return 0.0
+        held = max(0.0, mark.over - max(record.get("gap_at", mark.begin), mark.begin))
+        if held and record.get("name", "").startswith("connections@") and record.get("path") == USER:
+            held = max(held, USER_ASKS)
+        still = held or mark.end > mark.over + mark.settle
+        return max(held, self._silent_before(mark, entry)) if still else 0.0
+
+    def _silent_before(self, mark, entry):
+        """For how long a fault had silenced a stream that moved for a moment only before this silence."""
+        _, before = self.silences.get(source(entry), (None, None))
+        if not before or not mark.begin < before[1] or not 0 <= entry.record.get("gap_at", math.inf) - before[1] <= BURST:
+            return 0.0
+        return before[1] - max(before[0], mark.begin)
 
 
 class Recovery(_Recovery):
