@@ -11,14 +11,16 @@ import math
 
 from ..buckets import Buckets, Mean, Ratio
 from ..histogram import Histogram
-from ..waits import MAIN, QEMU
+from .. import windows as records
+from ..waits import MAIN, QEMU, SLICE, STEAL
 from .base import BUSY, SINK, Finding, Rule, bulk, source, too_short
 
 WINDOW = 300  # seconds
 WINDOWS_MIN = 3  # one lost frame in the only window says nothing about windows
 PARTS_MIN = 10  # of a source's time, for a tenth to be left out, or for what most of them have
 NOT_RUN = 0.1  # seconds of waiting in one, of a program that receives datagrams: its socket has room for those of half as long
-QUEUED = 1  # seconds that a frame may wait for the guest in the queue before it, until there is no room for more
+QUEUED = 0.5  # seconds: what comes in so long has room in the queues before the guest
+STARVED = 0.8  # of these, in which QEMU's main loop or the guest's CPU waited for one of the host's: there is no room for what comes then
 UNSURE = 0.001  # how likely chance alone may be for a breach to be one
 
 
@@ -43,8 +45,8 @@ def surely(count):
 
 
 class _Certified(Rule):
-    """Sees what quiet sources at the certified rate have sent. Left out is what came when the host did not run QEMU for nearly all of the time:
-    a queue that is not emptied overflows at any rate."""
+    """Sees what quiet sources at the certified rate have sent. Left out is what came when the host did not let QEMU empty its queues,
+    which then overflow at any rate."""
 
     def __init__(self, criterion, windows):
         super().__init__(criterion, windows)
@@ -55,11 +57,19 @@ class _Certified(Rule):
             record = entry.record
             if entry.quiet and record.get("certified") and "lost" in record:
                 sent = record.get("sent", record.get("packets", 0) + record["lost"])
-                begin = entry.begin - QUEUED
-                if self.windows.not_run(begin, entry.end, QEMU, MAIN) >= BUSY * (entry.end - begin):
+                if self._starved(entry):
                     self.left_out += sent
                 else:
                     self.counted(second, entry, sent, record["lost"])
+
+    def _starved(self, entry):
+        """True if the host starved QEMU for so long at a time: while these came, or before, when the queues filled."""
+        waited = lambda begin, end: self.windows.waits.longest(begin, end, (QEMU, MAIN, STEAL))
+        return records.most(entry.begin - QUEUED, entry.end, QUEUED - SLICE, waited) >= STARVED * QUEUED
+
+    def _but(self):
+        """How much was left out, in words."""
+        return f"; {self.left_out} more came when the host starved QEMU" if self.left_out else ""
 
     def counted(self, second, entry, sent, lost):
         raise NotImplementedError
@@ -80,12 +90,11 @@ class LossRatio(_Certified):
             self.first = entry.end, source(entry)
 
     def finding(self):
-        busy = f"; {self.left_out} more came when the host did not run QEMU" if self.left_out else ""
         if not self.sent:
-            return too_short(f"no traffic at the certified rate{busy}")
+            return too_short(f"no traffic at the certified rate{self._but()}")
         low = surely(self.lost) / self.sent if self.lost else 0.0
         value = self.lost / self.sent
-        why = f"{self.lost} of {self.sent} frames" + (f", first at {self.first[0]:.1f} s, {self.first[1]}" if self.first else "") + busy
+        why = f"{self.lost} of {self.sent} frames" + (f", first at {self.first[0]:.1f} s, {self.first[1]}" if self.first else "") + self._but()
         if self.criterion.holds(low) and self.sent * self.criterion.limit < 1:
             return too_short(f"{why}; to tell a ratio of {self.criterion.limit:g} takes {1 / self.criterion.limit:.0f}")
         return Finding(value, f"{why}; surely {low:.2g} or more", bound=low, at=self.first and self.first[0])
@@ -105,11 +114,11 @@ class LossFreeWindows(_Certified):
         cells = list(self.lost.cells.values())
         clean = sum(not cell.total for cell in cells)
         if len(cells) < WINDOWS_MIN:
-            return too_short(f"{len(cells)} windows of {WINDOW} s with traffic at the certified rate, {WINDOWS_MIN} are needed")
+            return too_short(f"{len(cells)} windows of {WINDOW} s with traffic at the certified rate, {WINDOWS_MIN} are needed{self._but()}")
         share = clean / len(cells)
         by_chance = at_least(len(cells) - clean, len(cells) * (1 - self.criterion.limit))
         bound = share if by_chance <= UNSURE else max(share, self.criterion.limit)
-        return Finding(round(share, 5), f"{clean} of {len(cells)} windows; as many by chance: {by_chance:.2g}", bound=bound)
+        return Finding(round(share, 5), f"{clean} of {len(cells)} windows; as many by chance: {by_chance:.2g}{self._but()}", bound=bound)
 
 
 class Offered(Rule):
