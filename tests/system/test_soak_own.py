@@ -51,7 +51,17 @@ def test_a_host_that_does_not_run_the_device_explains_that_it_is_blocked(cause, 
     assert failed(verdict) == (["guest_verdict", "stalls"] if fails else [])
 
 
-def test_a_guest_of_before_does_not_tell_causes_apart():
+@pytest.mark.parametrize("stalls,left", [(4, 0), (7, 3)])
+def test_a_second_in_which_the_device_was_not_run_explains_one_stall_of_each_path(stalls, left):
+    """Statistics come every five seconds."""
+    busy = lambda record: record | records.sliced(record["t"], main=1.0) if records.at(record, QUIET) and record["src"] == "host" else None
+    seldom = lambda record: [] if records.is_stats(record) and int(record["t"]) % 5 and 5 < record["t"] < 395 else None
+    verdict = verdict_on(busy, seldom, stalled({"backend_blocked": stalls}, QUIET))
+    assert one(verdict, "stalls")["value"] == left
+    assert failed(verdict) == (["guest_verdict", "stalls"] if left else [])
+
+
+def test_an_older_guest_does_not_tell_causes_apart():
     def older(stats, t):
         del stats["stalls_judged_by_cause"]
         stats.update(stalls_judged=int(t > QUIET))

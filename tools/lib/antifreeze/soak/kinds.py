@@ -14,6 +14,7 @@ import dataclasses
 TAP, PLAIN, USER, WIRE = "tap", "plain", "user", "wire"
 TAPS = (TAP, PLAIN)  # where frames can be sent that no socket would
 NICS = (TAP, PLAIN, USER)
+PATHS = (*NICS, WIRE)
 ALL = ()  # as the paths of one fault: every path
 
 IDLE = 120  # CONFIG_IDLE_MS of the guest

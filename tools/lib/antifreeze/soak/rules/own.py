@@ -5,7 +5,10 @@ It knows of the faults that it was asked for, and leaves them out. Of those that
 what its kind says (kinds.py): stalls of its causes, and where the host does not read, that frames stay where they are.
 """
 
+import math
+
 from .. import windows as records
+from ..kinds import PATHS
 from ..waits import MAIN, STEAL
 from .base import BUSY, Count
 
@@ -20,7 +23,7 @@ def _causes(entry):
 
 class Unexplained:
     """The stalls for which the guest says that it or its device answers, and that nobody explains: a fault those of its causes, a host that
-    did not run QEMU's main loop for most of a second that a back-end was blocked."""
+    did not run QEMU's main loop for most of a second that each back-end was blocked in it."""
 
     def __init__(self, windows):
         self.windows = windows
@@ -30,20 +33,22 @@ class Unexplained:
         """{cause: how many} since the statistics before these. There may be less after a snapshot was loaded."""
         before, self.judged = self.judged, judged
         new = {cause: n - before.get(cause, 0) for cause, n in judged.items() if n > before.get(cause, 0)}
-        explained = _causes(entry)
+        explained = dict.fromkeys(_causes(entry), math.inf)
         if _BLOCKED in new and _not_run(self.windows, entry.begin - 1, entry.end, 1) >= BUSY:
-            explained |= {_BLOCKED}
-        return {cause: n for cause, n in new.items() if cause not in explained}
+            seconds = self.windows.waits.of(entry.begin - 1, entry.end, (STEAL, MAIN))
+            explained.setdefault(_BLOCKED, len(PATHS) * max(1, int(seconds)))
+        left = {cause: n - explained.get(cause, 0) for cause, n in new.items()}
+        return {cause: n for cause, n in left.items() if n > 0}
 
 
 def _not_run(windows, begin, end, seconds):
-    """The most that the host did not run what empties the transmit rings in so many seconds of that time. The guest's own clock does without
-    those in which it was not run itself."""
+    """The most that the host did not run what empties the transmit rings in so many seconds of that time. The guest's own
+    clock leaves out the time in which the guest itself was not run."""
     return records.most(begin, end, seconds, lambda since, until: windows.waits.of(since, until, (STEAL, MAIN)))
 
 
 def _judged(stats):
-    """Of each cause; guests of before did not tell them apart."""
+    """Of each cause; older guests do not tell them apart."""
     return stats.get("stalls_judged_by_cause", {"cause not known": stats.get("stalls_judged", 0)})
 
 
