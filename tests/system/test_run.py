@@ -12,7 +12,7 @@ import pytest
 
 from antifreeze import qemu
 from conftest import TOP
-from interrupted import Interrupted
+from interrupted import Interrupted, descendants
 
 RUN = str(TOP / "tools/run")
 
@@ -107,12 +107,18 @@ def test_run_that_cannot_write_says_so(tmp_path):
     assert err.count("\n") == 1
 
 
-def test_run_whose_reader_has_gone_ends_without_a_word(tmp_path):
-    process = start("--seconds", "1", **link_build(tmp_path))
-    process.stdout.close()
+@pytest.mark.parametrize("read", ["", "booting", "1 s"])
+def test_run_whose_reader_has_gone_ends_without_a_word(tmp_path, read):
+    """At once, while the guest boots, and while traffic flows."""
+    process = start("--seconds", "2", **link_build(tmp_path))
     try:
-        assert process.stderr.read() == ""
+        while read and read not in process.stdout.readline():
+            assert process.poll() is None
+        begun = descendants(process.pid)
+        process.stdout.close()
         assert process.wait(100) == 128 + signal.SIGPIPE
+        assert process.stderr.read() == ""
+        assert not [pid for pid in begun if os.path.exists(f"/proc/{pid}")]
     finally:
         process.kill()
 
