@@ -39,11 +39,11 @@
 
 #define PORT_ECHO 7
 #define TRIPS_MAX 4000000
-#define ANSWER_MS 1000 /* a request without an answer for so long is sent again, … */
+#define ANSWER_MS 1000 /* a UDP request without an answer for so long is sent again */
 
-/* … but for TCP's, which the transport sends again, as the guest does its answer: after a second
- * first, where nothing else tells that it was dropped [RFC 6298, 2]. A host with five times more
- * work than CPUs did not run the guest for 1.5 s. */
+/* A TCP request is sent again by the transport, as the guest does its answer: after a second first,
+ * where nothing else tells that it was dropped [RFC 6298, 2]. A host with five times more work than
+ * CPUs did not run the guest for 1.5 s. */
 #define ANSWER_TCP_MS 10000
 
 #define FRAME_BYTES   60

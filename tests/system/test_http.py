@@ -56,7 +56,7 @@ def test_stats_have_the_documented_members(guest):
 
 
 def test_loop_accounts_for_all_its_time(boot):
-    """That of a guest which has nothing to do is mostly sleep, and before each it looked around."""
+    """That of a guest which has nothing to do is mostly sleep; before each sleep it had looked around."""
     guest = boot()
     before, _, after = guest.stats(), time.sleep(2), guest.stats()
     took = {name: after["loop"][name] - before["loop"][name] for name in after["loop"]}
