@@ -165,6 +165,16 @@ def test_loss_at_a_queue_that_the_host_did_not_let_qemu_empty_is_not_counted(wai
     assert ("more came when the host starved QEMU" in ratio["why"]) is not counted
 
 
+def test_loss_may_come_of_a_queue_that_filled_before():
+    def change(record):
+        if record["src"] == "host":
+            waits = {349: [0] * 7 + [1] * 3, 350: [1] * 2 + [0] * 8}.get(int(record["t"]), 0)  # from 349.0 to 349.5
+            return record | records.sliced(record["t"], main=waits)
+        return of_udp(350, lost=20)(record)
+
+    assert one(verdict_on(change), "loss_ratio")["ok"] is not False
+
+
 @pytest.mark.parametrize("main,clean", [(0.85, 6), (0.7, 5)])
 def test_a_window_is_free_of_loss_that_is_not_counted(main, clean):
     def change(record):

@@ -32,6 +32,7 @@ QEMU, MAIN = "qemu", "main"  # the guest's CPU, and QEMU's main loop
 ALL = (STEAL, QEMU, MAIN)  # on the way of everything
 
 _TICK = meter.TICK
+_SURE, _MAY_BE = 2, 3  # parts of a slice
 
 
 class Watch(threading.Thread):
@@ -116,54 +117,57 @@ def _stolen():
 
 
 class Waits:
-    """The slices of the last minute, from the host's records."""
+    """The slices of the last minute, from the host's records. When in a slice a wait was over is not known, which says little unless the
+    soak was held up and the slice came late: then all of it may have been before. So of such a wait there is who waited at that time for sure,
+    and who may have."""
 
     def __init__(self):
-        self._slices = []  # [begin, end, {name: seconds, never more than the slice has}]
+        self._slices = []  # [begin, end, {name: seconds for sure}, {name: seconds that may be}], none of them more than the slice has
 
     def feed(self, record):
         ends, waits = record.get("slices") or (), record.get("waits") or {}
         for k, end in enumerate(ends):
             begin = min(self._slices[-1][1] if self._slices else end - SLICE, end)
-            self._slices.append([begin, end, {}])
+            self._slices.append([begin, end, {}, {}])
+            late = SOAK in waits and waits[SOAK][k] > 0
             for name, values in waits.items():
-                self._spread(name, values[k] / 1000)
+                self._spread(_SURE, name, values[k] / 1000)
+                self._spread(_MAY_BE, name, values[k] / 1000, late)
         del self._slices[:-KEPT]
 
-    def _spread(self, name, seconds):
-        """Puts a wait that is over into the last slice, and what it has no room for into those before. Where in a slice it was over is not
-        known, which says little unless the slice came late: then all of it may have been before."""
-        late = self._slices[-1][1] - self._slices[-1][0]
-        if LATE * SLICE < late < seconds:
-            seconds += late
-        for begin, end, waited in reversed(self._slices):
+    def _spread(self, which, name, seconds, late=False):
+        """Puts a wait that is over into the last slice, and what it has no room for into those before; of a late one, all of it."""
+        for one in reversed(self._slices):
             if seconds <= 0:
                 return
-            room = max(0.0, end - begin - waited.get(name, 0))
-            waited[name] = waited.get(name, 0) + min(seconds, room)
-            seconds -= room
+            waited = one[which]
+            part = min(seconds, max(0.0, one[1] - one[0] - waited.get(name, 0)))
+            waited[name] = waited.get(name, 0) + part
+            if not late:
+                seconds -= part
+            late = False
 
-    def _within(self, begin, end):
-        """(seconds of it in this time, slice) of each slice that has some."""
+    def _within(self, begin, end, which):
+        """(seconds of it in this time, its own length, who waited in it) of each slice that has some."""
         k = bisect.bisect_left(self._slices, end, key=_begin)
         while k and self._slices[k - 1][1] > begin:
             k -= 1
-            since, until, _ = self._slices[k]
-            overlap = min(until, end) - max(since, begin)
+            one = self._slices[k]
+            overlap = min(one[1], end) - max(one[0], begin)
             if overlap > 0:
-                yield overlap, self._slices[k]
+                yield overlap, one[1] - one[0], one[which]
 
     def of(self, begin, end, names):
-        """Seconds of this time in which one of these waited: one after the other, as a packet finds them."""
-        return sum(min(overlap, sum(waited.get(name, 0) for name in names)) for overlap, (_, _, waited) in self._within(begin, end))
+        """Seconds of this time in which one of these may have waited: one after the other, as a packet finds them."""
+        return sum(min(overlap, sum(waited.get(name, 0) for name in names)) for overlap, _, waited in self._within(begin, end, _MAY_BE))
 
     def longest(self, begin, end, names):
         """The same of those who wait at the same time: in each slice who waited most."""
-        return sum(min(overlap, max(waited.get(name, 0) for name in names)) for overlap, (_, _, waited) in self._within(begin, end))
+        return sum(min(overlap, max(waited.get(name, 0) for name in names)) for overlap, _, waited in self._within(begin, end, _MAY_BE))
 
     def whole(self, begin, end, name):
-        """Seconds of this time in slices in all of which it waited."""
-        return sum(overlap for overlap, (since, until, waited) in self._within(begin, end) if waited.get(name, 0) >= ALL_OF_IT * (until - since))
+        """Seconds of this time in slices in all of which it waited for sure."""
+        return sum(overlap for overlap, length, waited in self._within(begin, end, _SURE) if waited.get(name, 0) >= ALL_OF_IT * length)
 
     def share(self, begin, end, names):
         """The same as a part of that time."""
